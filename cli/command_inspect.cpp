@@ -1,0 +1,95 @@
+// qcompress inspect: where the bytes of a model or a container go
+#include <fmt/format.h>
+
+#include <map>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "cli/commands.h"
+#include "cli/common.h"
+#include "cli/inspect.h"
+#include "core/error.h"
+#include "formats/qc_reader.h"
+#include "formats/qc_writer.h"
+#include "passes/glob.h"
+
+namespace qc {
+namespace {
+
+const std::map<std::string, SortBy> kSortNames = {{"model", SortBy::kModel},
+                                                  {"size", SortBy::kSize},
+                                                  {"ratio", SortBy::kRatio},
+                                                  {"name", SortBy::kName}};
+
+struct InspectCommand {
+  CommonOptions common;
+  std::string input;
+  std::string sort = "model";
+  std::string tensor;
+  bool all = false;
+
+  void run() const {
+    InspectView view{input, !is_qc_file(input), all || common.verbose, kSortNames.at(sort)};
+    MemorySink packed;
+    if (view.packed_now) {
+      PackOptions options;
+      options.threads = common.threads;
+      pack_model(OnnxModel::open(input), options, packed);
+    }
+    const QcReader reader =
+        view.packed_now ? QcReader::from_bytes(packed.bytes()) : QcReader::open(input);
+    Breakdown breakdown;
+    naming_errors(input, [&] { breakdown = break_down(reader, common.threads); });
+    if (!tensor.empty()) {
+      show_tensor(reader, breakdown);
+      return;
+    }
+    if (common.json) {
+      print_json(inspect_json(breakdown, view));
+      return;
+    }
+    if (common.prints()) print(inspect_text(breakdown, view));
+    if (!common.quiet) {
+      for (const std::string& warning : inspect_warnings(breakdown)) warn(warning);
+    }
+  }
+
+  void show_tensor(const QcReader& reader, Breakdown& breakdown) const {
+    std::vector<std::string> names;
+    for (TensorBreakdown& line : breakdown.tensors) {
+      names.push_back(line.tensor.name);
+      if (line.tensor.name != tensor) continue;
+      if (common.json) {
+        Breakdown one;
+        one.tensors.push_back(line);
+        one.totals = breakdown.totals;
+        print_json(inspect_json(one, {input, !is_qc_file(input), true, SortBy::kModel}));
+        return;
+      }
+      const Bytes bytes = packed_elements(reader, line.tensor);
+      if (common.prints()) print(inspect_tensor_text(line, bytes));
+      return;
+    }
+    throw Error(ErrorCode::kUsage, fmt::format("{}: no tensor is named {}; {}", input, tensor,
+                                               names_hint(tensor, names)));
+  }
+};
+
+}  // namespace
+
+void add_inspect_command(CLI::App& app) {
+  auto command = std::make_shared<InspectCommand>();
+  CLI::App* sub = add_command(app, "inspect", "Show where every byte of a .qc or .onnx file goes",
+                              "qcompress inspect --sort size model.qc");
+  add_input(*sub, command->input, "file", "A .qc file, or a .onnx file: shown as if packed now");
+  sub->add_option("--sort", command->sort, "Order of the tensors")
+      ->check(CLI::IsMember({"model", "size", "ratio", "name"}))
+      ->capture_default_str();
+  sub->add_option("--tensor", command->tensor, "Show one tensor, with a histogram of its values")
+      ->type_name("NAME");
+  sub->add_flag("--all", command->all, "List biases, norms and constants too");
+  add_common_options(*sub, command->common, Writes::kNothing);
+  sub->callback([command] { command->run(); });
+}
+
+}  // namespace qc

@@ -1,0 +1,56 @@
+// qcompress test: is a .qc file whole?
+#include <fmt/format.h>
+
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "cli/commands.h"
+#include "cli/common.h"
+#include "cli/text.h"
+#include "core/progress.h"
+#include "formats/qc_reader.h"
+
+namespace qc {
+namespace {
+
+struct TestCommand {
+  CommonOptions common;
+  std::string input;
+
+  void run() const {
+    const QcReader reader = QcReader::open(input);
+    std::uint64_t total = 0;
+    for (const ManifestFile& file : reader.manifest().files) total += file.size;
+    const std::size_t files = reader.manifest().files.size();
+    {
+      Progress progress("testing", total, common.prints());
+      naming_errors(input, [&] {
+        reader.decode_files(std::vector<ByteSink*>(files, nullptr), common.threads,
+                            [&](std::uint64_t bytes) { progress.advance(bytes); });
+      });
+    }
+    if (common.json) {
+      print_json({{"schema", "qcompress.test/1"},
+                  {"input", input},
+                  {"ok", true},
+                  {"files", files},
+                  {"original_bytes", total}});
+    } else if (common.prints()) {
+      print(fmt::format("{}  ok: {} decoded to {}, every checksum matches\n", input,
+                        plural(files, "file"), size_text(total)));
+    }
+  }
+};
+
+}  // namespace
+
+void add_test_command(CLI::App& app) {
+  auto command = std::make_shared<TestCommand>();
+  CLI::App* sub = add_command(app, "test", "Decode a .qc file and check every checksum",
+                              "qcompress test model.qc");
+  add_input(*sub, command->input, "container", "The .qc file");
+  add_common_options(*sub, command->common, Writes::kNothing);
+  sub->callback([command] { command->run(); });
+}
+
+}  // namespace qc

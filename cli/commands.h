@@ -1,0 +1,18 @@
+// The subcommands. Each adds itself to the application and runs when it is parsed.
+#pragma once
+
+namespace CLI {
+class App;
+}
+
+namespace qc {
+
+/// One subcommand for every row of the table of passes.
+void add_pass_commands(CLI::App& app);
+void add_pack_command(CLI::App& app);
+void add_unpack_command(CLI::App& app);
+void add_test_command(CLI::App& app);
+void add_inspect_command(CLI::App& app);
+void add_diff_command(CLI::App& app);
+
+}  // namespace qc

@@ -1,0 +1,88 @@
+#include "cli/common.h"
+
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "core/error.h"
+#include "formats/qc_reader.h"
+
+namespace qc {
+
+std::filesystem::path CommonOptions::output_or(const std::filesystem::path& otherwise) const {
+  return output.empty() ? otherwise : std::filesystem::path(output);
+}
+
+CLI::App* add_command(CLI::App& app, const std::string& name, const std::string& help,
+                      const std::string& example) {
+  CLI::App* command = app.add_subcommand(name, help);
+  command->footer(fmt::format("Example:\n  {}", example));
+  return command;
+}
+
+void add_common_options(CLI::App& command, CommonOptions& options, Writes writes) {
+  if (writes == Writes::kFile) {
+    command.add_option("-o,--output", options.output, "Write to this file instead")
+        ->type_name("FILE");
+    command.add_flag("-f,--force", options.force, "Overwrite an output that exists");
+  }
+  command.add_flag("--json", options.json, "Print the result as JSON");
+  command.add_flag("-q,--quiet", options.quiet, "Print nothing but errors");
+  command.add_flag("-v,--verbose", options.verbose, "Print more");
+  command.add_option("-j,--threads", options.threads, "Threads; 0 takes one per core")
+      ->type_name("N")
+      ->default_val(0)
+      ->check(CLI::Range(0, 1024));
+}
+
+void add_input(CLI::App& command, std::string& path, const std::string& name,
+               const std::string& help) {
+  command.add_option(name, path, help)->required()->type_name("FILE");
+}
+
+std::filesystem::path with_extension(const std::filesystem::path& path,
+                                     const std::string& extension) {
+  std::filesystem::path out = path;
+  return out.replace_extension(extension);
+}
+
+void print(const std::string& text) {
+  const bool written = std::fwrite(text.data(), 1, text.size(), stdout) == text.size();
+  if (!written || std::fflush(stdout) != 0) {
+    throw Error(ErrorCode::kFile, "cannot write to standard output");
+  }
+}
+
+void print_json(const nlohmann::ordered_json& document) {
+  print(document.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n");
+}
+
+void warn(const std::string& text) { fmt::print(stderr, "warning: {}\n", text); }
+
+bool is_qc_file(const std::filesystem::path& path) { return is_qc(MappedFile(path).bytes()); }
+
+OnnxModel open_any_model(const std::filesystem::path& path, unsigned threads) {
+  if (!is_qc_file(path)) return OnnxModel::open(path);
+  return OnnxModel::from_memory(QcReader::open(path).decode_to_memory(threads));
+}
+
+void naming_errors(const std::filesystem::path& path, const std::function<void()>& body) {
+  try {
+    body();
+  } catch (const Error& error) {
+    // Errors of files name the file that could not be written.
+    if (error.code() == ErrorCode::kFile) throw;
+    throw Error(error.code(), fmt::format("{}: {}", path.string(), error.what()));
+  }
+}
+
+void require_different(const std::filesystem::path& input, const std::filesystem::path& output) {
+  std::error_code error;
+  if (std::filesystem::equivalent(input, output, error)) {
+    throw Error(ErrorCode::kUsage,
+                fmt::format("{} is the input; name another output", output.string()));
+  }
+}
+
+}  // namespace qc

@@ -1,0 +1,71 @@
+// What all subcommands share.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <filesystem>
+#include <functional>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+
+#include "core/file.h"
+#include "formats/onnx_model.h"
+
+namespace qc {
+
+/// The flags that every subcommand has.
+struct CommonOptions {
+  std::string output;
+  bool force = false;
+  bool json = false;
+  bool quiet = false;
+  bool verbose = false;
+  unsigned threads = 0;
+
+  Overwrite overwrite() const noexcept { return force ? Overwrite::kReplace : Overwrite::kRefuse; }
+  /// Text for people goes to standard output: not with --json or -q.
+  bool prints() const noexcept { return !json && !quiet; }
+  /// The output path: -o, or `otherwise`.
+  std::filesystem::path output_or(const std::filesystem::path& otherwise) const;
+};
+
+/// Adds a subcommand with an example at the end of its help.
+CLI::App* add_command(CLI::App& app, const std::string& name, const std::string& help,
+                      const std::string& example);
+
+/// Which of the flags a subcommand takes.
+enum class Writes { kNothing, kFile };
+
+/// Adds -o and -f (for commands that write a file), --json, -q, -v and -j.
+void add_common_options(CLI::App& command, CommonOptions& options, Writes writes);
+
+/// Adds the positional input file.
+void add_input(CLI::App& command, std::string& path, const std::string& name,
+               const std::string& help);
+
+/// "model.onnx" with ".qc" for its extension and so on; the folder stays.
+std::filesystem::path with_extension(const std::filesystem::path& path,
+                                     const std::string& extension);
+
+/// Prints text to standard output; throws Error(kFile) when that fails (a closed pipe, a full
+/// disk).
+void print(const std::string& text);
+
+/// Prints a JSON document and a newline. Strings that are not UTF-8 are repaired.
+void print_json(const nlohmann::ordered_json& document);
+
+/// Prints "warning: ..." to standard error.
+void warn(const std::string& text);
+
+/// A model from a .onnx file, or unpacked in memory from a .qc file.
+OnnxModel open_any_model(const std::filesystem::path& path, unsigned threads);
+
+/// True when the file starts like a .qc container. Throws Error(kFile) when it cannot be read.
+bool is_qc_file(const std::filesystem::path& path);
+
+/// Runs the body; puts the path in front of an error's message, so that it says which file.
+void naming_errors(const std::filesystem::path& path, const std::function<void()>& body);
+
+/// Throws Error(kUsage) when both paths name one file.
+void require_different(const std::filesystem::path& input, const std::filesystem::path& output);
+
+}  // namespace qc

@@ -1,0 +1,75 @@
+#include <nlohmann/json.hpp>
+
+#include "cli/inspect.h"
+
+namespace qc {
+namespace {
+
+const char* placement_name(Placement placement) {
+  switch (placement) {
+    case Placement::kOwn:
+      return "own";
+    case Placement::kPooled:
+      return "pooled";
+    case Placement::kRepeat:
+      return "repeat";
+    case Placement::kGraph:
+      break;
+  }
+  return "graph";
+}
+
+nlohmann::ordered_json tensor_json(const TensorBreakdown& line) {
+  const TensorInfo& tensor = line.tensor;
+  nlohmann::ordered_json object = {{"name", tensor.name},
+                                   {"type", data_type_name(tensor.type)},
+                                   {"dims", tensor.dims},
+                                   {"role", role_name(tensor.role)},
+                                   {"op", tensor.op},
+                                   {"bytes", tensor.size},
+                                   {"stored_bytes", line.stored_bytes},
+                                   {"placement", placement_name(line.placement)},
+                                   {"layout", line.layout},
+                                   {"nonzero", line.nonzeros},
+                                   {"distinct_nonzero", line.distinct},
+                                   {"weight_bits", line.value_bits()},
+                                   {"weight_bits_coded", line.coded_value_bits()},
+                                   {"index_bits", line.index_bits()},
+                                   {"index_bits_coded", line.coded_index_bits()},
+                                   {"weight_bytes", line.stats.value_bytes},
+                                   {"index_bytes", line.stats.index_bytes},
+                                   {"codebook_bytes", line.stats.codebook_bytes},
+                                   {"table_bytes", line.stats.table_bytes}};
+  object["floor_bytes"] = nullptr;
+  if (line.has_floor()) object["floor_bytes"] = line.floor_bytes();
+  return object;
+}
+
+}  // namespace
+
+nlohmann::ordered_json inspect_json(const Breakdown& breakdown, const InspectView& view) {
+  const SizeTotals& totals = breakdown.totals;
+  nlohmann::ordered_json document = {{"schema", "qcompress.inspect/1"},
+                                     {"file", view.file},
+                                     {"packed_now", view.packed_now},
+                                     {"totals",
+                                      {{"original_bytes", totals.original},
+                                       {"packed_bytes", totals.container},
+                                       {"weights", totals.weights},
+                                       {"indices", totals.indices},
+                                       {"codebooks", totals.codebooks},
+                                       {"tables", totals.tables},
+                                       {"biases_norms", totals.biases_norms},
+                                       {"other_tensors", totals.other_tensors},
+                                       {"graph", totals.graph},
+                                       {"container", totals.framing},
+                                       {"paper_original", totals.paper_original},
+                                       {"paper_coded", totals.paper_coded}}},
+                                     {"warnings", inspect_warnings(breakdown)},
+                                     {"tensors", nlohmann::ordered_json::array()}};
+  for (const TensorBreakdown& line : breakdown.tensors)
+    document["tensors"].push_back(tensor_json(line));
+  return document;
+}
+
+}  // namespace qc

@@ -1,0 +1,75 @@
+// The command line of qcompress.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <cstdio>
+#include <exception>
+#include <new>
+
+#include "cli/commands.h"
+#include "core/error.h"
+
+namespace {
+
+constexpr int kUsage = static_cast<int>(qc::ErrorCode::kUsage);
+
+int report(const std::string& message, qc::ErrorCode code) {
+  fmt::print(stderr, "qcompress: {}\n", message);
+  return static_cast<int>(code);
+}
+
+int run(int argc, char** argv) {
+  CLI::App app("Makes trained neural networks small, and shows where every byte went.",
+               "qcompress");
+  app.set_version_flag("--version", "qcompress " QC_VERSION);
+  app.require_subcommand(1);
+  app.failure_message(CLI::FailureMessage::help);
+  app.footer(
+      "Example:\n"
+      "  qcompress prune --rate 0.9 model.onnx\n"
+      "  qcompress share --bits 5 model.pruned.onnx\n"
+      "  qcompress pack --huffman model.pruned.shared.onnx\n"
+      "  qcompress inspect model.pruned.shared.qc\n"
+      "\n"
+      "Exit status: 0 fine, 1 internal error, 2 usage, 3 file, 4 corrupt input,\n"
+      "5 unsupported, 6 limit, 7 accuracy gate missed.");
+  qc::add_pass_commands(app);
+  qc::add_pack_command(app);
+  qc::add_unpack_command(app);
+  qc::add_test_command(app);
+  qc::add_inspect_command(app);
+  qc::add_diff_command(app);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& success) {
+    return app.exit(success);
+  } catch (const CLI::ParseError& error) {
+    if (app.get_subcommands().empty()) {
+      fmt::print(stderr, "qcompress: {}\n\n{}", error.what(), app.help());
+      return kUsage;
+    }
+    const CLI::App* command = app.get_subcommands().front();
+    fmt::print(stderr, "qcompress {0}: {1}\nqcompress {0} --help tells more.\n",
+               command->get_name(), error.what());
+    return kUsage;
+  }
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  // A write beyond a limit or to a closed pipe is an error to report, not the end of the process.
+  std::signal(SIGXFSZ, SIG_IGN);
+  std::signal(SIGPIPE, SIG_IGN);
+  try {
+    return run(argc, argv);
+  } catch (const qc::Error& error) {
+    return report(error.what(), error.code());
+  } catch (const std::bad_alloc&) {
+    return report("out of memory; fewer threads (-j 1) need less", qc::ErrorCode::kLimit);
+  } catch (const std::exception& error) {
+    return report(fmt::format("internal error: {}", error.what()), qc::ErrorCode::kInternal);
+  }
+}

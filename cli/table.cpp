@@ -1,0 +1,55 @@
+#include "cli/table.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "cli/text.h"
+
+namespace qc {
+namespace {
+
+constexpr std::size_t kGap = 2;
+constexpr std::size_t kMinName = 12;
+
+}  // namespace
+
+Table::Table(std::vector<std::string> headings, bool last_is_text) : last_is_text_(last_is_text) {
+  rows_.push_back(std::move(headings));
+  add_rule();
+}
+
+void Table::add_row(std::vector<std::string> cells) { rows_.push_back(std::move(cells)); }
+
+void Table::add_rule() { rows_.emplace_back(); }
+
+std::string Table::text() const {
+  const std::size_t columns = rows_.front().size();
+  std::vector<std::size_t> widths(columns, 0);
+  for (const auto& row : rows_) {
+    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+  }
+  std::size_t others = 0;
+  for (std::size_t i = 1; i < columns; ++i) others += widths[i] + kGap;
+  const std::size_t room = kTableWidth > others + kMinName ? kTableWidth - others : kMinName;
+  widths[0] = std::min(widths[0], room);
+
+  std::string out;
+  for (const auto& row : rows_) {
+    if (row.empty()) {
+      out += std::string(widths[0] + others, '-') + '\n';
+      continue;
+    }
+    std::string line = fmt::format("{:<{}}", shorten_middle(row[0], widths[0]), widths[0]);
+    for (std::size_t i = 1; i < row.size(); ++i) {
+      const bool left = last_is_text_ && i + 1 == columns;
+      line += left ? fmt::format("{:{}}{:<{}}", "", kGap, row[i], widths[i])
+                   : fmt::format("{:{}}{:>{}}", "", kGap, row[i], widths[i]);
+    }
+    line.erase(line.find_last_not_of(' ') + 1);
+    out += line + '\n';
+  }
+  return out;
+}
+
+}  // namespace qc

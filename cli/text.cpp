@@ -1,0 +1,64 @@
+#include "cli/text.h"
+
+#include <fmt/format.h>
+
+#include <array>
+
+namespace qc {
+namespace {
+
+constexpr std::array<std::string_view, 5> kPrefixes = {"", "k", "M", "G", "T"};
+
+struct Scaled {
+  std::string digits;
+  std::string_view prefix;
+};
+
+Scaled scale(std::uint64_t number) {
+  if (number < 1000) return {fmt::format("{}", number), ""};
+  auto value = static_cast<double>(number);
+  std::size_t prefix = 0;
+  // 999.5 and up would print as 1000.
+  while (value >= 999.5 && prefix + 1 < kPrefixes.size()) {
+    value /= 1000;
+    ++prefix;
+  }
+  const int decimals = value < 9.995 ? 2 : value < 99.95 ? 1 : 0;
+  return {fmt::format("{:.{}f}", value, decimals), kPrefixes[prefix]};
+}
+
+}  // namespace
+
+std::string size_text(std::uint64_t bytes) {
+  const Scaled scaled = scale(bytes);
+  return fmt::format("{} {}B", scaled.digits, scaled.prefix);
+}
+
+std::string count_text(std::uint64_t count) {
+  const Scaled scaled = scale(count);
+  return fmt::format("{}{}", scaled.digits, scaled.prefix);
+}
+
+std::string ratio_text(std::uint64_t larger, std::uint64_t smaller) {
+  if (smaller == 0) return "-";
+  const double ratio = static_cast<double>(larger) / static_cast<double>(smaller);
+  return fmt::format("{:.{}f}x", ratio, ratio < 9.995 ? 2 : ratio < 999.5 ? 1 : 0);
+}
+
+std::string percent_text(double part, double whole) {
+  return whole > 0 ? fmt::format("{:.2f}", 100 * part / whole) : "-";
+}
+
+std::string shorten_middle(std::string_view text, std::size_t width) {
+  if (text.size() <= width) return std::string(text);
+  if (width < 4) return std::string(text.substr(0, width));
+  const std::size_t tail = (width - 2) / 2;
+  const std::size_t head = width - 2 - tail;
+  return fmt::format("{}..{}", text.substr(0, head), text.substr(text.size() - tail));
+}
+
+std::string plural(std::uint64_t count, std::string_view noun) {
+  return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
+}
+
+}  // namespace qc

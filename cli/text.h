@@ -1,0 +1,28 @@
+// Numbers and names as people read them.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace qc {
+
+/// "842 B", "24.1 kB", "1.72 MB": three digits, powers of 1000.
+std::string size_text(std::uint64_t bytes);
+
+/// "842", "24.1k", "1.72M": the same for counts.
+std::string count_text(std::uint64_t count);
+
+/// "39.4x"; "-" when the smaller is zero.
+std::string ratio_text(std::uint64_t larger, std::uint64_t smaller);
+
+/// Part of a whole in per cent, "8.31"; "-" for an empty whole.
+std::string percent_text(double part, double whole);
+
+/// At most `width` characters; the middle of a longer text becomes "..".
+std::string shorten_middle(std::string_view text, std::size_t width);
+
+/// A count and its noun: "1 tensor", "3 tensors".
+std::string plural(std::uint64_t count, std::string_view noun);
+
+}  // namespace qc

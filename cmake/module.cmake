@@ -1,0 +1,34 @@
+# qc_module(NAME SOURCES ... [DEPENDS ...] [LIBRARIES ...])
+# A folder of the project as a static library. Its headers are reached as "NAME/file.h", and only by
+# targets that depend on it: each module has an include root of its own that holds nothing but a link
+# to its folder, so an include against the direction of dependencies does not build.
+set(QC_WARNINGS -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wnon-virtual-dtor -Wold-style-cast)
+if(QC_WERROR)
+  list(APPEND QC_WARNINGS -Werror)
+endif()
+
+function(qc_compile_options target)
+  target_compile_options(${target} PRIVATE ${QC_WARNINGS})
+  if(QC_SANITIZE)
+    target_compile_options(${target} PRIVATE -fsanitize=address,undefined
+                                             -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
+    target_link_options(${target} PRIVATE -fsanitize=address,undefined)
+  endif()
+  if(QC_FUZZ)
+    target_compile_options(${target} PRIVATE -fsanitize=fuzzer-no-link,address,undefined
+                                             -fno-sanitize-recover=undefined)
+    target_compile_definitions(${target} PRIVATE FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION)
+    target_link_options(${target} PRIVATE -fsanitize=address,undefined)
+  endif()
+endfunction()
+
+function(qc_module name)
+  cmake_parse_arguments(arg "" "" "SOURCES;DEPENDS;LIBRARIES" ${ARGN})
+  set(include_root ${PROJECT_BINARY_DIR}/include_roots/${name})
+  file(MAKE_DIRECTORY ${include_root})
+  file(CREATE_LINK ${CMAKE_CURRENT_SOURCE_DIR} ${include_root}/${name} SYMBOLIC)
+  add_library(qc_${name} STATIC ${arg_SOURCES})
+  target_include_directories(qc_${name} PUBLIC ${include_root})
+  target_link_libraries(qc_${name} PUBLIC ${arg_DEPENDS} PRIVATE ${arg_LIBRARIES})
+  qc_compile_options(qc_${name})
+endfunction()

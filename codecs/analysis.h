@@ -1,0 +1,56 @@
+// What the encoders need to know of a tensor, computed when first asked for.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "codecs/element.h"
+#include "codecs/stage.h"
+
+namespace qc {
+
+/// The distinct values of a tensor and each element's place among them.
+struct Palette {
+  std::vector<std::uint64_t> codebook;  ///< patterns in the order of order_key()
+  std::vector<Symbol> ranks;            ///< one for each element
+  std::vector<std::uint32_t> counts;    ///< occurrences of each codebook entry
+};
+
+/// Distinct patterns with their counts, sorted by order_key(); nothing when there are more than
+/// `most`.
+std::optional<std::vector<std::pair<std::uint64_t, std::uint32_t>>> count_distinct(
+    const TensorView& tensor, std::size_t most);
+
+/// A tensor without its zeros (all bits zero).
+struct NonZeros {
+  std::vector<std::uint64_t> positions;
+  Bytes values;
+};
+
+/// Lazily computed facts about one tensor, shared by the layouts that look at it.
+class Analysis {
+ public:
+  explicit Analysis(const TensorView& tensor) : tensor_(tensor) {}
+
+  const TensorView& tensor() const noexcept { return tensor_; }
+  std::size_t count() const noexcept { return tensor_.count(); }
+  Element element() const noexcept { return tensor_.element; }
+
+  /// Nothing when there are too many distinct values for a codebook to pay.
+  const Palette* palette() const;
+  /// Elements whose bits are all zero.
+  std::size_t zeros() const;
+  const NonZeros& nonzeros() const;
+
+ private:
+  TensorView tensor_;
+  mutable bool palette_known_ = false;
+  mutable std::optional<Palette> palette_;
+  mutable std::optional<std::size_t> zeros_;
+  mutable std::optional<NonZeros> nonzeros_;
+};
+
+}  // namespace qc

@@ -1,0 +1,97 @@
+// Bits in little-endian order: the first bit written is the lowest bit of the first byte.
+#pragma once
+
+#include <cstdint>
+
+#include "core/bytes.h"
+
+namespace qc {
+
+/// Appends bit fields to a byte string; finish() pads the last byte with zeros.
+class BitWriter {
+ public:
+  explicit BitWriter(Bytes& out) : out_(out) {}
+
+  /// Appends the low `count` bits of `value` (count <= 56; higher bits of value are zero).
+  void put(std::uint64_t value, unsigned count) {
+    pending_ |= value << filled_;
+    filled_ += count;
+    while (filled_ >= 8) {
+      out_.push_back(static_cast<std::uint8_t>(pending_));
+      pending_ >>= 8;
+      filled_ -= 8;
+    }
+  }
+
+  /// As put, for counts up to 64.
+  void put_wide(std::uint64_t value, unsigned count) {
+    if (count > 32) {
+      put(value & 0xffffffffu, 32);
+      value >>= 32;
+      count -= 32;
+    }
+    put(value, count);
+  }
+
+  void finish() {
+    if (filled_ > 0) out_.push_back(static_cast<std::uint8_t>(pending_));
+    pending_ = 0;
+    filled_ = 0;
+  }
+
+ private:
+  Bytes& out_;
+  std::uint64_t pending_ = 0;
+  unsigned filled_ = 0;
+};
+
+/// Reads bit fields from a byte string. Past the end it reads zeros, and finish() tells. Fed with
+/// untrusted bytes.
+class BitReader {
+ public:
+  BitReader() = default;
+  explicit BitReader(ByteView bytes) noexcept : begin_(bytes.data()), size_(bytes.size()) {}
+
+  /// At least 56 bits from the current position on.
+  std::uint64_t peek() const noexcept {
+    const std::uint64_t byte = position_ >> 3;
+    if (byte + 8 <= size_) return load_le<std::uint64_t>(begin_ + byte) >> (position_ & 7);
+    std::uint64_t bits = 0;
+    for (std::uint64_t i = byte; i < size_; ++i) {
+      bits |= static_cast<std::uint64_t>(begin_[i]) << (8 * (i - byte));
+    }
+    return bits >> (position_ & 7);
+  }
+
+  void skip(unsigned count) noexcept { position_ += count; }
+
+  std::uint64_t get(unsigned count) noexcept {
+    const std::uint64_t value = peek() & ((std::uint64_t{1} << count) - 1);
+    skip(count);
+    return value;
+  }
+
+  std::uint64_t get_wide(unsigned count) noexcept {
+    if (count <= 32) return get(count);
+    const std::uint64_t low = get(32);
+    return low | (get(count - 32) << 32);
+  }
+
+  /// Whole bytes read so far, the last one counted when it was only begun.
+  std::uint64_t bytes_used() const noexcept { return (position_ + 7) / 8; }
+
+  /// True when no read went past the end.
+  bool in_range() const noexcept { return position_ <= 8 * static_cast<std::uint64_t>(size_); }
+
+  /// True when exactly all bytes were read and the padding of the last one is zero.
+  bool finish() const noexcept {
+    return bytes_used() == size_ && ((position_ & 7) == 0 || peek() == 0);
+  }
+
+ private:
+  const std::uint8_t* begin_ = nullptr;
+  std::size_t size_ = 0;
+  std::uint64_t position_ = 0;  // bits
+};
+
+}  // namespace qc

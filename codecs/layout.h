@@ -1,0 +1,85 @@
+// Layouts: a tensor <-> integer streams. One row in the table and one file each.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+
+#include "codecs/analysis.h"
+#include "codecs/decode_context.h"
+#include "codecs/element.h"
+#include "codecs/stage.h"
+
+namespace qc {
+
+/// Ids on disk; stable for ever.
+enum class LayoutId : std::uint8_t {
+  kRaw = 0,
+  kPlanes = 1,
+  kNarrow = 2,
+  kConstant = 3,
+  kPalette = 4,
+  kChannelPalette = 5,
+  kCsr = 6,
+  kBitmap = 7,
+};
+
+/// How the gaps of a relative index that do not fit their code are bridged.
+enum class GapMode : std::uint8_t {
+  kEscape = 0,  ///< a symbol of its own that skips positions and stores nothing
+  kFiller = 1,  ///< a stored zero, as in Deep Compression
+};
+
+/// Choices of the encoder. The default takes the smallest of everything.
+struct EncodeOptions {
+  StageChoice stages = StageChoice::kSmallest;
+  std::optional<LayoutId> layout;    ///< use this one where it applies
+  std::optional<unsigned> gap_bits;  ///< width of a relative index, 2 to 8
+  std::optional<GapMode> gap_mode;
+};
+
+/// Reads the elements of one tensor, front to back.
+class ElementReader {
+ public:
+  /// Writes the next `count` elements; a multiple of kReadUnit but for the last call. Any input
+  /// gives some elements, never a write beyond them.
+  virtual void read(std::uint8_t* out, std::size_t count) noexcept = 0;
+  /// After the last element: false when the input was damaged or had bytes left over.
+  virtual bool finish() noexcept = 0;
+
+ protected:
+  ~ElementReader() = default;
+};
+
+/// One layout.
+struct Layout {
+  LayoutId id;
+  std::string_view name;  ///< on the command line and in reports
+  std::string_view help;
+  bool dense;  ///< may hold the non-zero values of a sparse layout
+  /// Appends the encoded tensor; false, with nothing appended, where the layout does not apply.
+  bool (*encode)(const Analysis& tensor, const EncodeOptions& options, Bytes& out);
+  /// A reader for `count` elements, in the context's memory; takes what it reads from `in`. Null,
+  /// with the reason in the context, when the bytes are damaged. Allocates only from the context
+  /// and never throws.
+  ElementReader* (*open)(ByteReader& in, Element element, std::uint64_t count,
+                         DecodeContext& context) noexcept;
+};
+
+/// All layouts, by id.
+std::span<const Layout* const> layout_table() noexcept;
+
+/// The layout of that id or name; null when there is none.
+const Layout* find_layout(std::uint8_t id) noexcept;
+const Layout* find_layout(std::string_view name) noexcept;
+
+/// The smallest encoding of the elements among the dense layouts, with a byte for the layout first.
+/// For the values inside other layouts.
+void encode_dense(const TensorView& tensor, const EncodeOptions& options, Bytes& out);
+
+/// Opens what encode_dense wrote.
+ElementReader* open_dense(ByteReader& in, Element element, std::uint64_t count,
+                          DecodeContext& context) noexcept;
+
+}  // namespace qc

@@ -1,0 +1,17 @@
+// The rows of the layout table, each defined in its own file under layouts/.
+#pragma once
+
+#include "codecs/layout.h"
+
+namespace qc {
+
+extern const Layout kRawLayout;
+extern const Layout kPlanesLayout;
+extern const Layout kNarrowLayout;
+extern const Layout kConstantLayout;
+extern const Layout kPaletteLayout;
+extern const Layout kChannelPaletteLayout;
+extern const Layout kCsrLayout;
+extern const Layout kBitmapLayout;
+
+}  // namespace qc

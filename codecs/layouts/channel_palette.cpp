@@ -1,0 +1,168 @@
+// Per-channel palette: a codebook for every output channel (such as +-alpha per filter), every
+// element as its rank in the codebook of its channel.
+#include <algorithm>
+#include <utility>
+
+#include "codecs/codebook.h"
+#include "codecs/layout_table.h"
+
+namespace qc {
+namespace {
+
+// Beyond this a channel's values are no codebook but plain numbers.
+constexpr std::size_t kMaxChannelCodebook = 256;
+
+class ChannelPaletteReader final : public ElementReader {
+ public:
+  const std::uint8_t* codebooks = nullptr;  // of all channels, one after the other
+  const std::uint32_t* starts = nullptr;    // first entry of each channel, and the end
+  SymbolReader* ranks = nullptr;
+  ChannelMap channels;
+  unsigned width = 1;
+
+  void read(std::uint8_t* out, std::size_t count) noexcept override {
+    Symbol block[kBlock];
+    while (count > 0) {
+      const std::size_t some = count < kBlock ? count : kBlock;
+      ranks->read({block, some});
+      for (std::size_t i = 0; i < some; ++i) {
+        const std::uint64_t channel = channels.channel_of(next_++);
+        const std::uint32_t entry = starts[channel] + block[i];
+        const bool valid = entry < starts[channel + 1];
+        valid_ &= valid;
+        std::memcpy(out, codebooks + std::size_t{valid ? entry : 0} * width, width);
+        out += width;
+      }
+      count -= some;
+    }
+  }
+
+  bool finish() noexcept override { return valid_ && ranks->finish(); }
+
+ private:
+  std::uint64_t next_ = 0;
+  bool valid_ = true;
+};
+
+bool encode(const Analysis& tensor, const EncodeOptions& options, Bytes& out) {
+  const ChannelMap& channels = tensor.tensor().channels;
+  const Element element = tensor.element();
+  if (channels.count < 2 || tensor.count() < 2 * channels.count) return false;
+
+  std::vector<std::vector<std::uint64_t>> codebooks(channels.count);
+  const std::size_t most_entries = tensor.count() / 2;
+  std::size_t entries = 0;
+  const auto less = [&](std::uint64_t a, std::uint64_t b) {
+    return order_key(a, element) < order_key(b, element);
+  };
+  const std::uint8_t* data = tensor.tensor().data.data();
+  const auto pattern_at = [&](std::size_t i) {
+    return load_pattern(data + i * element.width, element.width);
+  };
+  for (std::size_t i = 0; i < tensor.count(); ++i) {
+    auto& book = codebooks[channels.channel_of(i)];
+    const std::uint64_t pattern = pattern_at(i);
+    const auto at = std::lower_bound(book.begin(), book.end(), pattern, less);
+    if (at != book.end() && *at == pattern) continue;
+    book.insert(at, pattern);
+    if (book.size() > kMaxChannelCodebook || ++entries > most_entries) return false;
+  }
+
+  // The reader's starts, codebooks, sizes and ranks must fit what DecodeContext grants it; an empty
+  // codebook takes an entry too.
+  const std::size_t reader_bytes = channels.count * (sizeof(std::uint32_t) + 1) +
+                                   (entries + channels.count) * element.width + tensor.count();
+  if (reader_bytes > 2 * tensor.tensor().data.size()) return false;
+
+  std::vector<Symbol> ranks(tensor.count());
+  for (std::size_t i = 0; i < ranks.size(); ++i) {
+    const auto& book = codebooks[channels.channel_of(i)];
+    const auto at = std::lower_bound(book.begin(), book.end(), pattern_at(i), less);
+    ranks[i] = static_cast<Symbol>(at - book.begin());
+  }
+  std::vector<Symbol> sizes;
+  for (const auto& book : codebooks) {
+    sizes.push_back(static_cast<Symbol>(book.empty() ? 0 : book.size() - 1));
+  }
+  append_varint(out, channels.count);
+  append_varint(out, channels.stride);
+  append_varint(out, channels.first);
+  encode_stream(sizes, kMaxChannelCodebook, options.stages, out);
+  for (auto& book : codebooks) {
+    if (book.empty()) book.push_back(0);
+    write_codebook(book, element, out);
+  }
+  encode_stream(ranks, kMaxChannelCodebook, options.stages, out);
+  return true;
+}
+
+ElementReader* open(ByteReader& in, Element element, std::uint64_t count,
+                    DecodeContext& context) noexcept {
+  ChannelMap channels;
+  channels.count = in.varint();
+  channels.stride = in.varint();
+  channels.first = in.varint();
+  if (!in.ok() || channels.count < 1 || channels.count > count || channels.stride < 1 ||
+      channels.first > UINT64_MAX - count) {
+    return context.refuse("a channel map is damaged");
+  }
+  auto* reader = context.make<ChannelPaletteReader>();
+  CodedStats* const stats = std::exchange(context.stats, nullptr);
+  const std::size_t before_sizes = in.rest().size();
+  SymbolReader* sizes =
+      open_stream(in, channels.count, kMaxChannelCodebook, StreamUse::kValues, context);
+  context.stats = stats;
+  if (stats != nullptr) stats->codebook_bytes += before_sizes - in.rest().size();
+  auto* starts = context.make_array<std::uint32_t>(channels.count + 1);
+  if (reader == nullptr || sizes == nullptr || starts == nullptr) {
+    return context.refuse("too much memory wanted");
+  }
+  std::uint64_t entries = 0;
+  Symbol block[kBlock];
+  std::uint32_t most = 1;
+  for (std::uint64_t done = 0; done < channels.count;) {
+    const auto some =
+        static_cast<std::size_t>(std::min<std::uint64_t>(kBlock, channels.count - done));
+    sizes->read({block, some});
+    for (std::size_t i = 0; i < some; ++i) {
+      starts[done + i] = static_cast<std::uint32_t>(entries);
+      entries += block[i] + 1u;
+      most = std::max(most, block[i] + 1u);
+    }
+    done += some;
+  }
+  starts[channels.count] = static_cast<std::uint32_t>(entries);
+  if (!sizes->finish() || entries > kMaxCodebookEntries) {
+    return context.refuse("the sizes of the codebooks are damaged");
+  }
+  auto* codebooks = context.make_array<std::uint8_t>(entries * element.width);
+  if (codebooks == nullptr) return context.refuse("too much memory wanted");
+  for (std::uint64_t channel = 0; channel < channels.count; ++channel) {
+    const std::uint64_t size = starts[channel + 1] - starts[channel];
+    std::uint8_t* book = codebooks + std::uint64_t{starts[channel]} * element.width;
+    if (!read_codebook(in, size, element, book, context)) return nullptr;
+  }
+  reader->codebooks = codebooks;
+  reader->starts = starts;
+  reader->channels = channels;
+  reader->width = element.width;
+  reader->ranks = open_stream(in, count, kMaxChannelCodebook, StreamUse::kValues, context);
+  if (reader->ranks == nullptr) return nullptr;
+  if (context.stats != nullptr) {
+    context.stats->value_symbols += count;
+    context.stats->value_bits = symbol_bits(most);
+    context.stats->has_palette = true;
+  }
+  return reader;
+}
+
+}  // namespace
+
+const Layout kChannelPaletteLayout = {LayoutId::kChannelPalette,
+                                      "channel-palette",
+                                      "ranks in a codebook per output channel",
+                                      false,
+                                      encode,
+                                      open};
+
+}  // namespace qc

@@ -1,0 +1,203 @@
+// Sparse with relative indices (Han et al., "Deep Compression", ICLR 2016, section 2): for every
+// stored value the number of zeros before it, in a fixed number of bits. A gap that does not fit is
+// bridged by a filler, a stored zero, or by an escape symbol that stores nothing.
+#include <limits>
+
+#include "codecs/layout_table.h"
+#include "codecs/layouts/sparse_values.h"
+
+namespace qc {
+namespace {
+
+constexpr unsigned kMinGapBits = 2;
+constexpr unsigned kMaxGapBits = 8;
+
+// The largest symbol skips that many positions: as an escape it stores nothing, as a gap it is
+// followed by a value, which may be a filler.
+class CsrReader final : public ElementReader {
+ public:
+  void start(SymbolReader* gaps, std::uint64_t gap_count, unsigned gap_bits, GapMode mode,
+             unsigned width) noexcept {
+    gaps_ = gaps;
+    gaps_left_ = gap_count;
+    escape_ = mode == GapMode::kEscape ? (1u << gap_bits) - 1 : kNoEscape;
+    width_ = width;
+    advance();
+  }
+
+  StoredValues values;
+
+  void read(std::uint8_t* out, std::size_t count) noexcept override {
+    with_width(width_, [&]<typename T>() {
+      std::memset(out, 0, count * sizeof(T));
+      const std::uint64_t end = position_ + count;
+      while (next_ < end) {
+        std::memcpy(out + (next_ - position_) * sizeof(T), values.next(), sizeof(T));
+        ++next_;
+        advance();
+      }
+      position_ = end;
+    });
+  }
+
+  // Positions past the tensor's end leave values over, which values.finish() sees.
+  bool finish() noexcept override {
+    return next_ == kNowhere && values.finish() && gaps_->finish();
+  }
+
+ private:
+  static constexpr std::uint64_t kNowhere = std::numeric_limits<std::uint64_t>::max();
+  static constexpr std::uint32_t kNoEscape = std::numeric_limits<std::uint32_t>::max();
+
+  // Moves next_ over the gap before the next stored value.
+  void advance() noexcept {
+    for (;;) {
+      if (at_ == size_ && !refill()) {
+        next_ = kNowhere;
+        return;
+      }
+      const Symbol gap = block_[at_++];
+      next_ += gap;
+      if (gap != escape_) return;
+    }
+  }
+
+  bool refill() noexcept {
+    if (gaps_left_ == 0) return false;
+    at_ = 0;
+    size_ = static_cast<std::size_t>(std::min<std::uint64_t>(gaps_left_, kBlock));
+    gaps_->read({block_, size_});
+    gaps_left_ -= size_;
+    return true;
+  }
+
+  SymbolReader* gaps_ = nullptr;
+  std::uint64_t gaps_left_ = 0;
+  std::uint32_t escape_ = kNoEscape;
+  unsigned width_ = 1;
+  std::uint64_t position_ = 0;  // of the next element to read
+  std::uint64_t next_ = 0;      // of the next stored value
+  std::size_t at_ = 0;
+  std::size_t size_ = 0;
+  Symbol block_[kBlock];
+};
+
+// The gaps of the stored positions as symbols. With fillers, `is_filler` tells the stored zeros.
+struct Gaps {
+  std::vector<Symbol> symbols;
+  std::vector<bool> is_filler;
+};
+
+Gaps make_gaps(const std::vector<std::uint64_t>& positions, unsigned bits, GapMode mode) {
+  const std::uint64_t largest = (std::uint64_t{1} << bits) - 1;
+  Gaps gaps;
+  std::uint64_t next = 0;
+  for (const std::uint64_t position : positions) {
+    std::uint64_t gap = position - next;
+    if (mode == GapMode::kEscape) {
+      for (; gap >= largest; gap -= largest) gaps.symbols.push_back(static_cast<Symbol>(largest));
+    } else {
+      for (; gap > largest; gap -= largest + 1) {
+        gaps.symbols.push_back(static_cast<Symbol>(largest));
+        gaps.is_filler.push_back(true);
+      }
+      gaps.is_filler.push_back(false);
+    }
+    gaps.symbols.push_back(static_cast<Symbol>(gap));
+    next = position + 1;
+  }
+  return gaps;
+}
+
+// The stored values with zeros where the fillers are.
+Bytes with_fillers(const Bytes& values, const std::vector<bool>& is_filler, unsigned width) {
+  Bytes out(is_filler.size() * width);
+  const std::uint8_t* from = values.data();
+  for (std::size_t i = 0; i < is_filler.size(); ++i) {
+    if (is_filler[i]) continue;
+    std::memcpy(out.data() + i * width, from, width);
+    from += width;
+  }
+  return out;
+}
+
+// The width with the least entropy. An escape costs no value, so with escapes this is the smallest
+// stream up to its code table.
+unsigned best_gap_bits(const std::vector<std::uint64_t>& positions, GapMode mode) {
+  unsigned best = kMaxGapBits;
+  std::uint64_t least = std::numeric_limits<std::uint64_t>::max();
+  for (unsigned bits = kMinGapBits; bits <= kMaxGapBits; ++bits) {
+    const Gaps gaps = make_gaps(positions, bits, mode);
+    const SymbolStream stream(gaps.symbols, 1u << bits);
+    constexpr std::uint64_t kTableBitsPerSymbol = 2;
+    constexpr std::uint64_t kFillerBits = 4;
+    std::uint64_t cost = entropy_bits(stream.counts) + kTableBitsPerSymbol * stream.used_alphabet();
+    if (mode == GapMode::kFiller) {
+      cost += kFillerBits * (gaps.symbols.size() - positions.size());
+    }
+    if (cost < least) {
+      least = cost;
+      best = bits;
+    }
+  }
+  return best;
+}
+
+bool encode(const Analysis& tensor, const EncodeOptions& options, Bytes& out) {
+  if (tensor.zeros() == 0 && options.layout != LayoutId::kCsr) return false;
+  const NonZeros& nonzeros = tensor.nonzeros();
+  const GapMode mode = options.gap_mode.value_or(GapMode::kEscape);
+  const unsigned bits =
+      options.gap_bits ? *options.gap_bits : best_gap_bits(nonzeros.positions, mode);
+  const Gaps gaps = make_gaps(nonzeros.positions, bits, mode);
+  const std::uint8_t head =
+      static_cast<std::uint8_t>(bits | (mode == GapMode::kFiller ? 0x10u : 0u));
+  const bool fillers = mode == GapMode::kFiller;
+  const Bytes filled =
+      fillers ? with_fillers(nonzeros.values, gaps.is_filler, tensor.element().width) : Bytes{};
+  const Bytes& values = fillers ? filled : nonzeros.values;
+
+  out.push_back(head);
+  append_varint(out, values.size() / tensor.element().width);
+  append_varint(out, gaps.symbols.size());
+  encode_stream(gaps.symbols, 1u << bits, options.stages, out);
+  encode_dense({values, tensor.element(), {}}, options, out);
+  return true;
+}
+
+ElementReader* open(ByteReader& in, Element element, std::uint64_t count,
+                    DecodeContext& context) noexcept {
+  const std::uint8_t head = in.u8();
+  const unsigned bits = head & 0x0fu;
+  const std::uint64_t stored = in.varint();
+  const std::uint64_t gap_count = in.varint();
+  if (!in.ok() || (head & 0xe0) != 0 || bits < kMinGapBits || bits > kMaxGapBits) {
+    return context.refuse("a relative index is damaged");
+  }
+  const GapMode mode = (head & 0x10) != 0 ? GapMode::kFiller : GapMode::kEscape;
+  if (stored > count || gap_count > count || gap_count < stored) {
+    return context.refuse("too many values for the tensor");
+  }
+  auto* reader = context.make<CsrReader>();
+  if (reader == nullptr) return context.refuse("too much memory wanted");
+  SymbolReader* gaps = open_stream(in, gap_count, 1u << bits, StreamUse::kIndices, context);
+  if (gaps == nullptr) return nullptr;
+  ElementReader* values = open_dense(in, element, stored, context);
+  if (values == nullptr) return nullptr;
+  reader->values.start(values, stored, element.width);
+  reader->start(gaps, gap_count, bits, mode, element.width);
+  if (context.stats != nullptr) {
+    context.stats->value_symbols = stored;
+    context.stats->index_symbols = gap_count;
+    context.stats->index_bits = bits;
+  }
+  return reader;
+}
+
+}  // namespace
+
+const Layout kCsrLayout = {
+    LayoutId::kCsr, "csr",  "relative indices of 2 to 8 bits, then the non-zero values",
+    false,          encode, open};
+
+}  // namespace qc

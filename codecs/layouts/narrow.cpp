@@ -1,0 +1,132 @@
+// Floats whose values all fit a narrower float type exactly, stored in that type.
+#include <array>
+#include <bit>
+
+#include "codecs/layout_table.h"
+#include "core/float_types.h"
+
+namespace qc {
+namespace {
+
+// A narrowing is exact when widening gives the same bits back.
+struct Narrowing {
+  std::uint8_t code;  // on disk
+  Element from;
+  Element to;
+  std::uint64_t (*narrow)(std::uint64_t pattern) noexcept;
+  std::uint64_t (*widen)(std::uint64_t pattern) noexcept;
+};
+
+float as_float(std::uint64_t pattern) noexcept {
+  return std::bit_cast<float>(static_cast<std::uint32_t>(pattern));
+}
+
+std::uint64_t to_half(std::uint64_t pattern) noexcept { return float_to_half(as_float(pattern)); }
+
+std::uint64_t from_half(std::uint64_t pattern) noexcept {
+  return std::bit_cast<std::uint32_t>(half_to_float(static_cast<std::uint16_t>(pattern)));
+}
+
+std::uint64_t drop_low_half(std::uint64_t pattern) noexcept { return pattern >> 16; }
+std::uint64_t add_low_half(std::uint64_t pattern) noexcept { return pattern << 16; }
+
+bool is_nan(std::uint64_t pattern) noexcept {
+  return (pattern & 0x7fffffffffffffffu) > 0x7ff0000000000000u;
+}
+
+// NaNs are excluded on both sides: converting them may change their payload.
+std::uint64_t double_to_float(std::uint64_t pattern) noexcept {
+  if (is_nan(pattern)) return 0;
+  return std::bit_cast<std::uint32_t>(static_cast<float>(std::bit_cast<double>(pattern)));
+}
+
+std::uint64_t float_to_double(std::uint64_t pattern) noexcept {
+  if ((pattern & 0x7fffffffu) > 0x7f800000u) return 0;
+  return std::bit_cast<std::uint64_t>(static_cast<double>(as_float(pattern)));
+}
+
+constexpr Element kSingle = {4, true};
+constexpr Element kDouble = {8, true};
+constexpr Element kHalf = {2, true};
+constexpr std::array<Narrowing, 3> kNarrowings = {{
+    {0, kSingle, kHalf, to_half, from_half},
+    {1, kSingle, kHalf, drop_low_half, add_low_half},
+    {2, kDouble, kSingle, double_to_float, float_to_double},
+}};
+
+class NarrowReader final : public ElementReader {
+ public:
+  const Narrowing* narrowing = nullptr;
+  ElementReader* inner = nullptr;
+
+  void read(std::uint8_t* out, std::size_t count) noexcept override {
+    std::uint8_t block[kBlock * 4];
+    const unsigned from = narrowing->from.width;
+    const unsigned to = narrowing->to.width;
+    while (count > 0) {
+      const std::size_t some = count < kBlock ? count : kBlock;
+      inner->read(block, some);
+      for (std::size_t i = 0; i < some; ++i) {
+        store_pattern(out, from, narrowing->widen(load_pattern(block + i * to, to)));
+        out += from;
+      }
+      count -= some;
+    }
+  }
+
+  bool finish() noexcept override { return inner->finish(); }
+};
+
+// The narrowed elements; empty when some value does not fit.
+Bytes narrowed(const TensorView& tensor, const Narrowing& narrowing) {
+  const unsigned from = narrowing.from.width;
+  const unsigned to = narrowing.to.width;
+  Bytes out(tensor.count() * to);
+  for (std::size_t i = 0; i < tensor.count(); ++i) {
+    const std::uint64_t pattern = load_pattern(tensor.data.data() + i * from, from);
+    const std::uint64_t narrow = narrowing.narrow(pattern);
+    if (narrowing.widen(narrow) != pattern) return {};
+    store_pattern(out.data() + i * to, to, narrow);
+  }
+  return out;
+}
+
+bool encode(const Analysis& tensor, const EncodeOptions& options, Bytes& out) {
+  EncodeOptions inner = options;
+  inner.layout.reset();
+  Bytes best;
+  for (const Narrowing& narrowing : kNarrowings) {
+    if (narrowing.from != tensor.element()) continue;
+    const Bytes elements = narrowed(tensor.tensor(), narrowing);
+    if (elements.empty()) continue;
+    Bytes coded = {narrowing.code};
+    encode_dense({elements, narrowing.to, {}}, inner, coded);
+    if (best.empty() || coded.size() < best.size()) best = std::move(coded);
+  }
+  append(out, best);
+  return !best.empty();
+}
+
+ElementReader* open(ByteReader& in, Element element, std::uint64_t count,
+                    DecodeContext& context) noexcept {
+  const std::uint8_t code = in.u8();
+  if (!in.ok() || code >= kNarrowings.size() || kNarrowings[code].from != element) {
+    return context.refuse("an unknown narrowing");
+  }
+  auto* reader = context.make<NarrowReader>();
+  if (reader == nullptr) return context.refuse("too much memory wanted");
+  reader->narrowing = &kNarrowings[code];
+  reader->inner = open_dense(in, reader->narrowing->to, count, context);
+  return reader->inner != nullptr ? reader : nullptr;
+}
+
+}  // namespace
+
+const Layout kNarrowLayout = {LayoutId::kNarrow,
+                              "narrow",
+                              "floats that all fit a narrower float type, in that type",
+                              true,
+                              encode,
+                              open};
+
+}  // namespace qc

@@ -1,0 +1,72 @@
+// Palette: every element as its rank in the sorted codebook of the tensor's distinct values.
+#include "codecs/codebook.h"
+#include "codecs/layout_table.h"
+
+namespace qc {
+namespace {
+
+class PaletteReader final : public ElementReader {
+ public:
+  const std::uint8_t* codebook = nullptr;
+  SymbolReader* ranks = nullptr;
+  unsigned width = 1;
+
+  void read(std::uint8_t* out, std::size_t count) noexcept override {
+    with_width(width, [&]<typename T>() {
+      Symbol block[kBlock];
+      while (count > 0) {
+        const std::size_t some = count < kBlock ? count : kBlock;
+        ranks->read({block, some});
+        for (std::size_t i = 0; i < some; ++i) {
+          std::memcpy(out + i * sizeof(T), codebook + block[i] * sizeof(T), sizeof(T));
+        }
+        out += some * sizeof(T);
+        count -= some;
+      }
+    });
+  }
+
+  bool finish() noexcept override { return ranks->finish(); }
+};
+
+bool encode(const Analysis& tensor, const EncodeOptions& options, Bytes& out) {
+  const Palette* palette = tensor.palette();
+  if (palette == nullptr || palette->codebook.empty()) return false;
+  append_varint(out, palette->codebook.size());
+  write_codebook(palette->codebook, tensor.element(), out);
+  encode_stream(palette->ranks, static_cast<std::uint32_t>(palette->codebook.size()),
+                options.stages, out);
+  return true;
+}
+
+ElementReader* open(ByteReader& in, Element element, std::uint64_t count,
+                    DecodeContext& context) noexcept {
+  const std::uint64_t size = in.varint();
+  if (!in.ok() || size < 1 || size > kMaxAlphabet) return context.refuse("a codebook is damaged");
+  auto* reader = context.make<PaletteReader>();
+  auto* codebook = context.make_array<std::uint8_t>(size * element.width);
+  if (reader == nullptr || codebook == nullptr) return context.refuse("too much memory wanted");
+  if (!read_codebook(in, size, element, codebook, context)) return nullptr;
+  reader->width = element.width;
+  reader->codebook = codebook;
+  reader->ranks =
+      open_stream(in, count, static_cast<std::uint32_t>(size), StreamUse::kValues, context);
+  if (reader->ranks == nullptr) return nullptr;
+  if (context.stats != nullptr) {
+    context.stats->value_symbols += count;
+    context.stats->value_bits = symbol_bits(size);
+    context.stats->has_palette = true;
+  }
+  return reader;
+}
+
+}  // namespace
+
+const Layout kPaletteLayout = {LayoutId::kPalette,
+                               "palette",
+                               "ranks in a sorted codebook of the distinct values",
+                               true,
+                               encode,
+                               open};
+
+}  // namespace qc

@@ -1,0 +1,176 @@
+// Planes: the low byte of every element, then the next, ... and last a head of the top bits. Floats
+// are turned left by one bit first, so that the exponent comes on top and the sign joins the lowest
+// mantissa bits: exponents compress, mantissas hardly do. The first mantissa bits still lean on the
+// exponent, so the head may take a few of them along.
+#include <array>
+#include <utility>
+
+#include "codecs/layout_table.h"
+
+namespace qc {
+namespace {
+
+constexpr std::size_t kMaxPlanes = 8;
+constexpr unsigned kMinHeadBits = 8;
+constexpr unsigned kMaxHeadBits = 12;
+
+// How the bits of an element are cut, from the lowest on.
+struct Cut {
+  std::array<unsigned, kMaxPlanes> bits{};
+  unsigned planes = 0;
+};
+
+Cut cut_bits(unsigned width, unsigned head_bits) noexcept {
+  Cut cut;
+  for (unsigned low = 8 * width - head_bits; low > 0;) {
+    const unsigned bits = low < 8 ? low : 8;
+    cut.bits[cut.planes++] = bits;
+    low -= bits;
+  }
+  cut.bits[cut.planes++] = head_bits;
+  return cut;
+}
+
+template <typename T>
+T rotate_left(T value) noexcept {
+  return static_cast<T>(static_cast<T>(value << 1) | static_cast<T>(value >> (8 * sizeof(T) - 1)));
+}
+
+template <typename T>
+T rotate_right(T value) noexcept {
+  return static_cast<T>(static_cast<T>(value >> 1) | static_cast<T>(value << (8 * sizeof(T) - 1)));
+}
+
+class PlanesReader final : public ElementReader {
+ public:
+  std::array<SymbolReader*, kMaxPlanes> planes{};
+  Cut cut;
+  Element element;
+
+  void read(std::uint8_t* out, std::size_t count) noexcept override {
+    with_width(element.width, [&]<typename T>() {
+      Symbol block[kBlock];
+      T values[kBlock];
+      while (count > 0) {
+        const std::size_t some = count < kBlock ? count : kBlock;
+        for (std::size_t i = 0; i < some; ++i) values[i] = 0;
+        unsigned shift = 0;
+        for (unsigned plane = 0; plane < cut.planes; ++plane) {
+          planes[plane]->read({block, some});
+          for (std::size_t i = 0; i < some; ++i) {
+            const T bits = static_cast<T>(block[i]);
+            values[i] = static_cast<T>(values[i] | static_cast<T>(bits << shift));
+          }
+          shift += cut.bits[plane];
+        }
+        if (element.is_float) {
+          for (std::size_t i = 0; i < some; ++i) values[i] = rotate_right(values[i]);
+        }
+        std::memcpy(out, values, some * sizeof(T));
+        out += some * sizeof(T);
+        count -= some;
+      }
+    });
+  }
+
+  bool finish() noexcept override {
+    bool fine = true;
+    for (unsigned plane = 0; plane < cut.planes; ++plane) fine &= planes[plane]->finish();
+    return fine;
+  }
+};
+
+template <typename T>
+std::vector<Symbol> plane_symbols(const TensorView& tensor, unsigned shift, unsigned bits) {
+  std::vector<Symbol> symbols(tensor.count());
+  const std::uint8_t* at = tensor.data.data();
+  const auto mask = static_cast<T>((1u << bits) - 1);
+  for (Symbol& symbol : symbols) {
+    T value = load_le<T>(at);
+    if (tensor.element.is_float) value = rotate_left(value);
+    symbol = static_cast<Symbol>((value >> shift) & mask);
+    at += sizeof(T);
+  }
+  return symbols;
+}
+
+// The number of head bits with the least entropy in all, the rest taken as incompressible.
+template <typename T>
+unsigned best_head_bits(const TensorView& tensor) {
+  unsigned best = kMinHeadBits;
+  std::uint64_t least = UINT64_MAX;
+  for (unsigned head = kMinHeadBits; head <= kMaxHeadBits && head <= 8 * sizeof(T); ++head) {
+    const unsigned low = static_cast<unsigned>(8 * sizeof(T)) - head;
+    const SymbolStream stream(plane_symbols<T>(tensor, low, head), 1u << head);
+    constexpr std::uint64_t kTableBitsPerSymbol = 4;
+    const std::uint64_t cost = entropy_bits(stream.counts) + tensor.count() * low +
+                               kTableBitsPerSymbol * stream.distinct();
+    if (cost < least) {
+      least = cost;
+      best = head;
+    }
+  }
+  return best;
+}
+
+template <typename T>
+void encode_planes(const TensorView& tensor, unsigned head_bits, StageChoice stages, Bytes& out) {
+  const Cut cut = cut_bits(sizeof(T), head_bits);
+  out.push_back(static_cast<std::uint8_t>(head_bits));
+  unsigned shift = 0;
+  for (unsigned plane = 0; plane < cut.planes; ++plane) {
+    encode_stream(plane_symbols<T>(tensor, shift, cut.bits[plane]), 1u << cut.bits[plane], stages,
+                  out);
+    shift += cut.bits[plane];
+  }
+}
+
+bool encode(const Analysis& tensor, const EncodeOptions& options, Bytes& out) {
+  const TensorView& view = tensor.tensor();
+  if (view.element.width == 1) return false;
+  with_width(view.element.width, [&]<typename T>() {
+    Bytes best;
+    encode_planes<T>(view, kMinHeadBits, options.stages, best);
+    const unsigned head_bits = view.element.is_float ? best_head_bits<T>(view) : kMinHeadBits;
+    if (head_bits != kMinHeadBits) {
+      Bytes other;
+      encode_planes<T>(view, head_bits, options.stages, other);
+      if (other.size() < best.size()) best = std::move(other);
+    }
+    append(out, best);
+  });
+  return true;
+}
+
+ElementReader* open(ByteReader& in, Element element, std::uint64_t count,
+                    DecodeContext& context) noexcept {
+  const unsigned head_bits = in.u8();
+  if (element.width == 1 || head_bits < kMinHeadBits || head_bits > kMaxHeadBits) {
+    return context.refuse("byte planes are damaged");
+  }
+  auto* reader = context.make<PlanesReader>();
+  if (reader == nullptr) return context.refuse("too much memory wanted");
+  reader->element = element;
+  reader->cut = cut_bits(element.width, head_bits);
+  for (unsigned plane = 0; plane < reader->cut.planes; ++plane) {
+    reader->planes[plane] =
+        open_stream(in, count, 1u << reader->cut.bits[plane], StreamUse::kValues, context);
+    if (reader->planes[plane] == nullptr) return nullptr;
+  }
+  if (context.stats != nullptr) {
+    context.stats->value_symbols += count;
+    context.stats->value_bits = 8u * element.width;
+  }
+  return reader;
+}
+
+}  // namespace
+
+const Layout kPlanesLayout = {LayoutId::kPlanes,
+                              "planes",
+                              "sign/exponent and mantissa bytes in planes of their own",
+                              true,
+                              encode,
+                              open};
+
+}  // namespace qc

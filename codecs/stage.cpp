@@ -1,0 +1,117 @@
+#include "codecs/stage.h"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <limits>
+
+namespace qc {
+namespace {
+
+constexpr std::array kStages = {&kBitpackStage, &kHuffmanStage, &kZstdStage};
+
+const Stage* find_stage(std::uint8_t id) noexcept {
+  for (const Stage* stage : kStages) {
+    if (static_cast<std::uint8_t>(stage->id) == id) return stage;
+  }
+  return nullptr;
+}
+
+constexpr unsigned kLogFraction = 12;
+
+// log2 in fixed point, by squaring the mantissa once for every fraction bit. 0 for 0.
+std::uint64_t log2_fixed(std::uint64_t number) noexcept {
+  if (number == 0) return 0;
+  const auto whole = static_cast<unsigned>(std::bit_width(number)) - 1;
+  std::uint64_t mantissa = whole > 31 ? number >> (whole - 31) : number << (31 - whole);
+  std::uint64_t result = whole;
+  for (unsigned bit = 0; bit < kLogFraction; ++bit) {
+    mantissa = mantissa * mantissa >> 31;
+    result <<= 1;
+    if (mantissa >> 32 != 0) {
+      mantissa >>= 1;
+      result |= 1;
+    }
+  }
+  return result;
+}
+
+}  // namespace
+
+SymbolStream::SymbolStream(std::span<const Symbol> all, std::uint32_t alphabet)
+    : symbols(all), counts(alphabet) {
+  for (const Symbol symbol : all) ++counts[symbol];
+}
+
+std::uint32_t SymbolStream::used_alphabet() const noexcept {
+  std::uint32_t used = alphabet();
+  while (used > 0 && counts[used - 1] == 0) --used;
+  return used;
+}
+
+std::uint32_t SymbolStream::distinct() const noexcept {
+  return static_cast<std::uint32_t>(
+      std::count_if(counts.begin(), counts.end(), [](std::uint32_t count) { return count > 0; }));
+}
+
+std::span<const Stage* const> stage_table() noexcept { return kStages; }
+
+unsigned symbol_bits(std::uint64_t alphabet) noexcept {
+  return alphabet <= 1 ? 0 : static_cast<unsigned>(std::bit_width(alphabet - 1));
+}
+
+std::uint64_t entropy_bits(std::span<const std::uint32_t> counts) noexcept {
+  std::uint64_t total = 0;
+  for (const std::uint32_t count : counts) total += count;
+  const std::uint64_t log_total = log2_fixed(total);
+  std::uint64_t bits = 0;
+  for (const std::uint32_t count : counts) {
+    if (count > 0) bits += count * (log_total - log2_fixed(count));
+  }
+  return (bits + (std::uint64_t{1} << kLogFraction) - 1) >> kLogFraction;
+}
+
+void encode_stream(std::span<const Symbol> symbols, std::uint32_t alphabet, StageChoice choice,
+                   Bytes& out) {
+  const SymbolStream stream(symbols, alphabet);
+  Bytes best;
+  kBitpackStage.encode(stream, std::numeric_limits<std::size_t>::max(), best);
+  StageId best_id = StageId::kBitpack;
+  for (const Stage* stage : kStages) {
+    if (stage->id == StageId::kBitpack) continue;
+    if (choice == StageChoice::kHuffman && stage->id != StageId::kHuffman) continue;
+    Bytes coded;
+    if (!stage->encode(stream, best.size(), coded)) continue;
+    best = std::move(coded);
+    best_id = stage->id;
+  }
+  out.push_back(static_cast<std::uint8_t>(best_id));
+  append_varint(out, best.size());
+  append(out, best);
+}
+
+SymbolReader* open_stream(ByteReader& in, std::uint64_t count, std::uint32_t alphabet,
+                          StreamUse use, DecodeContext& context) noexcept {
+  const Stage* stage = find_stage(in.u8());
+  const ByteView coded = in.take(in.varint());
+  if (!in.ok()) return context.refuse("a stream is cut short");
+  if (stage == nullptr) return context.refuse("a stream names an unknown entropy stage");
+  std::uint64_t table_bytes = 0;
+  SymbolReader* reader = stage->open(coded, count, alphabet, context, table_bytes);
+  if (reader != nullptr && context.stats != nullptr) {
+    CodedStats& stats = *context.stats;
+    const bool huffman = stage->id == StageId::kHuffman;
+    const std::uint64_t stream_bytes = coded.size() - table_bytes;
+    stats.table_bytes += table_bytes;
+    if (use == StreamUse::kValues) {
+      stats.value_bytes += stream_bytes;
+      stats.value_huffman |= huffman;
+    } else {
+      stats.index_bytes += stream_bytes;
+      stats.index_huffman |= huffman;
+    }
+  }
+  return reader;
+}
+
+}  // namespace qc

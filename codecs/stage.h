@@ -1,0 +1,97 @@
+// Entropy stages: a stream of small integers <-> bytes. A layout makes the streams; each is coded
+// by the cheapest stage, and its header says which.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "codecs/decode_context.h"
+#include "core/bytes.h"
+
+namespace qc {
+
+using Symbol = std::uint16_t;
+
+/// Every read of a stream but the last takes a multiple of this many symbols.
+inline constexpr std::size_t kReadUnit = 64;
+
+/// How many symbols a layout pulls at a time: a block of symbols and their elements stay in L1.
+inline constexpr std::size_t kBlock = 1024;
+static_assert(kBlock % kReadUnit == 0);
+
+/// The largest alphabet of a stream.
+inline constexpr std::uint32_t kMaxAlphabet = 1u << 14;
+
+/// Ids on disk; stable for ever.
+enum class StageId : std::uint8_t { kBitpack = 0, kHuffman = 1, kZstd = 2 };
+
+/// Reads the symbols of one stream, front to back.
+class SymbolReader {
+ public:
+  /// Fills `out`; every symbol is below the stream's alphabet, whatever the input. Reading more
+  /// symbols than the stream has gives valid but meaningless ones.
+  virtual void read(std::span<Symbol> out) noexcept = 0;
+  /// After the last read: false when the input was damaged or had bytes left over.
+  virtual bool finish() noexcept = 0;
+
+ protected:
+  ~SymbolReader() = default;
+};
+
+/// A stream to be coded, with its histogram.
+struct SymbolStream {
+  std::span<const Symbol> symbols;    ///< outlives the stream
+  std::vector<std::uint32_t> counts;  ///< one for each symbol of the alphabet
+
+  SymbolStream(std::span<const Symbol> all, std::uint32_t alphabet);
+  std::uint32_t alphabet() const noexcept { return static_cast<std::uint32_t>(counts.size()); }
+  /// One more than the largest symbol that occurs; 0 for an empty stream.
+  std::uint32_t used_alphabet() const noexcept;
+  /// How many symbols occur.
+  std::uint32_t distinct() const noexcept;
+};
+
+/// One entropy stage.
+struct Stage {
+  StageId id;
+  std::string_view name;
+  /// Appends the coded stream unless it would not be smaller than `limit` bytes; false then.
+  bool (*encode)(const SymbolStream& stream, std::size_t limit, Bytes& out);
+  /// A reader over `coded` for `count` symbols below `alphabet`, in the context's memory. Null,
+  /// with the reason in the context, when the bytes are damaged. `table_bytes` is how many of them
+  /// are code tables.
+  SymbolReader* (*open)(ByteView coded, std::uint64_t count, std::uint32_t alphabet,
+                        DecodeContext& context, std::uint64_t& table_bytes) noexcept;
+};
+
+extern const Stage kBitpackStage;
+extern const Stage kHuffmanStage;
+extern const Stage kZstdStage;
+
+/// All stages.
+std::span<const Stage* const> stage_table() noexcept;
+
+/// Which stages a stream may use.
+enum class StageChoice {
+  kSmallest,  ///< all of them
+  kHuffman,   ///< Huffman, or fixed-width codes where Huffman is no smaller
+};
+
+/// Appends a coded stream with its header. Symbols are below `alphabet` <= kMaxAlphabet.
+void encode_stream(std::span<const Symbol> symbols, std::uint32_t alphabet, StageChoice choice,
+                   Bytes& out);
+
+/// Opens the next stream of `in`. Null, with the reason in the context, when it is damaged.
+SymbolReader* open_stream(ByteReader& in, std::uint64_t count, std::uint32_t alphabet,
+                          StreamUse use, DecodeContext& context) noexcept;
+
+/// Bits for fixed-width codes of an alphabet.
+unsigned symbol_bits(std::uint64_t alphabet) noexcept;
+
+/// Zeroth-order entropy of a histogram in bits in total, rounded up. In integers, so that choices
+/// made by it are the same on every machine; right to 0.01 bit a symbol.
+std::uint64_t entropy_bits(std::span<const std::uint32_t> counts) noexcept;
+
+}  // namespace qc

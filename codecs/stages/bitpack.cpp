@@ -1,0 +1,64 @@
+// Fixed-width codes: a width, then every symbol in that many bits.
+#include "codecs/bit_io.h"
+#include "codecs/stage.h"
+
+namespace qc {
+namespace {
+
+constexpr unsigned kMaxWidth = 14;
+
+class BitpackReader final : public SymbolReader {
+ public:
+  void start(ByteView packed, unsigned width, std::uint32_t alphabet) noexcept {
+    bits_ = BitReader(packed);
+    width_ = width;
+    alphabet_ = alphabet;
+  }
+
+  void read(std::span<Symbol> out) noexcept override {
+    for (Symbol& symbol : out) {
+      const std::uint64_t value = bits_.get(width_);
+      const bool valid = value < alphabet_;
+      valid_ &= valid;
+      symbol = valid ? static_cast<Symbol>(value) : Symbol{0};
+    }
+  }
+
+  bool finish() noexcept override { return valid_ && bits_.finish(); }
+
+ private:
+  BitReader bits_;
+  unsigned width_ = 0;
+  std::uint32_t alphabet_ = 0;
+  bool valid_ = true;
+};
+
+bool encode(const SymbolStream& stream, std::size_t limit, Bytes& out) {
+  const unsigned width = symbol_bits(stream.used_alphabet());
+  if (1 + (stream.symbols.size() * width + 7) / 8 >= limit) return false;
+  out.push_back(static_cast<std::uint8_t>(width));
+  BitWriter bits(out);
+  for (const Symbol symbol : stream.symbols) bits.put(symbol, width);
+  bits.finish();
+  return true;
+}
+
+SymbolReader* open(ByteView coded, std::uint64_t count, std::uint32_t alphabet,
+                   DecodeContext& context, std::uint64_t& /*table_bytes*/) noexcept {
+  ByteReader in(coded);
+  const unsigned width = in.u8();
+  if (!in.ok() || width > kMaxWidth) return context.refuse("a bit width is out of range");
+  // Division first: a hostile count cannot overflow.
+  const std::uint64_t bits = 8 * static_cast<std::uint64_t>(in.rest().size());
+  if (width > 0 && count > bits / width) return context.refuse("a packed stream is too short");
+  auto* reader = context.make<BitpackReader>();
+  if (reader == nullptr) return context.refuse("a stream wants too much memory");
+  reader->start(in.rest(), width, alphabet);
+  return reader;
+}
+
+}  // namespace
+
+const Stage kBitpackStage = {StageId::kBitpack, "bitpack", encode, open};
+
+}  // namespace qc

@@ -1,0 +1,88 @@
+#include "codecs/stages/huffman_code.h"
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <utility>
+
+namespace qc {
+namespace {
+
+// An item of a package-merge list: a leaf, or a package of two neighbours of the list before.
+struct Item {
+  std::uint64_t weight;
+  std::int32_t leaf;  // index into the sorted leaves, -1 for a package
+};
+
+}  // namespace
+
+std::vector<std::uint8_t> huffman_lengths(std::span<const std::uint32_t> counts, unsigned limit) {
+  std::vector<std::pair<std::uint32_t, std::uint32_t>> leaves;  // count, symbol
+  for (std::uint32_t symbol = 0; symbol < counts.size(); ++symbol) {
+    if (counts[symbol] > 0) leaves.emplace_back(counts[symbol], symbol);
+  }
+  std::sort(leaves.begin(), leaves.end());
+
+  std::vector<std::vector<Item>> lists(limit);
+  for (unsigned level = 0; level < limit; ++level) {
+    std::vector<Item>& list = lists[level];
+    std::size_t next_leaf = 0;
+    std::size_t next_pair = 0;
+    const std::vector<Item> none;
+    const std::vector<Item>& before = level > 0 ? lists[level - 1] : none;
+    while (next_leaf < leaves.size() || next_pair + 1 < before.size()) {
+      const bool pair_left = next_pair + 1 < before.size();
+      const std::uint64_t pair_weight =
+          pair_left ? before[next_pair].weight + before[next_pair + 1].weight : 0;
+      if (next_leaf < leaves.size() && (!pair_left || leaves[next_leaf].first <= pair_weight)) {
+        list.push_back({leaves[next_leaf].first, static_cast<std::int32_t>(next_leaf)});
+        ++next_leaf;
+      } else {
+        list.push_back({pair_weight, -1});
+        next_pair += 2;
+      }
+    }
+  }
+
+  // The 2n-2 cheapest items of the last list; each time a leaf is among them, its code gets longer.
+  std::vector<std::uint8_t> lengths(counts.size(), 0);
+  std::size_t taken = 2 * leaves.size() - 2;
+  for (unsigned level = limit; level-- > 0;) {
+    std::size_t packages = 0;
+    for (std::size_t i = 0; i < taken; ++i) {
+      const Item& item = lists[level][i];
+      if (item.leaf < 0) {
+        ++packages;
+      } else {
+        ++lengths[leaves[static_cast<std::size_t>(item.leaf)].second];
+      }
+    }
+    taken = 2 * packages;
+  }
+  return lengths;
+}
+
+void canonical_codes(std::span<const std::uint8_t> lengths,
+                     std::span<std::uint16_t> codes) noexcept {
+  std::array<std::uint32_t, kMaxCodeLength + 1> with_length{};
+  for (const std::uint8_t length : lengths) ++with_length[length];
+  with_length[0] = 0;
+  std::array<std::uint32_t, kMaxCodeLength + 1> code{};
+  for (unsigned length = 1; length <= kMaxCodeLength; ++length) {
+    code[length] = (code[length - 1] + with_length[length - 1]) << 1;
+  }
+  for (std::size_t symbol = 0; symbol < lengths.size(); ++symbol) {
+    const unsigned length = lengths[symbol];
+    codes[symbol] = 0;
+    if (length == 0) continue;
+    std::uint32_t forward = code[length]++;
+    std::uint32_t reversed = 0;
+    for (unsigned bit = 0; bit < length; ++bit) {
+      reversed = (reversed << 1) | (forward & 1u);
+      forward >>= 1;
+    }
+    codes[symbol] = static_cast<std::uint16_t>(reversed);
+  }
+}
+
+}  // namespace qc

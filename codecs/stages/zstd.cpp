@@ -1,0 +1,93 @@
+// zstd over the symbols as bytes: one byte each for alphabets up to 256, else two.
+#include <zstd.h>
+
+#include "codecs/stage.h"
+#include "codecs/zstd_bytes.h"
+
+namespace qc {
+namespace {
+
+constexpr int kLevel = 19;
+constexpr int kTrialLevel = 1;
+// Streams longer than this are tried at a fast level first.
+constexpr std::size_t kTrialFrom = std::size_t{1} << 18;
+
+class ZstdReader final : public SymbolReader {
+ public:
+  void start(ByteView symbols, unsigned width, std::uint32_t alphabet) noexcept {
+    rest_ = symbols;
+    width_ = width;
+    alphabet_ = alphabet;
+  }
+
+  void read(std::span<Symbol> out) noexcept override {
+    if (rest_.size() < out.size() * width_) {
+      valid_ = false;
+      for (Symbol& symbol : out) symbol = 0;
+      return;
+    }
+    for (std::size_t i = 0; i < out.size(); ++i) {
+      const Symbol symbol = width_ == 1 ? rest_[i] : load_le<Symbol>(rest_.data() + 2 * i);
+      const bool valid = symbol < alphabet_;
+      valid_ &= valid;
+      out[i] = valid ? symbol : Symbol{0};
+    }
+    rest_ = rest_.subspan(out.size() * width_);
+  }
+
+  bool finish() noexcept override { return valid_ && rest_.empty(); }
+
+ private:
+  ByteView rest_;
+  unsigned width_ = 1;
+  std::uint32_t alphabet_ = 0;
+  bool valid_ = true;
+};
+
+bool encode(const SymbolStream& stream, std::size_t limit, Bytes& out) {
+  if (stream.symbols.empty()) return false;
+  const bool narrow = stream.alphabet() <= 256;
+  Bytes bytes;
+  if (narrow) {
+    bytes.assign(stream.symbols.begin(), stream.symbols.end());
+  } else {
+    bytes.resize(2 * stream.symbols.size());
+    for (std::size_t i = 0; i < stream.symbols.size(); ++i) {
+      store_le(bytes.data() + 2 * i, stream.symbols[i]);
+    }
+  }
+  // Levels differ by a few per cent where there is nothing but skew to exploit.
+  if (bytes.size() > kTrialFrom && zstd_compress(bytes, kTrialLevel).size() >= limit + limit / 16) {
+    return false;
+  }
+  const Bytes coded = zstd_compress(bytes, kLevel);
+  if (coded.size() >= limit) return false;
+  append(out, coded);
+  return true;
+}
+
+SymbolReader* open(ByteView coded, std::uint64_t count, std::uint32_t alphabet,
+                   DecodeContext& context, std::uint64_t& /*table_bytes*/) noexcept {
+  const unsigned width = alphabet <= 256 ? 1 : 2;
+  if (count > UINT64_MAX / width) return context.refuse("a stream is too long");
+  const std::uint64_t size = count * width;
+  if (zstd_content_size(coded) != size) {
+    return context.refuse("a zstd stream is damaged");
+  }
+  const MutableBytes symbols = context.take(size);
+  auto* reader = context.make<ZstdReader>();
+  if ((size > 0 && symbols.empty()) || reader == nullptr) {
+    return context.refuse("a stream wants too much memory");
+  }
+  const std::size_t result = ZSTD_decompressDCtx(context.zstd(), symbols.data(), symbols.size(),
+                                                 coded.data(), coded.size());
+  if (result != size) return context.refuse("a zstd stream is damaged");
+  reader->start(symbols, width, alphabet);
+  return reader;
+}
+
+}  // namespace
+
+const Stage kZstdStage = {StageId::kZstd, "zstd", encode, open};
+
+}  // namespace qc

@@ -1,0 +1,91 @@
+#include "codecs/tensor_codec.h"
+
+#include <algorithm>
+
+#include "core/error.h"
+
+// An encoded tensor: a byte for the layout, a byte for the element, then what the layout writes.
+namespace qc {
+namespace {
+
+// Elements decoded at a time: whole blocks of every reader.
+constexpr std::size_t kStep = 8 * kBlock;
+
+bool encode_as(const Layout& layout, const Analysis& analysis, const EncodeOptions& options,
+               Bytes& out) {
+  out = {static_cast<std::uint8_t>(layout.id), element_code(analysis.element())};
+  return layout.encode(analysis, options, out);
+}
+
+Bytes smallest(const Analysis& analysis, const EncodeOptions& options) {
+  Bytes best;
+  Bytes coded;
+  if (options.layout) {
+    const Layout* forced = find_layout(static_cast<std::uint8_t>(*options.layout));
+    if (forced != nullptr && encode_as(*forced, analysis, options, coded)) return coded;
+  }
+  EncodeOptions free_choice = options;
+  free_choice.layout.reset();
+  for (const Layout* layout : layout_table()) {
+    if (!encode_as(*layout, analysis, free_choice, coded)) continue;
+    if (best.empty() || coded.size() < best.size()) best = coded;
+  }
+  return best;
+}
+
+// Opens the outermost layout; null with the reason in the context.
+ElementReader* open_tensor(ByteReader& in, std::uint64_t size, DecodeContext& context,
+                           CodedTensorInfo& info) noexcept {
+  info.layout = find_layout(in.u8());
+  const std::uint8_t code = in.u8();
+  if (!in.ok() || info.layout == nullptr) return context.refuse("it names an unknown layout");
+  if (!element_from_code(code, info.element) || size % info.element.width != 0) {
+    return context.refuse("it names an unknown element");
+  }
+  ElementReader* reader = info.layout->open(in, info.element, size / info.element.width, context);
+  if (reader != nullptr && !in.at_end()) return context.refuse("it has bytes left over");
+  return reader;
+}
+
+}  // namespace
+
+Bytes encode_tensor(const TensorView& tensor, const EncodeOptions& options) {
+  const Analysis analysis(tensor);
+  Bytes coded = smallest(analysis, options);
+  DecodeContext context;
+  Bytes decoded(tensor.data.size());
+  const DecodeFailure failure = decode_tensor(coded, decoded, context);
+  if (failure != nullptr || !std::equal(decoded.begin(), decoded.end(), tensor.data.begin())) {
+    throw Error(ErrorCode::kInternal, "an encoded tensor does not decode to what it was made of");
+  }
+  return coded;
+}
+
+DecodeFailure decode_tensor(ByteView coded, MutableBytes out, DecodeContext& context) noexcept {
+  context.reset(out.size());
+  ByteReader in(coded);
+  CodedTensorInfo info;
+  ElementReader* reader = open_tensor(in, out.size(), context, info);
+  if (reader == nullptr) return context.reason();
+  const std::size_t width = info.element.width;
+  for (std::size_t left = out.size() / width; left > 0;) {
+    const std::size_t some = std::min(left, kStep);
+    reader->read(out.data(), some);
+    out = out.subspan(some * width);
+    left -= some;
+  }
+  return reader->finish() ? nullptr : "its streams do not add up";
+}
+
+DecodeFailure describe_tensor(ByteView coded, std::uint64_t size, DecodeContext& context,
+                              CodedTensorInfo& info) noexcept {
+  context.reset(size);
+  context.stats = &info.stats;
+  ByteReader in(coded);
+  const ElementReader* reader = open_tensor(in, size, context, info);
+  info.values = info.stats.inner;
+  context.stats = nullptr;
+  return reader != nullptr ? nullptr : context.reason();
+}
+
+}  // namespace qc

@@ -1,0 +1,170 @@
+#include "core/file.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <utility>
+
+#include "core/error.h"
+
+namespace qc {
+namespace {
+
+constexpr std::size_t kWriteBuffer = std::size_t{1} << 20;
+
+std::string reason(int error) { return std::strerror(error); }
+
+class Descriptor {
+ public:
+  explicit Descriptor(int fd) : fd_(fd) {}
+  ~Descriptor() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  int get() const noexcept { return fd_; }
+
+ private:
+  int fd_;
+};
+
+std::filesystem::path folder_of(const std::filesystem::path& path) {
+  return path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
+}
+
+}  // namespace
+
+MappedFile::MappedFile(const std::filesystem::path& path) {
+  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (file.get() < 0) {
+    throw Error(ErrorCode::kFile, fmt::format("cannot open {}: {}", path.string(), reason(errno)));
+  }
+  struct stat status {};
+  if (::fstat(file.get(), &status) != 0) {
+    throw Error(ErrorCode::kFile, fmt::format("cannot read {}: {}", path.string(), reason(errno)));
+  }
+  if (!S_ISREG(status.st_mode)) {
+    throw Error(ErrorCode::kFile, fmt::format("{} is not a regular file", path.string()));
+  }
+  const auto size = static_cast<std::size_t>(status.st_size);
+  if (size == 0) return;
+  void* mapping = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.get(), 0);
+  if (mapping == MAP_FAILED) {
+    throw Error(ErrorCode::kFile, fmt::format("cannot map {}: {}", path.string(), reason(errno)));
+  }
+  bytes_ = {static_cast<const std::uint8_t*>(mapping), size};
+}
+
+MappedFile::~MappedFile() {
+  if (!bytes_.empty()) ::munmap(const_cast<std::uint8_t*>(bytes_.data()), bytes_.size());
+}
+
+MappedFile::MappedFile(MappedFile&& other) noexcept : bytes_(std::exchange(other.bytes_, {})) {}
+
+MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
+  std::swap(bytes_, other.bytes_);
+  return *this;
+}
+
+void require_absent(const std::filesystem::path& path, Overwrite overwrite) {
+  std::error_code error;
+  const auto status = std::filesystem::symlink_status(path, error);
+  if (!std::filesystem::exists(status)) return;
+  if (std::filesystem::is_directory(status)) {
+    throw Error(ErrorCode::kFile, fmt::format("{} is a folder; name a file", path.string()));
+  }
+  if (overwrite == Overwrite::kRefuse) {
+    throw Error(ErrorCode::kFile,
+                fmt::format("{} exists already; use -f to overwrite it", path.string()));
+  }
+}
+
+AtomicFile::AtomicFile(std::filesystem::path path, Overwrite overwrite)
+    : path_(std::move(path)), overwrite_(overwrite) {
+  require_absent(path_, overwrite_);
+  const std::filesystem::path folder = folder_of(path_);
+#ifdef O_TMPFILE
+  fd_ = ::open(folder.c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666);
+#endif
+  if (fd_ < 0) {
+    temporary_ = temporary_name();
+    fd_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (fd_ < 0) {
+      temporary_.clear();
+      fail("create", errno);
+    }
+  }
+}
+
+AtomicFile::~AtomicFile() {
+  if (fd_ >= 0) ::close(fd_);
+  if (!temporary_.empty()) ::unlink(temporary_.c_str());
+}
+
+std::filesystem::path AtomicFile::temporary_name() const {
+  return folder_of(path_) / fmt::format(".{}.{}.tmp", path_.filename().string(), ::getpid());
+}
+
+void AtomicFile::fail(const char* action, int error) const {
+  throw Error(ErrorCode::kFile,
+              fmt::format("cannot {} {}: {}", action, path_.string(), reason(error)));
+}
+
+void AtomicFile::write(ByteView bytes) {
+  append(buffer_, bytes);
+  size_ += bytes.size();
+  if (buffer_.size() >= kWriteBuffer) flush();
+}
+
+void AtomicFile::flush() {
+  ByteView rest = buffer_;
+  while (!rest.empty()) {
+    const ssize_t written = ::write(fd_, rest.data(), rest.size());
+    if (written < 0) {
+      if (errno == EINTR) continue;
+      fail("write", errno);
+    }
+    rest = rest.subspan(static_cast<std::size_t>(written));
+  }
+  buffer_.clear();
+}
+
+void AtomicFile::restart() {
+  buffer_.clear();
+  size_ = 0;
+  if (::ftruncate(fd_, 0) != 0 || ::lseek(fd_, 0, SEEK_SET) < 0) fail("write", errno);
+}
+
+void AtomicFile::commit() {
+  flush();
+  if (::fsync(fd_) != 0) fail("write", errno);
+  require_absent(path_, overwrite_);
+  if (temporary_.empty()) {
+    const std::string unnamed = fmt::format("/proc/self/fd/{}", fd_);
+    const std::filesystem::path name = temporary_name();
+    if (::linkat(AT_FDCWD, unnamed.c_str(), AT_FDCWD, name.c_str(), AT_SYMLINK_FOLLOW) != 0) {
+      fail("create", errno);
+    }
+    temporary_ = name;
+  }
+  if (::rename(temporary_.c_str(), path_.c_str()) != 0) fail("create", errno);
+  temporary_.clear();
+  const int fd = std::exchange(fd_, -1);
+  if (::close(fd) != 0) fail("write", errno);
+  const Descriptor folder(::open(folder_of(path_).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (folder.get() >= 0) ::fsync(folder.get());
+}
+
+bool stays_inside(const std::filesystem::path& path) {
+  if (path.empty() || path.has_root_path()) return false;
+  return std::none_of(path.begin(), path.end(), [](const auto& part) { return part == ".."; });
+}
+
+}  // namespace qc

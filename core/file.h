@@ -1,0 +1,90 @@
+// Files: read-only mappings and outputs that appear whole or not at all.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+
+#include "core/bytes.h"
+
+namespace qc {
+
+/// A whole file, mapped read-only for the life of the object. An empty file gives an empty span.
+class MappedFile {
+ public:
+  MappedFile() = default;
+  /// Throws Error(kFile) when the path is missing, not a regular file or unreadable.
+  explicit MappedFile(const std::filesystem::path& path);
+  ~MappedFile();
+  MappedFile(MappedFile&& other) noexcept;
+  MappedFile& operator=(MappedFile&& other) noexcept;
+
+  ByteView bytes() const noexcept { return bytes_; }
+
+ private:
+  ByteView bytes_;
+};
+
+/// Somewhere bytes go, front to back.
+class ByteSink {
+ public:
+  virtual ~ByteSink() = default;
+  virtual void write(ByteView bytes) = 0;
+  /// Forgets everything written so far.
+  virtual void restart() = 0;
+};
+
+/// Collects what is written in memory.
+class MemorySink final : public ByteSink {
+ public:
+  void write(ByteView bytes) override { append(bytes_, bytes); }
+  void restart() override { bytes_.clear(); }
+  const Bytes& bytes() const noexcept { return bytes_; }
+  Bytes take() { return std::move(bytes_); }
+
+ private:
+  Bytes bytes_;
+};
+
+/// What to do when an output exists already.
+enum class Overwrite { kRefuse, kReplace };
+
+/// An output file that appears under its name only on commit(): the bytes go to an unnamed (or,
+/// where the file system has none, a temporary) file in the same folder, which is synced and
+/// renamed. Every failure throws Error(kFile) and leaves what was there before.
+class AtomicFile final : public ByteSink {
+ public:
+  /// Checks at once that the folder is writable and, with kRefuse, that `path` does not exist.
+  AtomicFile(std::filesystem::path path, Overwrite overwrite);
+  ~AtomicFile() override;
+  AtomicFile(const AtomicFile&) = delete;
+  AtomicFile& operator=(const AtomicFile&) = delete;
+
+  void write(ByteView bytes) override;
+  void restart() override;
+  void commit();
+
+  const std::filesystem::path& path() const noexcept { return path_; }
+  /// Bytes written since the start or the last restart().
+  std::uint64_t size() const noexcept { return size_; }
+
+ private:
+  [[noreturn]] void fail(const char* action, int error) const;
+  void flush();
+  std::filesystem::path temporary_name() const;
+
+  std::filesystem::path path_;
+  Overwrite overwrite_;
+  int fd_ = -1;
+  std::filesystem::path temporary_;  // empty while the file has no name
+  Bytes buffer_;
+  std::uint64_t size_ = 0;
+};
+
+/// Throws Error(kFile) when `path` exists and may not be replaced.
+void require_absent(const std::filesystem::path& path, Overwrite overwrite);
+
+/// True for a relative path that stays below its folder: no "..", no root, not empty.
+bool stays_inside(const std::filesystem::path& path);
+
+}  // namespace qc

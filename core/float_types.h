@@ -1,0 +1,33 @@
+// Conversions between the float widths, exact to the bit and the same on every machine.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "core/bytes.h"
+#include "core/tensor.h"
+
+namespace qc {
+
+/// IEEE 754 binary16 bits to float32; exact.
+float half_to_float(std::uint16_t bits) noexcept;
+
+/// float32 to binary16 bits, rounded to nearest even; overflow gives infinity. A NaN keeps the top
+/// ten bits of its payload and stays a NaN.
+std::uint16_t float_to_half(float value) noexcept;
+
+/// bfloat16 bits to float32; exact.
+float bfloat16_to_float(std::uint16_t bits) noexcept;
+
+/// float32 to bfloat16 bits, rounded to nearest even.
+std::uint16_t float_to_bfloat16(float value) noexcept;
+
+/// The values of a float32, float16, bfloat16 or double payload as float32 (doubles are rounded).
+/// Requires is_value_type(type) and a whole number of elements.
+std::vector<float> load_floats(DataType type, ByteView payload);
+
+/// Writes one value as element `index` of a payload, rounded to nearest even in the payload's type.
+/// Requires is_value_type(type).
+void store_value(DataType type, MutableBytes payload, std::size_t index, double value) noexcept;
+
+}  // namespace qc

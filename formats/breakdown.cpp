@@ -1,0 +1,245 @@
+#include "formats/breakdown.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <set>
+
+#include "codecs/analysis.h"
+#include "codecs/zstd_bytes.h"
+#include "core/error.h"
+#include "core/parallel.h"
+#include "formats/graph_dictionary.h"
+#include "formats/tensor_table.h"
+
+namespace qc {
+namespace {
+
+double entropy(std::uint64_t count, std::uint64_t total) {
+  if (count == 0 || total == 0) return 0;
+  const auto n = static_cast<double>(count);
+  return n * std::log2(static_cast<double>(total) / n);
+}
+
+// Zeros, distinct values and entropies of a tensor's elements.
+void measure(const TensorView& view, TensorBreakdown& line) {
+  const Analysis analysis(view);
+  const std::uint64_t count = analysis.count();
+  line.nonzeros = count - analysis.zeros();
+  line.position_entropy_bits = entropy(line.nonzeros, count) + entropy(analysis.zeros(), count);
+  const Bytes nonzeros = analysis.nonzeros().values;
+  const std::size_t most = std::min<std::size_t>(kMaxAlphabet, line.nonzeros / 2 + 1);
+  if (const auto values = count_distinct({nonzeros, view.element, {}}, most)) {
+    line.distinct = values->size();
+    for (const auto& [pattern, uses] : *values) {
+      line.value_entropy_bits += entropy(uses, line.nonzeros);
+    }
+  }
+}
+
+void add(const CodedStats& part, CodedStats& sum) {
+  sum.value_bytes += part.value_bytes;
+  sum.index_bytes += part.index_bytes;
+  sum.codebook_bytes += part.codebook_bytes;
+  sum.table_bytes += part.table_bytes;
+  sum.value_symbols += part.value_symbols;
+  sum.index_symbols += part.index_symbols;
+  sum.codebook_size += part.codebook_size;
+  sum.value_bits = std::max(sum.value_bits, part.value_bits);
+  sum.index_bits = std::max(sum.index_bits, part.index_bits);
+  sum.has_palette |= part.has_palette;
+  sum.value_huffman |= part.value_huffman;
+  sum.index_huffman |= part.index_huffman;
+}
+
+std::string layout_text(const CodedTensorInfo& info) {
+  std::string text(info.layout->name);
+  if (info.values != nullptr) text += fmt::format("+{}", info.values->name);
+  return text;
+}
+
+class Accountant {
+ public:
+  Accountant(const QcReader& reader, unsigned threads) : reader_(reader), threads_(threads) {}
+
+  Breakdown run() {
+    for (TensorInfo& tensor : packed_tensors(reader_)) {
+      if (tensor.storage == Storage::kNone) continue;
+      TensorBreakdown line;
+      line.tensor = std::move(tensor);
+      result_.tensors.push_back(std::move(line));
+    }
+    for (std::size_t slot = 0; slot < reader_.slots().size(); ++slot) {
+      const QcSlot& place = reader_.slots()[slot];
+      slot_at_.emplace(std::pair(place.file, place.offset), slot);
+    }
+    describe_units();
+    place_tensors();
+    measure_tensors();
+    add_up();
+    return std::move(result_);
+  }
+
+ private:
+  void describe_units() {
+    DecodeContext context;
+    for (const QcUnit& unit : reader_.units()) {
+      CodedTensorInfo info;
+      if (const DecodeFailure failure = describe_tensor(unit.stored, unit.size, context, info)) {
+        throw Error(ErrorCode::kCorrupt, fmt::format("a unit is damaged: {}", failure));
+      }
+      units_.push_back(info);
+    }
+  }
+
+  const std::size_t* slot_of(const TensorInfo& tensor) const {
+    const auto found = slot_at_.find({tensor.file, tensor.offset});
+    return found != slot_at_.end() ? &found->second : nullptr;
+  }
+
+  void place_tensors() {
+    std::map<std::size_t, std::string> name_of_slot;
+    for (TensorBreakdown& line : result_.tensors) {
+      const std::size_t* index = slot_of(line.tensor);
+      if (index == nullptr) {
+        line.layout = "graph";
+        continue;
+      }
+      const QcSlot& slot = reader_.slots()[*index];
+      const auto [owner, first] = name_of_slot.emplace(*index, line.tensor.name);
+      if (slot.repeat_of || !first) {
+        line.placement = Placement::kRepeat;
+        const std::string& source = slot.repeat_of ? name_of_slot[*slot.repeat_of] : owner->second;
+        line.layout = fmt::format("{} of {}", slot.transposed ? "transpose" : "repeat", source);
+        continue;
+      }
+      place_in_units(slot, line);
+    }
+  }
+
+  void place_in_units(const QcSlot& slot, TensorBreakdown& line) {
+    std::uint64_t left = slot.size;
+    std::uint64_t begin = slot.unit_offset;
+    for (std::size_t unit = slot.unit; left > 0; ++unit) {
+      const QcUnit& source = reader_.units()[unit];
+      const std::uint64_t some = std::min(left, source.size - begin);
+      // Shares of a pooled unit: rounded so that they add up.
+      const auto share = [&](std::uint64_t at) { return source.stored.size() * at / source.size; };
+      line.stored_bytes += share(begin + some) - share(begin);
+      line.placement = source.slot_count > 1 ? Placement::kPooled : Placement::kOwn;
+      line.layout =
+          source.slot_count > 1 ? fmt::format("pool {}", unit) : layout_text(units_[unit]);
+      if (source.slot_count == 1) add(units_[unit].stats, line.stats);
+      left -= some;
+      begin = 0;
+    }
+  }
+
+  void measure_tensors() {
+    parallel_for(result_.tensors.size(), threads_, [&](std::size_t i) {
+      TensorBreakdown& line = result_.tensors[i];
+      const TensorInfo& tensor = line.tensor;
+      if (!tensor.elements || tensor.count() == 0) return;
+      const Bytes elements = packed_elements(reader_, tensor);
+      const Element element = element_of(tensor.type);
+      if (elements.empty() || elements.size() % element.width != 0) return;
+      measure({elements, element, {}}, line);
+    });
+  }
+
+  void add_up() {
+    SizeTotals& totals = result_.totals;
+    for (const ManifestFile& file : reader_.manifest().files) totals.original += file.size;
+    totals.container = reader_.container_size();
+    std::uint64_t stream_headers = 0;
+    for (const TensorBreakdown& line : result_.tensors) {
+      const bool own = line.placement == Placement::kOwn;
+      if (line.tensor.role == Role::kWeight && line.placement != Placement::kGraph) {
+        totals.paper_original += line.tensor.size;
+        totals.paper_coded +=
+            own ? line.stats.value_bytes + line.stats.index_bytes : line.stored_bytes;
+      }
+      if (line.tensor.role == Role::kWeight && own) {
+        totals.weights += line.stats.value_bytes;
+        totals.indices += line.stats.index_bytes;
+        totals.codebooks += line.stats.codebook_bytes;
+        totals.tables += line.stats.table_bytes;
+        stream_headers += line.stored_bytes - line.stats.value_bytes - line.stats.index_bytes -
+                          line.stats.codebook_bytes - line.stats.table_bytes;
+      } else if (line.tensor.role == Role::kWeight) {
+        totals.weights += line.stored_bytes;
+      } else if (line.tensor.role == Role::kBias || line.tensor.role == Role::kNorm) {
+        totals.biases_norms += line.stored_bytes;
+      } else {
+        totals.other_tensors += line.stored_bytes;
+      }
+    }
+    // The manifest shares a zstd frame with the graph; alone it would take about this much.
+    const QcOverhead& overhead = reader_.overhead();
+    const std::uint64_t manifest = std::min<std::uint64_t>(
+        zstd_compress(reader_.manifest_bytes(), 19, graph_dictionary()).size(), overhead.index);
+    totals.graph = overhead.index - manifest;
+    totals.framing = overhead.framing + manifest + stream_headers;
+  }
+
+  const QcReader& reader_;
+  unsigned threads_;
+  std::map<std::pair<std::size_t, std::uint64_t>, std::size_t> slot_at_;
+  std::vector<CodedTensorInfo> units_;
+  Breakdown result_;
+};
+
+}  // namespace
+
+double TensorBreakdown::density() const noexcept {
+  const std::uint64_t count = tensor.count();
+  return count > 0 ? static_cast<double>(nonzeros) / static_cast<double>(count) : 0;
+}
+
+double TensorBreakdown::coded_value_bits() const noexcept {
+  if (stats.value_symbols == 0) return 0;
+  return 8 * static_cast<double>(stats.value_bytes) / static_cast<double>(stats.value_symbols);
+}
+
+double TensorBreakdown::index_bits() const noexcept {
+  if (stats.index_symbols == 0 || nonzeros == 0) return 0;
+  return static_cast<double>(stats.index_bits) * static_cast<double>(stats.index_symbols) /
+         static_cast<double>(nonzeros);
+}
+
+double TensorBreakdown::coded_index_bits() const noexcept {
+  if (stats.index_symbols == 0 || nonzeros == 0) return 0;
+  return 8 * static_cast<double>(stats.index_bytes) / static_cast<double>(nonzeros);
+}
+
+std::vector<TensorInfo> packed_tensors(const QcReader& reader) {
+  return make_tensors(walk_model(reader.gapped(0)), [&](const std::string& location) {
+    const std::string path = std::filesystem::path(location).lexically_normal().generic_string();
+    const auto& files = reader.manifest().files;
+    for (std::size_t i = 1; i < files.size(); ++i) {
+      if (files[i].path == path) return ExternalFile{i, files[i].size};
+    }
+    throw Error(ErrorCode::kCorrupt, fmt::format("the container holds no file {}", location));
+  });
+}
+
+Bytes packed_elements(const QcReader& reader, const TensorInfo& tensor) {
+  if (!tensor.elements) return {};
+  for (std::size_t i = 0; i < reader.slots().size(); ++i) {
+    const QcSlot& slot = reader.slots()[i];
+    if (slot.file != tensor.file || slot.offset != tensor.offset) continue;
+    DecodeContext context;
+    return reader.decode_slot(i, context);
+  }
+  const ByteView bytes = reader.gapped(tensor.file).at(tensor.offset);
+  if (bytes.size() < tensor.size) return {};
+  return {bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(tensor.size)};
+}
+
+Breakdown break_down(const QcReader& reader, unsigned threads) {
+  return Accountant(reader, threads).run();
+}
+
+}  // namespace qc

@@ -1,0 +1,78 @@
+// Where the bytes of a container go, tensor by tensor and in total.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "codecs/decode_context.h"
+#include "formats/onnx_model.h"
+#include "formats/qc_reader.h"
+
+namespace qc {
+
+/// How a tensor is stored.
+enum class Placement {
+  kOwn,     ///< in units of its own
+  kPooled,  ///< in a unit with other small tensors
+  kRepeat,  ///< the same bytes as an earlier tensor, or those transposed
+  kGraph,   ///< left in the graph, which is compressed as a whole
+};
+
+struct TensorBreakdown {
+  TensorInfo tensor;
+  Placement placement = Placement::kGraph;
+  std::string layout;              ///< "csr+palette"; "repeat of NAME"; "graph"
+  std::uint64_t stored_bytes = 0;  ///< in the container; its share of a pooled unit; 0 in the graph
+  CodedStats stats;                ///< of its own units, added up
+  std::uint64_t nonzeros = 0;
+  std::uint64_t distinct = 0;        ///< bit patterns other than zero; 0 when there are very many
+  double position_entropy_bits = 0;  ///< zeroth-order entropy of zero or not, in bits in total
+  double value_entropy_bits = 0;     ///< of the non-zero values; 0 when `distinct` is
+
+  /// True when the zeroth-order entropy of the values means something: few distinct values.
+  bool has_floor() const noexcept { return distinct > 0 || nonzeros == 0; }
+  double floor_bytes() const noexcept { return (position_entropy_bits + value_entropy_bits) / 8; }
+  double density() const noexcept;
+  /// Bits a stored value takes: fixed-width codes, and as they are in the container.
+  double value_bits() const noexcept { return stats.value_bits; }
+  double coded_value_bits() const noexcept;
+  /// Bits a non-zero's position takes, likewise; 0 for dense layouts.
+  double index_bits() const noexcept;
+  double coded_index_bits() const noexcept;
+};
+
+/// Parts of the whole file; they add up to `container`.
+struct SizeTotals {
+  std::uint64_t original = 0;   ///< all files of the model
+  std::uint64_t container = 0;  ///< the .qc file
+  std::uint64_t weights = 0;    ///< coded values of weight tensors
+  std::uint64_t indices = 0;    ///< coded positions of their non-zeros
+  std::uint64_t codebooks = 0;
+  std::uint64_t tables = 0;  ///< Huffman code lengths
+  std::uint64_t biases_norms = 0;
+  std::uint64_t other_tensors = 0;
+  std::uint64_t graph = 0;    ///< everything of the files that is no coded tensor
+  std::uint64_t framing = 0;  ///< header, footer, manifest, headers of streams, padding
+
+  /// The paper's accounting: plain bits of the weights over coded values and positions, nothing
+  /// else.
+  std::uint64_t paper_original = 0;
+  std::uint64_t paper_coded = 0;
+};
+
+struct Breakdown {
+  std::vector<TensorBreakdown> tensors;  ///< in the order of the model
+  SizeTotals totals;
+};
+
+/// Decodes every tensor and adds up. Throws Error(kCorrupt) as the reader does.
+Breakdown break_down(const QcReader& reader, unsigned threads);
+
+/// The elements of a tensor of a packed model; empty when it has none. Throws Error(kCorrupt).
+Bytes packed_elements(const QcReader& reader, const TensorInfo& tensor);
+
+/// The tensors of a packed model, without decoding any.
+std::vector<TensorInfo> packed_tensors(const QcReader& reader);
+
+}  // namespace qc

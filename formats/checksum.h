@@ -1,0 +1,38 @@
+// XXH3 checksums.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+
+#include "core/bytes.h"
+
+struct XXH3_state_s;
+
+namespace qc {
+
+/// XXH3-64 of the bytes.
+std::uint64_t xxh3_64(ByteView bytes) noexcept;
+
+/// An XXH3-128 digest in canonical (big-endian) order.
+using Digest = std::array<std::uint8_t, 16>;
+
+/// XXH3-128 over bytes that come in pieces.
+class Hasher {
+ public:
+  Hasher();
+  ~Hasher();
+  Hasher(const Hasher&) = delete;
+  Hasher& operator=(const Hasher&) = delete;
+
+  void update(ByteView bytes) noexcept;
+  Digest digest() const noexcept;
+
+ private:
+  XXH3_state_s* state_;
+};
+
+/// XXH3-128 of the bytes.
+Digest xxh3_128(ByteView bytes);
+
+}  // namespace qc

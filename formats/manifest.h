@@ -1,0 +1,56 @@
+// The manifest of a container as plain structs, and its protobuf form.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/bytes.h"
+#include "formats/checksum.h"
+#include "formats/transposition.h"
+
+namespace qc {
+
+struct ManifestFile {
+  std::string path;
+  std::uint64_t size = 0;
+  Digest digest{};
+  std::uint64_t slots = 0;  ///< how many of the slots are in this file
+};
+
+struct ManifestSlot {
+  std::uint64_t literal_before =
+      0;  ///< bytes between the slot before, or the file's start, and this
+  std::uint64_t size = 0;
+  std::uint64_t unit = 0;  ///< that holds its first byte, unless it repeats another slot
+  std::optional<std::uint64_t> repeat_of;
+  std::optional<Transposition> transposed;  ///< of the slot it repeats
+};
+
+struct ManifestUnit {
+  std::uint64_t size = 0;         ///< decoded
+  std::uint64_t stored_size = 0;  ///< in the container
+  std::uint32_t checksum = 0;     ///< low half of the XXH3-64 of the stored bytes
+};
+
+struct Manifest {
+  std::string writer;
+  std::vector<ManifestFile> files;
+  std::vector<ManifestSlot> slots;
+  std::vector<ManifestUnit> units;
+  std::map<std::string, std::string> metadata;
+};
+
+/// The program and version that write containers.
+extern const std::string kWriter;
+
+/// The same bytes for the same manifest, always.
+Bytes serialize_manifest(const Manifest& manifest);
+
+/// Throws Error(kCorrupt) when the bytes are no manifest. Only the form is checked: that lists
+/// agree in length, and that every number can be added to others without overflow.
+Manifest parse_manifest(ByteView bytes);
+
+}  // namespace qc

@@ -1,0 +1,189 @@
+#include "formats/onnx_model.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <system_error>
+#include <tuple>
+
+#include "core/error.h"
+#include "formats/onnx_wire.h"
+#include "formats/qc_layout.h"
+#include "formats/tensor_table.h"
+
+namespace qc {
+std::string_view role_name(Role role) noexcept {
+  switch (role) {
+    case Role::kWeight:
+      return "weight";
+    case Role::kBias:
+      return "bias";
+    case Role::kNorm:
+      return "norm";
+    case Role::kOther:
+      break;
+  }
+  return "other";
+}
+
+OnnxModel OnnxModel::open(const std::filesystem::path& path) {
+  OnnxModel model;
+  model.folder_ = path.parent_path();
+  model.path_ = path;
+  model.mappings_.push_back(std::make_unique<MappedFile>(path));
+  try {
+    model.load(model.mappings_.front()->bytes(), path.filename());
+  } catch (const Error& error) {
+    throw Error(error.code(), fmt::format("{}: {}", path.string(), error.what()));
+  }
+  return model;
+}
+
+OnnxModel OnnxModel::from_memory(std::vector<std::pair<std::filesystem::path, Bytes>> files) {
+  OnnxModel model;
+  model.owned_ = std::move(files);
+  if (model.owned_.empty()) throw Error(ErrorCode::kInternal, "a model needs a file");
+  model.load(model.owned_.front().second, model.owned_.front().first);
+  return model;
+}
+
+std::size_t OnnxModel::external_file(const std::string& location) {
+  const std::filesystem::path relative(location);
+  if (!stays_inside(relative)) {
+    throw Error(
+        ErrorCode::kCorrupt,
+        fmt::format("external data in \"{}\", outside the model's folder: refused", location));
+  }
+  const std::filesystem::path normal = relative.lexically_normal();
+  if (normal == files_.front().relative) {
+    throw Error(
+        ErrorCode::kUnsupported,
+        fmt::format("external data in \"{}\", the model's own file: not supported", location));
+  }
+  for (std::size_t i = 1; i < files_.size(); ++i) {
+    if (files_[i].relative == normal) return i;
+  }
+  ByteView bytes;
+  if (owned_.empty()) {
+    try {
+      mappings_.push_back(std::make_unique<MappedFile>(folder_ / normal));
+    } catch (const Error& error) {
+      throw Error(error.code(), fmt::format("external data: {}", error.what()));
+    }
+    bytes = mappings_.back()->bytes();
+  } else {
+    const auto found = std::find_if(owned_.begin(), owned_.end(),
+                                    [&](const auto& file) { return file.first == normal; });
+    if (found == owned_.end()) {
+      throw Error(ErrorCode::kFile, fmt::format("external data: no file {}", location));
+    }
+    bytes = found->second;
+  }
+  files_.push_back({normal, bytes});
+  return files_.size() - 1;
+}
+
+void OnnxModel::load(ByteView model_bytes, const std::filesystem::path& name) {
+  if (is_qc(model_bytes)) {
+    throw Error(ErrorCode::kUsage,
+                "this is a .qc container, not an ONNX model; unpack it first: "
+                "qcompress unpack");
+  }
+  files_.push_back({name, model_bytes});
+  tensors_ =
+      make_tensors(walk_model(GappedBytes(model_bytes)), [this](const std::string& location) {
+        const std::size_t file = external_file(location);
+        return ExternalFile{file, files_[file].bytes.size()};
+      });
+}
+
+ByteView OnnxModel::payload(const TensorInfo& tensor) const {
+  if (tensor.storage == Storage::kNone) return {};
+  return files_[tensor.file].bytes.subspan(tensor.offset, tensor.size);
+}
+
+std::uint64_t OnnxModel::total_size() const {
+  std::uint64_t total = 0;
+  for (const ModelFile& file : files_) total += file.bytes.size();
+  return total;
+}
+
+void OnnxModel::refuse_input(const std::filesystem::path& target, bool is_model) const {
+  if (path_.empty()) return;
+  for (std::size_t i = 0; i < files_.size(); ++i) {
+    std::error_code error;
+    if (!std::filesystem::equivalent(target, i == 0 ? path_ : folder_ / files_[i].relative, error))
+      continue;
+    throw Error(ErrorCode::kUsage,
+                is_model ? fmt::format("{} is {}; name another output", target.string(),
+                                       i == 0 ? "the input" : "external data of the input")
+                         : fmt::format("the output would overwrite {}, which belongs to the input; "
+                                       "name an output in another folder with -o",
+                                       target.string()));
+  }
+}
+
+void OnnxModel::write(const std::filesystem::path& path, const PayloadEdits& edits,
+                      Overwrite overwrite) const {
+  // By file and offset; tensors that share a payload may share an edit.
+  struct Edit {
+    std::size_t file;
+    std::uint64_t offset;
+    const Bytes* bytes;
+  };
+  std::vector<Edit> ordered;
+  for (const auto& [index, bytes] : edits) {
+    const TensorInfo& tensor = tensors_[index];
+    if (bytes.size() != tensor.size) {
+      throw Error(ErrorCode::kInternal,
+                  fmt::format("tensor {}: an edit of another size", tensor.name));
+    }
+    ordered.push_back({tensor.file, tensor.offset, &bytes});
+  }
+  std::stable_sort(ordered.begin(), ordered.end(), [](const Edit& a, const Edit& b) {
+    return std::tuple(a.file, a.offset, b.bytes->size()) <
+           std::tuple(b.file, b.offset, a.bytes->size());
+  });
+
+  const std::filesystem::path out_folder = path.parent_path();
+  std::vector<std::unique_ptr<AtomicFile>> outputs;
+  for (std::size_t i = 0; i < files_.size(); ++i) {
+    const std::filesystem::path target = i == 0 ? path : out_folder / files_[i].relative;
+    std::error_code error;
+    refuse_input(target, i == 0);
+    if (i > 0 && target.lexically_normal() == path.lexically_normal()) {
+      throw Error(ErrorCode::kUsage,
+                  fmt::format("{} is where the model's external data goes; name another output",
+                              path.string()));
+    }
+    // Folders below the output's own come with the external files; that one must be there.
+    if (i > 0) std::filesystem::create_directories(target.parent_path(), error);
+    outputs.push_back(std::make_unique<AtomicFile>(target, overwrite));
+    std::uint64_t done = 0;
+    const Edit* last = nullptr;
+    const ByteView bytes = files_[i].bytes;
+    for (const Edit& edit : ordered) {
+      if (edit.file != i) continue;
+      if (edit.offset < done) {
+        // Bytes that two tensors share must become the same in both.
+        const bool same = edit.offset + edit.bytes->size() <= done &&
+                          std::equal(edit.bytes->begin(), edit.bytes->end(),
+                                     last->bytes->begin() +
+                                         static_cast<std::ptrdiff_t>(edit.offset - last->offset));
+        if (!same) {
+          throw Error(ErrorCode::kUnsupported, "tensors overlap in the file and cannot be changed");
+        }
+        continue;
+      }
+      last = &edit;
+      outputs.back()->write(bytes.subspan(done, edit.offset - done));
+      outputs.back()->write(*edit.bytes);
+      done = edit.offset + edit.bytes->size();
+    }
+    outputs.back()->write(bytes.subspan(done));
+  }
+  // The .onnx file last: it never refers to data that is not there yet.
+  for (std::size_t i = outputs.size(); i-- > 0;) outputs[i]->commit();
+}
+
+}  // namespace qc

@@ -1,0 +1,107 @@
+// An ONNX model as a spliced set of files: where every tensor's payload lies, what it is for, and
+// how to write the model again with other payloads and every other byte unchanged.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/bytes.h"
+#include "core/file.h"
+#include "core/tensor.h"
+
+namespace qc {
+
+/// What a tensor is for in the graph.
+enum class Role {
+  kWeight,  ///< multiplied with activations or looked up: Conv, Gemm, MatMul, Gather, LSTM, ...
+  kBias,    ///< added once per output channel
+  kNorm,    ///< scale, shift, mean or variance of a normalisation
+  kOther,   ///< everything else: shapes, indices, constants
+};
+
+std::string_view role_name(Role role) noexcept;
+
+/// Where a tensor's elements are stored.
+enum class Storage {
+  kNone,      ///< no payload field (empty tensor, or strings)
+  kRaw,       ///< raw_data
+  kTyped,     ///< packed float_data or double_data: little-endian elements like raw_data
+  kVarints,   ///< packed int32_data, int64_data or uint64_data: varints, not fixed-width elements
+  kExternal,  ///< a range of another file
+};
+
+/// One tensor of a model.
+struct TensorInfo {
+  std::string
+      name;  ///< unique within the model; made up from node and attribute where ONNX has none
+  DataType type = DataType::kUndefined;
+  std::vector<std::int64_t> dims;
+  Role role = Role::kOther;
+  int channel_axis = -1;  ///< axis of the output channels, -1 when there is none
+  std::string op;         ///< operator that consumes it ("Conv"); empty when none does
+
+  Storage storage = Storage::kNone;
+  std::size_t file = 0;      ///< index into OnnxModel::files()
+  std::uint64_t offset = 0;  ///< of the payload in that file, bytes
+  std::uint64_t size = 0;    ///< of the payload, bytes
+  /// The payload is one run of fixed-width elements whose size agrees with type and dims.
+  bool elements = false;
+
+  std::uint64_t count() const { return element_count(dims).value_or(0); }
+  /// A float tensor whose values a pass can overwrite in place.
+  bool has_values() const { return elements && is_value_type(type); }
+};
+
+/// One file of a model: the .onnx file (always the first) or a file with external data.
+struct ModelFile {
+  std::filesystem::path relative;  ///< to the model's folder; for the first, its file name
+  ByteView bytes;
+};
+
+/// New payloads by index into OnnxModel::tensors(); each as long as the one it replaces.
+using PayloadEdits = std::map<std::size_t, Bytes>;
+
+/// A model opened for reading. Never copies payloads; the files stay mapped for its life.
+class OnnxModel {
+ public:
+  /// Opens a .onnx file and the external data it refers to. Throws Error: kFile when a file is
+  /// missing, kCorrupt when the bytes are not a well-formed model or refer outside its folder.
+  static OnnxModel open(const std::filesystem::path& path);
+
+  /// The same from bytes in memory, for a model that was unpacked there. The first file is the
+  /// .onnx file; the rest are looked up by relative path.
+  static OnnxModel from_memory(std::vector<std::pair<std::filesystem::path, Bytes>> files);
+
+  const std::vector<ModelFile>& files() const noexcept { return files_; }
+  const std::vector<TensorInfo>& tensors() const noexcept { return tensors_; }
+  ByteView payload(const TensorInfo& tensor) const;
+
+  /// Sum of the sizes of all files, bytes.
+  std::uint64_t total_size() const;
+
+  /// Writes the model to `path` with some payloads replaced; external files go beside it under
+  /// their relative paths. All files appear, or none. Throws Error(kFile); refuses to overwrite a
+  /// file of the model itself.
+  void write(const std::filesystem::path& path, const PayloadEdits& edits,
+             Overwrite overwrite) const;
+
+ private:
+  OnnxModel() = default;
+  void load(ByteView model_bytes, const std::filesystem::path& name);
+  std::size_t external_file(const std::string& location);
+  void refuse_input(const std::filesystem::path& target, bool is_model) const;
+
+  std::filesystem::path path_;  // empty for a model in memory
+  std::filesystem::path folder_;
+  std::vector<std::unique_ptr<MappedFile>> mappings_;
+  std::vector<std::pair<std::filesystem::path, Bytes>> owned_;
+  std::vector<ModelFile> files_;
+  std::vector<TensorInfo> tensors_;
+};
+
+}  // namespace qc

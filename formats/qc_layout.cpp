@@ -1,0 +1,74 @@
+#include "formats/qc_layout.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/error.h"
+#include "formats/checksum.h"
+
+namespace qc {
+namespace {
+
+std::uint32_t short_checksum(ByteView bytes) noexcept {
+  return static_cast<std::uint32_t>(xxh3_64(bytes));
+}
+
+}  // namespace
+
+bool is_qc(ByteView bytes) noexcept {
+  return bytes.size() >= kQcMagic.size() &&
+         std::equal(kQcMagic.begin(), kQcMagic.end(), bytes.begin());
+}
+
+std::array<std::uint8_t, kQcHeaderSize> qc_header() noexcept {
+  std::array<std::uint8_t, kQcHeaderSize> header{};
+  std::copy(kQcMagic.begin(), kQcMagic.end(), header.begin());
+  store_le(header.data() + 8, kQcVersion);
+  store_le(header.data() + 12, short_checksum(ByteView(header).first(12)));
+  return header;
+}
+
+void check_qc_header(ByteView bytes) {
+  if (bytes.empty()) throw Error(ErrorCode::kCorrupt, "it is empty: not a .qc container");
+  if (!is_qc(bytes)) throw Error(ErrorCode::kCorrupt, "it is not a .qc container");
+  if (bytes.size() < kQcHeaderSize ||
+      load_le<std::uint32_t>(bytes.data() + 12) != short_checksum(bytes.first(12))) {
+    throw Error(ErrorCode::kCorrupt, "the header is damaged");
+  }
+  const auto version = load_le<std::uint32_t>(bytes.data() + 8);
+  if (version != kQcVersion) {
+    throw Error(
+        ErrorCode::kUnsupported,
+        fmt::format("it has format version {}; this qcompress reads version {}: use a newer "
+                    "qcompress",
+                    version, kQcVersion));
+  }
+}
+
+std::array<std::uint8_t, kQcFooterSize> footer_bytes(const QcFooter& footer) noexcept {
+  std::array<std::uint8_t, kQcFooterSize> bytes{};
+  store_le(bytes.data(), footer.index_stored_size);
+  store_le(bytes.data() + 4, footer.index_size);
+  store_le(bytes.data() + 8, footer.manifest_size);
+  store_le(bytes.data() + 12, footer.dictionary);
+  store_le(bytes.data() + 16, footer.index_checksum);
+  store_le(bytes.data() + 24, short_checksum(ByteView(bytes).first(24)));
+  std::copy(kQcEndMagic.begin(), kQcEndMagic.end(), bytes.begin() + 28);
+  return bytes;
+}
+
+QcFooter parse_footer(ByteView bytes) {
+  if (bytes.size() != kQcFooterSize ||
+      !std::equal(kQcEndMagic.begin(), kQcEndMagic.end(), bytes.begin() + 28)) {
+    throw Error(ErrorCode::kCorrupt, "the end of the file is missing: it was cut short");
+  }
+  if (load_le<std::uint32_t>(bytes.data() + 24) != short_checksum(bytes.first(24))) {
+    throw Error(ErrorCode::kCorrupt, "the footer is damaged");
+  }
+  return {load_le<std::uint32_t>(bytes.data()), load_le<std::uint32_t>(bytes.data() + 4),
+          load_le<std::uint32_t>(bytes.data() + 8), load_le<std::uint32_t>(bytes.data() + 12),
+          load_le<std::uint64_t>(bytes.data() + 16)};
+}
+
+}  // namespace qc

@@ -1,0 +1,103 @@
+// Reads .qc containers. Fed with untrusted bytes: everything is checked before it is used or
+// allocated.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "codecs/tensor_codec.h"
+#include "core/file.h"
+#include "formats/manifest.h"
+#include "formats/onnx_wire.h"
+#include "formats/qc_layout.h"
+
+namespace qc {
+
+/// A unit: coded bytes that decode to the contents of one slot, of a part of one, or of several.
+struct QcUnit {
+  ByteView stored;
+  std::uint64_t size = 0;  ///< decoded
+  std::uint32_t checksum = 0;
+  std::size_t first_slot = 0;  ///< the first slot with bytes in it
+  std::size_t slot_count = 0;  ///< how many slots have bytes in it
+};
+
+/// A range of a file whose bytes are in units, or are those of another slot.
+struct QcSlot {
+  std::size_t file = 0;
+  std::uint64_t offset = 0;  ///< in the file
+  std::uint64_t size = 0;
+  std::size_t unit = 0;           ///< that holds its first byte
+  std::uint64_t unit_offset = 0;  ///< of its first byte in that unit
+  std::optional<std::size_t> repeat_of;
+  std::optional<Transposition> transposed;
+};
+
+/// How the bytes of a container are spent, beside its units.
+struct QcOverhead {
+  std::uint64_t framing = 0;       ///< header, footer and padding
+  std::uint64_t index = 0;         ///< the stored index
+  std::uint64_t manifest_raw = 0;  ///< uncompressed size of the manifest in the index
+  std::uint64_t literal_raw = 0;   ///< uncompressed size of the literal bytes in the index
+};
+
+using ProgressFunction = std::function<void(std::uint64_t bytes)>;
+
+class QcReader {
+ public:
+  /// Reads header, footer and index. Throws Error: kFile, kCorrupt, kUnsupported or kLimit.
+  static QcReader open(const std::filesystem::path& path);
+  /// The same for bytes that outlive the reader.
+  static QcReader from_bytes(ByteView bytes);
+
+  const Manifest& manifest() const noexcept { return manifest_; }
+  ByteView manifest_bytes() const noexcept;
+  const std::vector<QcUnit>& units() const noexcept { return units_; }
+  const std::vector<QcSlot>& slots() const noexcept { return slots_; }
+  const QcOverhead& overhead() const noexcept { return overhead_; }
+  std::uint64_t container_size() const noexcept { return bytes_.size(); }
+
+  /// A file of the model without the bytes of its slots.
+  ByteView literal(std::size_t file) const;
+  /// The same as a file with gaps.
+  GappedBytes gapped(std::size_t file) const;
+
+  /// Decodes a unit into `out`, of the unit's size. Throws Error(kCorrupt).
+  void decode_unit(std::size_t unit, MutableBytes out, DecodeContext& context) const;
+
+  /// Decodes a slot, repeated ones too.
+  Bytes decode_slot(std::size_t slot, DecodeContext& context) const;
+
+  /// Decodes every file in order, hands its bytes to `sinks[file]` (null: nowhere) and compares its
+  /// checksum. Throws Error(kCorrupt).
+  void decode_files(const std::vector<ByteSink*>& sinks, unsigned threads,
+                    const ProgressFunction& progress) const;
+
+  /// All files in memory: path and bytes, the .onnx file first.
+  std::vector<std::pair<std::filesystem::path, Bytes>> decode_to_memory(unsigned threads) const;
+
+  /// Writes the model to `path`, its external files beside it under their own names. A file that is
+  /// there already with the very same bytes is left alone. All files appear, or none.
+  void unpack(const std::filesystem::path& path, Overwrite overwrite, unsigned threads,
+              const ProgressFunction& progress) const;
+
+ private:
+  void parse(ByteView bytes);
+  void place_units(std::uint64_t units_end);
+  void place_slots();
+
+  MappedFile mapping_;
+  ByteView bytes_;
+  Manifest manifest_;
+  Bytes index_;  // uncompressed
+  std::vector<ByteView> literals_;
+  std::vector<QcUnit> units_;
+  std::vector<QcSlot> slots_;
+  QcOverhead overhead_;
+};
+
+}  // namespace qc

@@ -1,0 +1,365 @@
+#include "formats/qc_writer.h"
+
+#include <algorithm>
+#include <limits>
+#include <optional>
+#include <utility>
+
+#include "codecs/tensor_codec.h"
+#include "codecs/zstd_bytes.h"
+#include "core/error.h"
+#include "core/parallel.h"
+#include "formats/checksum.h"
+#include "formats/graph_dictionary.h"
+#include "formats/manifest.h"
+#include "formats/qc_layout.h"
+#include "formats/slots.h"
+
+namespace qc {
+namespace {
+
+// Payloads below this are cheaper left in the graph.
+constexpr std::uint64_t kMinSlot = 16;
+// Payloads up to this many bytes may be left in the graph or pooled, whichever is smaller.
+constexpr std::uint64_t kSmallSlot = std::uint64_t{1} << 15;
+// Smaller transposed copies cost as much to describe as to store.
+constexpr std::uint64_t kMinTransposed = 256;
+constexpr std::uint64_t kLiteralThresholds[] = {kMinSlot, 128, 1024};
+// A model up to this size may be stored as a whole, when that is smaller.
+constexpr std::uint64_t kWholeModelLimit = std::uint64_t{1} << 26;
+// How candidates are compared; the best is then tried in every way. No level is the best for every
+// graph, and a dictionary helps small ones only: it costs zstd its first look at the statistics.
+constexpr int kIndexLevel = 19;
+constexpr int kIndexLevels[] = {17, 19, 22};
+constexpr std::uint64_t kLargeIndex = std::uint64_t{1} << 18;
+// What a unit costs beside its bytes: checksum and sizes in the manifest.
+constexpr std::size_t kUnitCost = 8;
+
+// A unit that is coded but not yet written.
+struct CodedUnit {
+  Bytes coded;
+  std::uint64_t size = 0;          // decoded
+  std::vector<std::size_t> slots;  // that it fills, by index; a chunk has one
+  std::size_t chunk = 0;
+};
+
+class Packer {
+ public:
+  Packer(const OnnxModel& model, const PackOptions& options, ByteSink& out)
+      : model_(model), options_(options), out_(out), slots_(find_slots(model, kMinSlot)) {}
+
+  void run() {
+    out_.write(qc_header());
+    end_ = kQcHeaderSize;
+    find_repeats();
+    write_large_slots();
+    std::vector<CodedUnit> small = encode_small_slots();
+    pool(small);
+
+    std::optional<Index> best;
+    for (const std::uint64_t threshold : kLiteralThresholds) {
+      Index index = make_index(small, threshold);
+      if (!best || index.total < best->total) best = std::move(index);
+    }
+    squeeze(*best);
+    if (const std::optional<Index> whole = try_whole_model(best->total)) {
+      out_.restart();
+      out_.write(qc_header());
+      write_index(*whole);
+      return;
+    }
+    for (const std::size_t unit : best->small_units) write_unit(small[unit].coded);
+    write_index(*best);
+  }
+
+ private:
+  // A complete choice of what follows the large units.
+  struct Index {
+    std::uint64_t total = 0;  // of the file, bytes
+    std::uint64_t units_end = 0;
+    Bytes raw;                             // uncompressed: the literal bytes, then the manifest
+    std::vector<std::size_t> small_units;  // written before it
+    QcFooter footer;
+    Bytes stored;
+  };
+
+  // The first slot with the same elements, for each slot that has one.
+  void find_repeats() {
+    std::map<Digest, std::size_t> first;
+    repeat_of_.assign(slots_.size(), std::nullopt);
+    for (std::size_t i = 0; i < slots_.size(); ++i) {
+      const ByteView data = slots_[i].view.data;
+      const auto [entry, inserted] = first.emplace(xxh3_128(data), i);
+      if (inserted) continue;
+      const ByteView other = slots_[entry->second].view.data;
+      if (std::equal(data.begin(), data.end(), other.begin(), other.end())) {
+        repeat_of_[i] = entry->second;
+      }
+    }
+    find_transposed_repeats();
+  }
+
+  void find_transposed_repeats() {
+    transposed_.assign(slots_.size(), std::nullopt);
+    std::map<std::uint64_t, std::size_t> first;
+    for (std::size_t i = 0; i < slots_.size(); ++i) {
+      const TensorView& view = slots_[i].view;
+      const bool small = view.data.size() < kMinTransposed || view.data.size() > kQcMaxUnit;
+      if (repeat_of_[i] || small || slots_[i].dims.size() < 2) continue;
+      const auto [entry, inserted] = first.emplace(order_free_hash(view), i);
+      if (inserted) continue;
+      const TensorView& other = slots_[entry->second].view;
+      if (other.element != view.element || other.data.size() != view.data.size()) continue;
+      transposed_[i] = find_transposition(other, view, slots_[i].dims);
+      if (transposed_[i]) repeat_of_[i] = entry->second;
+    }
+    // A repeat of such a slot comes from the same source: nothing repeats a repeat.
+    for (std::size_t i = 0; i < slots_.size(); ++i) {
+      if (!repeat_of_[i] || !transposed_[*repeat_of_[i]]) continue;
+      transposed_[i] = transposed_[*repeat_of_[i]];
+      repeat_of_[i] = repeat_of_[*repeat_of_[i]];
+    }
+  }
+
+  bool is_small(std::size_t slot) const { return slots_[slot].view.data.size() <= kSmallSlot; }
+
+  std::vector<std::size_t> distinct_slots(bool small) const {
+    std::vector<std::size_t> found;
+    for (std::size_t i = 0; i < slots_.size(); ++i) {
+      if (!repeat_of_[i] && is_small(i) == small) found.push_back(i);
+    }
+    return found;
+  }
+
+  CodedUnit encode_chunk(std::size_t slot, std::size_t chunk) const {
+    const TensorView& whole = slots_[slot].view;
+    const std::uint64_t step = chunk_size(whole.element);
+    const std::uint64_t begin = chunk * step;
+    TensorView part = whole;
+    part.data = whole.data.subspan(begin, std::min<std::uint64_t>(step, whole.data.size() - begin));
+    part.channels.first += begin / whole.element.width;
+    return {encode_tensor(part, options_.encode), part.data.size(), {slot}, chunk};
+  }
+
+  std::uint64_t chunk_size(Element element) const {
+    const std::uint64_t size = std::min(options_.chunk_bytes, kQcMaxUnit);
+    return std::max<std::uint64_t>(size / element.width, 1) * element.width;
+  }
+
+  void write_large_slots() {
+    std::vector<std::pair<std::size_t, std::size_t>> jobs;  // slot, chunk
+    for (const std::size_t slot : distinct_slots(false)) {
+      const std::uint64_t step = chunk_size(slots_[slot].view.element);
+      const std::uint64_t chunks = (slots_[slot].view.data.size() + step - 1) / step;
+      for (std::size_t chunk = 0; chunk < chunks; ++chunk) jobs.emplace_back(slot, chunk);
+    }
+    const unsigned threads = thread_count(options_.threads);
+    std::vector<CodedUnit> coded(jobs.size());
+    ordered_pipeline(
+        jobs.size(), threads, 2 * std::size_t{threads},
+        [&](std::size_t i) { coded[i] = encode_chunk(jobs[i].first, jobs[i].second); },
+        [&](std::size_t i) {
+          const CodedUnit unit = std::exchange(coded[i], {});
+          write_unit(unit.coded);
+          large_.add(unit);
+          if (options_.progress) options_.progress(unit.size);
+        });
+  }
+
+  std::vector<CodedUnit> encode_small_slots() {
+    const std::vector<std::size_t> jobs = distinct_slots(true);
+    std::vector<CodedUnit> coded(jobs.size());
+    parallel_for(jobs.size(), thread_count(options_.threads), [&](std::size_t i) {
+      const TensorView& view = slots_[jobs[i]].view;
+      coded[i] = {encode_tensor(view, options_.encode), view.data.size(), {jobs[i]}, 0};
+    });
+    for (const CodedUnit& unit : coded) {
+      if (options_.progress) options_.progress(unit.size);
+    }
+    return coded;
+  }
+
+  // Small tensors without structure of their own are coded together, where that is smaller: one
+  // code table serves all.
+  void pool(std::vector<CodedUnit>& units) const {
+    for (const Element element : {Element{4, true}, Element{2, true}, Element{8, true},
+                                  Element{8, false}, Element{4, false}, Element{1, false}}) {
+      CodedUnit pooled;
+      Bytes elements;
+      std::size_t apart = 0;
+      std::vector<bool> member(units.size());
+      for (std::size_t i = 0; i < units.size(); ++i) {
+        const TensorView& view = slots_[units[i].slots.front()].view;
+        if (view.element != element || units[i].slots.size() > 1) continue;
+        const auto layout = static_cast<LayoutId>(units[i].coded.front());
+        if (layout != LayoutId::kRaw && layout != LayoutId::kPlanes) continue;
+        if (elements.size() + view.data.size() > chunk_size(element)) continue;
+        append(elements, view.data);
+        pooled.slots.push_back(units[i].slots.front());
+        apart += units[i].coded.size() + kUnitCost;
+        member[i] = true;
+      }
+      if (pooled.slots.size() < 2) continue;
+      pooled.coded = encode_tensor({elements, element, {}}, options_.encode);
+      pooled.size = elements.size();
+      if (pooled.coded.size() + kUnitCost >= apart) continue;
+      std::vector<CodedUnit> kept;
+      for (std::size_t i = 0; i < units.size(); ++i) {
+        if (!member[i]) kept.push_back(std::move(units[i]));
+      }
+      kept.push_back(std::move(pooled));
+      units = std::move(kept);
+    }
+  }
+
+  // The index with every small unit of a slot below the threshold left in the graph.
+  Index make_index(const std::vector<CodedUnit>& small, std::uint64_t threshold) const {
+    Index index;
+    UnitList units = large_;
+    std::vector<bool> cut(slots_.size(), false);
+    for (std::size_t i = 0; i < slots_.size(); ++i) cut[i] = !is_small(i);
+    std::uint64_t end = end_;
+    for (std::size_t i = 0; i < small.size(); ++i) {
+      if (small[i].slots.size() == 1 && small[i].size < threshold) continue;
+      units.add(small[i]);
+      index.small_units.push_back(i);
+      end = unit_start(end, small[i].coded.size()) + small[i].coded.size();
+      for (const std::size_t slot : small[i].slots) cut[slot] = true;
+    }
+    for (std::size_t i = 0; i < slots_.size(); ++i) {
+      if (repeat_of_[i]) cut[i] = cut[*repeat_of_[i]];
+    }
+    finish_index(units, cut, end, index);
+    return index;
+  }
+
+  // Everything in the index, where that could be smaller.
+  std::optional<Index> try_whole_model(std::uint64_t other_total) const {
+    if (model_.total_size() > kWholeModelLimit) return std::nullopt;
+    Index index;
+    // A fast level tells a hopeless case: the slow one gains a few per cent.
+    std::uint64_t fast = 0;
+    for (const ModelFile& file : model_.files()) fast += zstd_compress(file.bytes, 3).size();
+    if (fast > other_total + other_total / 4) return std::nullopt;
+    finish_index({}, std::vector<bool>(slots_.size(), false), kQcHeaderSize, index);
+    squeeze(index);
+    if (index.total >= other_total) return std::nullopt;
+    return index;
+  }
+
+  struct UnitList {
+    std::vector<ManifestUnit> units;
+    std::map<std::size_t, std::size_t> first_unit_of_slot;
+
+    void add(const CodedUnit& unit) {
+      for (const std::size_t slot : unit.slots) first_unit_of_slot.emplace(slot, units.size());
+      units.push_back(
+          {unit.size, unit.coded.size(), static_cast<std::uint32_t>(xxh3_64(unit.coded))});
+    }
+  };
+
+  void finish_index(const UnitList& units, const std::vector<bool>& cut, std::uint64_t end,
+                    Index& index) const {
+    Manifest manifest;
+    manifest.writer = kWriter;
+    manifest.metadata = options_.metadata;
+    manifest.units = units.units;
+    Bytes literals;
+    std::map<std::size_t, std::size_t> place;  // slot to its place among the cut ones
+    std::size_t next = 0;
+    for (std::size_t file = 0; file < model_.files().size(); ++file) {
+      const ModelFile& source = model_.files()[file];
+      ManifestFile entry{source.relative.generic_string(), source.bytes.size(), digest_of(file), 0};
+      std::uint64_t done = 0;
+      for (; next < slots_.size() && slots_[next].file == file; ++next) {
+        if (!cut[next]) continue;
+        const Slot& slot = slots_[next];
+        append(literals, source.bytes.subspan(done, slot.offset - done));
+        ManifestSlot cut_slot;
+        cut_slot.literal_before = slot.offset - done;
+        cut_slot.size = slot.view.data.size();
+        if (repeat_of_[next]) {
+          cut_slot.repeat_of = place.at(*repeat_of_[next]);
+          cut_slot.transposed = transposed_[next];
+        } else {
+          cut_slot.unit = units.first_unit_of_slot.at(next);
+        }
+        place.emplace(next, manifest.slots.size());
+        manifest.slots.push_back(cut_slot);
+        ++entry.slots;
+        done = slot.offset + slot.view.data.size();
+      }
+      append(literals, source.bytes.subspan(done));
+      manifest.files.push_back(std::move(entry));
+    }
+    const Bytes manifest_bytes = serialize_manifest(manifest);
+    index.footer.manifest_size = static_cast<std::uint32_t>(manifest_bytes.size());
+    index.raw = std::move(literals);
+    append(index.raw, manifest_bytes);
+    const Bytes& raw = index.raw;
+    if (raw.size() > kQcMaxIndex) {
+      throw Error(
+          ErrorCode::kLimit,
+          "the model without its tensors is larger than 4 GiB; nothing to gain by packing it");
+    }
+    index.footer.index_size = static_cast<std::uint32_t>(raw.size());
+    index.units_end = end;
+    compress(index, kIndexLevel, raw.size() <= kLargeIndex);
+  }
+
+  // Keeps what there is when it is smaller.
+  static void compress(Index& index, int level, bool with_dictionary) {
+    Bytes stored =
+        zstd_compress(index.raw, level, with_dictionary ? graph_dictionary() : ByteView());
+    if (!index.stored.empty() && index.stored.size() <= stored.size()) return;
+    index.stored = std::move(stored);
+    index.footer.dictionary = with_dictionary ? 1 : 0;
+    index.footer.index_stored_size = static_cast<std::uint32_t>(index.stored.size());
+    index.footer.index_checksum = xxh3_64(index.stored);
+    index.total = index.units_end + index.stored.size() + kQcFooterSize;
+  }
+
+  static void squeeze(Index& index) {
+    if (index.raw.size() > kLargeIndex) return;
+    for (const int level : kIndexLevels) {
+      for (const bool with_dictionary : {false, true}) compress(index, level, with_dictionary);
+    }
+  }
+
+  const Digest& digest_of(std::size_t file) const {
+    if (digests_.empty()) {
+      for (const ModelFile& source : model_.files()) digests_.push_back(xxh3_128(source.bytes));
+    }
+    return digests_[file];
+  }
+
+  void write_unit(const Bytes& coded) {
+    const std::uint64_t start = unit_start(end_, coded.size());
+    out_.write(Bytes(start - end_));
+    out_.write(coded);
+    end_ = start + coded.size();
+  }
+
+  void write_index(const Index& index) {
+    out_.write(index.stored);
+    out_.write(footer_bytes(index.footer));
+  }
+
+  const OnnxModel& model_;
+  const PackOptions& options_;
+  ByteSink& out_;
+  std::vector<Slot> slots_;
+  std::vector<std::optional<std::size_t>> repeat_of_;
+  std::vector<std::optional<Transposition>> transposed_;
+  UnitList large_;
+  std::uint64_t end_ = 0;  // of what is written
+  mutable std::vector<Digest> digests_;
+};
+
+}  // namespace
+
+void pack_model(const OnnxModel& model, const PackOptions& options, ByteSink& out) {
+  Packer(model, options, out).run();
+}
+
+}  // namespace qc

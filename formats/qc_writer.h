@@ -1,0 +1,28 @@
+// Packs a model into a .qc container.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+
+#include "codecs/layout.h"
+#include "core/file.h"
+#include "formats/onnx_model.h"
+
+namespace qc {
+
+struct PackOptions {
+  EncodeOptions encode;
+  unsigned threads = 0;  ///< 0: one per core. The bytes written do not depend on it.
+  /// Payloads are cut into units of at most this many bytes (at most kQcMaxUnit).
+  std::uint64_t chunk_bytes = std::uint64_t{1} << 24;
+  std::map<std::string, std::string> metadata;
+  std::function<void(std::uint64_t bytes)> progress;  ///< payload bytes done, called in order
+};
+
+/// Writes the container. Every unit is decoded and compared before it is written. Peak memory is a
+/// few chunks per thread, the coded small tensors and the graph.
+void pack_model(const OnnxModel& model, const PackOptions& options, ByteSink& out);
+
+}  // namespace qc

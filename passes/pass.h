@@ -1,0 +1,65 @@
+// The table of passes: lossy steps from model to model.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "formats/onnx_model.h"
+#include "passes/params.h"
+
+namespace qc {
+
+/// What a pass did to one tensor.
+struct TensorReport {
+  std::string name;
+  std::string op;
+  std::vector<std::int64_t> dims;
+  std::uint64_t count = 0;
+  std::uint64_t nonzero_before = 0;
+  std::uint64_t nonzero_after = 0;
+  std::uint64_t distinct_after = 0;  ///< distinct bit patterns, zero included
+  double rmse = 0;                   ///< root mean square of (after - before)
+  double max_error = 0;              ///< largest |after - before|
+  int iterations = 0;                ///< of an iterative solver, 0 when there is none
+  double threshold = 0;              ///< magnitude below which weights were zeroed, 0 when unused
+};
+
+/// A tensor that a pass left alone, and why.
+struct SkippedTensor {
+  std::string name;
+  std::uint64_t count = 0;
+  std::string reason;
+};
+
+struct PassReport {
+  std::vector<TensorReport> changed;
+  std::vector<SkippedTensor> skipped;  ///< float tensors only
+  std::vector<std::string> notes;      ///< one line each, for the user
+  std::uint64_t seed = 0;              ///< meaningful where `seeded`
+  bool seeded = false;
+};
+
+/// A pass: one row in the table, one file with its implementation.
+struct Pass {
+  std::string_view name;     ///< the subcommand
+  std::string_view suffix;   ///< of the default output name: model.SUFFIX.onnx
+  std::string_view help;     ///< one line
+  std::string_view example;  ///< a command line
+  std::span<const ParamSpec> params;
+  /// Computes new payloads; never touches the model. Throws Error(kUsage) for parameters that do
+  /// not go together and names that match no tensor. The result does not depend on `threads`.
+  PassReport (*run)(const OnnxModel& model, const Params& params, unsigned threads,
+                    PayloadEdits& edits);
+};
+
+/// Every pass, in the order of the help.
+std::span<const Pass> pass_table() noexcept;
+
+/// The rows, each defined in the file of its pass.
+extern const Pass kPrunePass;
+extern const Pass kSharePass;
+
+}  // namespace qc

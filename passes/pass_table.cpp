@@ -1,0 +1,12 @@
+#include <array>
+
+#include "passes/pass.h"
+
+namespace qc {
+
+std::span<const Pass> pass_table() noexcept {
+  static const std::array kTable = {kPrunePass, kSharePass};
+  return kTable;
+}
+
+}  // namespace qc

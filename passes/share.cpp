@@ -1,0 +1,214 @@
+// Weight sharing: the nonzero weights of a layer are replaced by 2^bits shared values, the
+// centroids of one-dimensional k-means (Han et al., Deep Compression, arXiv 1510.00149, section 3).
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <iterator>
+#include <optional>
+#include <utility>
+
+#include "core/error.h"
+#include "core/float_types.h"
+#include "core/parallel.h"
+#include "passes/kernels/fixed_point.h"
+#include "passes/kernels/kmeans1d.h"
+#include "passes/outcome.h"
+#include "passes/pass.h"
+#include "passes/selection.h"
+
+namespace qc {
+namespace {
+
+constexpr std::array<std::string_view, 4> kInits = {"optimal", "linear", "density", "random"};
+constexpr std::array kInitValues = {KMeansInit::kOptimal, KMeansInit::kLinear, KMeansInit::kDensity,
+                                    KMeansInit::kRandom};
+
+constexpr ParamSpec bits_param(std::string_view name, std::string_view help) {
+  return {.name = name,
+          .kind = ParamKind::kInteger,
+          .placeholder = "BITS",
+          .help = help,
+          .min = 1,
+          .max = 16};
+}
+
+constexpr std::array kParams = {
+    bits_param("bits", "2^BITS shared values per layer; zeros stay zero and come on top"),
+    bits_param("conv-bits", "BITS for convolutions"),
+    bits_param("fc-bits", "BITS for everything that is no convolution"),
+    ParamSpec{.name = "init",
+              .kind = ParamKind::kChoice,
+              .placeholder = "INIT",
+              .help = "where k-means starts: optimal gives the smallest error; linear, density and "
+                      "random are the Deep Compression paper's (it chose linear, for fine-tuning)",
+              .choices = kInits,
+              .default_text = "optimal"},
+    ParamSpec{.name = "seed",
+              .kind = ParamKind::kInteger,
+              .placeholder = "SEED",
+              .help = "for --init random",
+              .max = 4294967295,
+              .default_text = "0"},
+    ParamSpec{.name = "fixed-point",
+              .kind = ParamKind::kInteger,
+              .placeholder = "N",
+              .help = "round the shared values to N-bit fixed point: N-bit two's-complement "
+                      "integers times one power of two per layer, the smallest that holds them all",
+              .min = 2,
+              .max = 16},
+    kIncludeParam,
+    kExcludeParam,
+};
+
+KMeansInit parse_init(const Params& params) {
+  const auto found = std::ranges::find(kInits, params.choice("init"));
+  return kInitValues.at(static_cast<std::size_t>(found - kInits.begin()));
+}
+
+// Conv, ConvTranspose, FusedConv, QLinearConv, ConvInteger, DeformConv, NhwcConv, ...
+bool is_convolution(const TensorInfo& tensor) {
+  return tensor.op.find("Conv") != std::string::npos;
+}
+
+std::optional<std::int64_t> bits_for(const TensorInfo& tensor, const Params& params) {
+  const auto own = params.integer(is_convolution(tensor) ? "conv-bits" : "fc-bits");
+  return own ? own : params.integer("bits");
+}
+
+struct Settings {
+  KMeansInit init = KMeansInit::kOptimal;
+  std::uint64_t seed = 0;
+  std::optional<int> fixed_point;
+};
+
+double as_stored(DataType type, double value) {
+  Bytes bytes(data_type_bits(type) / 8);
+  store_value(type, bytes, 0, value);
+  return load_floats(type, bytes).front();
+}
+
+// The nonzero value next to zero, the positive one of two at the same distance.
+double smallest_magnitude(const SortedSample& sample) {
+  return *std::ranges::min_element(
+      sample.values(), {}, [](float value) { return std::pair(std::fabs(value), value < 0); });
+}
+
+// Centroids as the tensor's type stores them. One that would be stored as zero would prune its
+// weights on the quiet: it becomes the smallest of them instead.
+std::vector<double> storable(const SortedSample& sample, std::vector<double> centroids,
+                             DataType type) {
+  for (double& centroid : centroids) {
+    centroid = as_stored(type, centroid);
+    if (centroid == 0) centroid = smallest_magnitude(sample);
+  }
+  return centroids;
+}
+
+Bytes with_shared_values(const TensorInfo& tensor, ByteView payload, std::span<const float> values,
+                         std::span<const double> codebook) {
+  Bytes bytes(payload.begin(), payload.end());
+  const std::vector<std::uint32_t> codes = assign_nearest(values, codebook);
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    store_value(tensor.type, bytes, i, values[i] == 0 ? 0 : codebook[codes[i]]);
+  }
+  return bytes;
+}
+
+// Shared values of one tensor; `grid` tells the fixed point they are in, where asked for.
+Outcome share(const OnnxModel& model, std::size_t index, std::int64_t bits,
+              const Settings& settings, std::optional<FixedPointGrid>& grid) {
+  const TensorInfo& tensor = model.tensors()[index];
+  Outcome outcome;
+  outcome.tensor = index;
+  const auto values = load_finite(model, tensor);
+  if (!values) {
+    outcome.skip_reason = kNotFinite;
+    return outcome;
+  }
+  std::vector<float> nonzero;
+  std::ranges::copy_if(*values, std::back_inserter(nonzero), [](float v) { return v != 0; });
+  const SortedSample sample(nonzero);
+  const std::size_t k = std::size_t{1} << bits;
+  const bool few = sample.distinct() <= k;
+  if (nonzero.empty() || (few && !settings.fixed_point)) {
+    outcome.skip_reason = fmt::format("has only {} distinct nonzero values", sample.distinct());
+    return outcome;
+  }
+
+  KMeansResult clusters = kmeans_1d(sample, k, settings.init, settings.seed);
+  std::vector<double> codebook;
+  if (settings.fixed_point) {
+    grid = fixed_point_grid(clusters.centroids, *settings.fixed_point, tensor.type);
+    for (const double centroid : clusters.centroids) codebook.push_back(grid->round(centroid));
+  } else {
+    codebook = storable(sample, std::move(clusters.centroids), tensor.type);
+  }
+  codebook.erase(std::unique(codebook.begin(), codebook.end()), codebook.end());
+
+  outcome.payload = with_shared_values(tensor, model.payload(tensor), *values, codebook);
+  outcome.report = measure(model, tensor, outcome.payload);
+  outcome.report.iterations = clusters.iterations;
+  return outcome;
+}
+
+std::string fixed_point_note(const TensorReport& report, const FixedPointGrid& grid) {
+  std::string note =
+      fmt::format("{}: {}-bit fixed point in steps of 2^{}", report.name, grid.bits, grid.exponent);
+  if (const auto lost = report.nonzero_before - report.nonzero_after; lost > 0) {
+    note += fmt::format(", {} weights rounded to zero", lost);
+  }
+  return note;
+}
+
+PassReport run(const OnnxModel& model, const Params& params, unsigned threads,
+               PayloadEdits& edits) {
+  if (!params.has("bits") && !params.has("conv-bits") && !params.has("fc-bits")) {
+    throw Error(ErrorCode::kUsage,
+                "say how many shared values there may be: --bits, --conv-bits or --fc-bits");
+  }
+  Settings settings;
+  settings.init = parse_init(params);
+  settings.seed = static_cast<std::uint64_t>(params.integer("seed").value());
+  if (const auto n = params.integer("fixed-point")) settings.fixed_point = static_cast<int>(*n);
+
+  Selection selection(model, params, "share");
+  std::vector<std::pair<std::size_t, std::int64_t>> work;
+  for (const std::size_t tensor : selection.chosen()) {
+    const TensorInfo& info = model.tensors()[tensor];
+    if (const auto bits = bits_for(info, params)) {
+      work.emplace_back(tensor, *bits);
+    } else {
+      selection.skip(tensor, is_convolution(info) ? "no --conv-bits given" : "no --fc-bits given");
+    }
+  }
+
+  std::vector<Outcome> outcomes(work.size());
+  std::vector<std::optional<FixedPointGrid>> grids(work.size());
+  parallel_for(work.size(), threads, [&](std::size_t i) {
+    outcomes[i] = share(model, work[i].first, work[i].second, settings, grids[i]);
+  });
+  std::vector<std::string> notes;
+  for (std::size_t i = 0; i < work.size(); ++i) {
+    if (grids[i]) notes.push_back(fixed_point_note(outcomes[i].report, *grids[i]));
+  }
+  PassReport report = collect(model, std::move(selection), std::move(outcomes), edits);
+  report.notes.insert(report.notes.end(), notes.begin(), notes.end());
+  report.seeded = settings.init == KMeansInit::kRandom;
+  report.seed = settings.seed;
+  return report;
+}
+
+}  // namespace
+
+const Pass kSharePass{
+    .name = "share",
+    .suffix = "shared",
+    .help = "Replace the weights of every layer by a few shared values (k-means).",
+    .example = "qcompress share pruned.onnx --conv-bits 8 --fc-bits 5 -o shared.onnx",
+    .params = kParams,
+    .run = run,
+};
+
+}  // namespace qc

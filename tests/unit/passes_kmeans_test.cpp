@@ -1,0 +1,321 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+
+#include "model_builder.h"
+#include "passes/kernels/kmeans1d.h"
+#include "passes/kernels/optimal_partition.h"
+#include "passes/kernels/radix_sort.h"
+#include "passes/kernels/random.h"
+
+namespace qc {
+namespace {
+
+using testing::DoubleNear;
+using testing::ElementsAre;
+
+constexpr std::array kInits = {KMeansInit::kLinear, KMeansInit::kDensity, KMeansInit::kRandom,
+                               KMeansInit::kOptimal};
+
+double error_of_run(std::span<const float> sorted) {
+  double sum = 0;
+  for (const float value : sorted) sum += value;
+  const double mean = sum / static_cast<double>(sorted.size());
+  double error = 0;
+  for (const float value : sorted) error += (value - mean) * (value - mean);
+  return error;
+}
+
+// The smallest error of k clusters by dynamic programming over all splits, O(k n^2) run errors.
+double smallest_error(std::span<const float> sorted, std::size_t k) {
+  const std::size_t n = sorted.size();
+  const double none = std::numeric_limits<double>::infinity();
+  std::vector<double> best(n + 1, none);
+  best[0] = 0;
+  for (std::size_t cluster = 0; cluster < k; ++cluster) {
+    std::vector<double> next(n + 1, none);
+    next[0] = 0;
+    for (std::size_t end = 1; end <= n; ++end) {
+      for (std::size_t begin = 0; begin < end; ++begin) {
+        if (best[begin] == none) continue;
+        next[end] =
+            std::min(next[end], best[begin] + error_of_run(sorted.subspan(begin, end - begin)));
+      }
+    }
+    best = next;
+  }
+  return best[n];
+}
+
+double error_of_ends(const SortedSample& sample, std::span<const std::size_t> ends) {
+  double error = 0;
+  std::size_t begin = 0;
+  for (const std::size_t end : ends) {
+    error += error_of_run(sample.values().subspan(begin, end - begin));
+    begin = end;
+  }
+  return error;
+}
+
+// The error counted value by value against every centroid.
+double error_of_centroids(std::span<const float> values, std::span<const double> centroids) {
+  double error = 0;
+  for (const float value : values) {
+    double nearest = std::numeric_limits<double>::infinity();
+    for (const double centroid : centroids) {
+      nearest = std::min(nearest, std::fabs(value - centroid));
+    }
+    error += nearest * nearest;
+  }
+  return error;
+}
+
+// Values of several kinds: coarse ones with many repeats, fine ones, some far from zero beside
+// their spread, and some with outliers.
+rc::Gen<std::vector<float>> sample_values() {
+  const auto coarse = rc::gen::map(rc::gen::inRange(-20, 21),
+                                   [](int step) { return static_cast<float>(step) * 0.25F; });
+  const auto fine = rc::gen::map(rc::gen::inRange(-1000000, 1000001),
+                                 [](int step) { return static_cast<float>(step) * 1e-7F; });
+  const auto far = rc::gen::map(rc::gen::inRange(-50, 51), [](int step) {
+    return 1048576.0F + static_cast<float>(step) * 0.125F;
+  });
+  const auto outliers = rc::gen::element(-1e6F, -30.0F, 30.0F, 1e6F);
+  return rc::gen::oneOf(
+      rc::gen::nonEmpty(rc::gen::container<std::vector<float>>(coarse)),
+      rc::gen::nonEmpty(rc::gen::container<std::vector<float>>(fine)),
+      rc::gen::nonEmpty(rc::gen::container<std::vector<float>>(far)),
+      rc::gen::nonEmpty(rc::gen::container<std::vector<float>>(
+          rc::gen::weightedOneOf<float>({{8, fine}, {1, coarse}, {1, outliers}}))));
+}
+
+TEST(RadixSort, SortsEveryWidth) {
+  SplitMix64 random(1);
+  for (const std::size_t count : {0U, 1U, 100U, 5000U}) {
+    std::vector<std::uint16_t> narrow(count);
+    std::vector<std::uint64_t> wide(count);
+    for (std::size_t i = 0; i < count; ++i) {
+      narrow[i] = static_cast<std::uint16_t>(random.next());
+      wide[i] = random.next() >> (i % 64);
+    }
+    radix_sort(narrow);
+    radix_sort(wide);
+    EXPECT_TRUE(std::ranges::is_sorted(narrow));
+    EXPECT_TRUE(std::ranges::is_sorted(wide));
+  }
+}
+
+TEST(SortedSample, SortsSignsSubnormalsAndRepeats) {
+  const float tiny = std::numeric_limits<float>::denorm_min();
+  const SortedSample sample(std::vector<float>{1, -tiny, tiny, -3, 1, 3e38F, -3e38F});
+  EXPECT_THAT(sample.values(), ElementsAre(-3e38F, -3, -tiny, tiny, 1, 1, 3e38F));
+  EXPECT_EQ(sample.distinct(), 6U);
+}
+
+TEST(SortedSample, SumsEveryStretch) {
+  std::vector<float> values(1000);
+  for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i);
+  const SortedSample sample(values);
+  for (const std::size_t begin : {0U, 1U, 63U, 64U, 65U, 500U}) {
+    for (const std::size_t end : {500U, 511U, 512U, 513U, 999U, 1000U}) {
+      const auto expected = static_cast<double>((end - begin) * (begin + end - 1)) / 2;
+      EXPECT_EQ(sample.sum(begin, end), end > begin ? expected : 0) << begin << ' ' << end;
+    }
+  }
+}
+
+RC_GTEST_PROP(KMeans, OptimalIsOptimal, ()) {
+  const std::vector<float> values = *sample_values();
+  const auto k = *rc::gen::inRange<std::size_t>(1, 9);
+  const SortedSample sample(values);
+  const KMeansResult result = kmeans_1d(sample, k, KMeansInit::kOptimal);
+  const double least = smallest_error(sample.values(), k);
+  RC_ASSERT(result.centroids.size() <= k);
+  RC_ASSERT(result.sse <= least * (1 + 1e-9) + 1e-12);
+}
+
+RC_GTEST_PROP(KMeans, ReportsItsError, ()) {
+  const std::vector<float> values = *sample_values();
+  const auto k = *rc::gen::inRange<std::size_t>(1, 20);
+  const KMeansInit init = *rc::gen::elementOf(kInits);
+  const KMeansResult result = kmeans_1d(SortedSample(values), k, init, 7);
+  const double expected = error_of_centroids(values, result.centroids);
+  RC_ASSERT(std::fabs(result.sse - expected) <= 1e-9 * expected + 1e-12);
+  RC_ASSERT(std::ranges::adjacent_find(result.centroids, std::ranges::greater_equal{}) ==
+            result.centroids.end());
+}
+
+RC_GTEST_PROP(KMeans, LloydNeverIncreasesTheError, ()) {
+  const SortedSample sample(*sample_values());
+  const auto k = *rc::gen::inRange<std::size_t>(1, 20);
+  RC_PRE(k <= sample.distinct());
+  const KMeansInit init = *rc::gen::elementOf(kInits);
+  const std::vector<double> start = initial_centroids(sample, k, init, 3);
+  double before = lloyd(sample, start, 0).sse;
+  for (int iterations = 1; iterations < 10; ++iterations) {
+    const double after = lloyd(sample, start, iterations).sse;
+    RC_ASSERT(after <= before * (1 + 1e-12) + 1e-15);
+    before = after;
+  }
+}
+
+RC_GTEST_PROP(KMeans, AssignsToTheNearest, ()) {
+  const std::vector<float> values = *sample_values();
+  const auto k = *rc::gen::inRange<std::size_t>(1, 20);
+  const KMeansResult result = kmeans_1d(SortedSample(values), k, KMeansInit::kLinear);
+  const std::vector<std::uint32_t> codes = assign_nearest(values, result.centroids);
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const double distance = std::fabs(values[i] - result.centroids[codes[i]]);
+    for (const double centroid : result.centroids) {
+      RC_ASSERT(distance <= std::fabs(values[i] - centroid) * (1 + 1e-12));
+    }
+  }
+}
+
+TEST(KMeans, AssignsTiesToTheLowerCentroid) {
+  const std::vector<double> centroids = {-1, 0, 1, 2};
+  EXPECT_THAT(assign_nearest(std::vector<float>{-2, -0.5F, 0.5F, 0.75F, 1.5F, 9}, centroids),
+              ElementsAre(0, 0, 1, 2, 2, 3));
+  EXPECT_THAT(assign_nearest(std::vector<float>{5, -5}, std::vector<double>{0}), ElementsAre(0, 0));
+}
+
+TEST(KMeans, StartsAsThePaperSays) {
+  const SortedSample sample(std::vector<float>{0, 1, 2, 3, 4, 5, 6, 100});
+  EXPECT_THAT(initial_centroids(sample, 3, KMeansInit::kLinear, 0), ElementsAre(0, 50, 100));
+  EXPECT_THAT(initial_centroids(sample, 1, KMeansInit::kLinear, 0), ElementsAre(50));
+  EXPECT_THAT(initial_centroids(sample, 4, KMeansInit::kDensity, 0), ElementsAre(1, 3, 5, 100));
+}
+
+TEST(KMeans, DrawsDifferentValuesBySeed) {
+  const std::vector<float> values = test::bell_values(1000, 2);
+  const SortedSample sample(values);
+  const auto draw = [&](std::uint64_t seed) {
+    return initial_centroids(sample, 8, KMeansInit::kRandom, seed);
+  };
+  EXPECT_EQ(draw(1).size(), 8U);
+  EXPECT_EQ(draw(1), draw(1));
+  EXPECT_NE(draw(1), draw(2));
+  const SortedSample repeats(std::vector<float>{1, 1, 1, 1, 1, 1, 1, 2, 3});
+  EXPECT_THAT(initial_centroids(repeats, 3, KMeansInit::kRandom, 5), ElementsAre(1, 2, 3));
+}
+
+TEST(KMeans, DropsEmptyClusters) {
+  // Five evenly spaced centroids, three of them far from every value.
+  const SortedSample sample(std::vector<float>{0, 1, 2, 3, 4, 5, 1000});
+  const KMeansResult result = kmeans_1d(sample, 5, KMeansInit::kLinear);
+  EXPECT_THAT(result.centroids, ElementsAre(2.5, 1000));
+}
+
+TEST(KMeans, DropsCentroidsOutsideTheValues) {
+  const SortedSample sample(std::vector<float>{1, 2, 3});
+  EXPECT_THAT(lloyd(sample, {-100, -50, 2, 70}).centroids, ElementsAre(2));
+}
+
+TEST(KMeans, KeepsFewDistinctValues) {
+  for (const KMeansInit init : kInits) {
+    const KMeansResult all = kmeans_1d(SortedSample(std::vector<float>{3, -1, 3, 2}), 3, init);
+    EXPECT_THAT(all.centroids, ElementsAre(-1, 2, 3));
+    EXPECT_EQ(all.sse, 0);
+    const KMeansResult equal = kmeans_1d(SortedSample(std::vector<float>{7, 7, 7}), 4, init);
+    EXPECT_THAT(equal.centroids, ElementsAre(7));
+    EXPECT_EQ(equal.sse, 0);
+  }
+}
+
+TEST(KMeans, OneClusterIsTheMean) {
+  for (const KMeansInit init : kInits) {
+    const KMeansResult result = kmeans_1d(SortedSample(std::vector<float>{1, 2, 6}), 1, init);
+    EXPECT_THAT(result.centroids, ElementsAre(3));
+    EXPECT_EQ(result.sse, 14);
+  }
+}
+
+TEST(KMeans, SeparatesSubnormalValues) {
+  const float tiny = std::numeric_limits<float>::denorm_min();
+  const SortedSample sample(std::vector<float>{tiny, 3 * tiny, 1e-30F, 1.5e-30F});
+  const KMeansResult result = kmeans_1d(sample, 2, KMeansInit::kOptimal);
+  EXPECT_THAT(result.centroids,
+              ElementsAre(DoubleNear(2.0 * tiny, 1e-50), DoubleNear(1.25e-30, 1e-36)));
+}
+
+TEST(KMeans, BalancedDataNeedSplicedPaths) {
+  // Equally spaced values: for most k no penalty gives exactly k clusters.
+  std::vector<float> values(64);
+  for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i);
+  const SortedSample sample(values);
+  for (std::size_t k = 1; k <= values.size(); ++k) {
+    const std::vector<std::size_t> ends = optimal_partition(sample, k, 1 << 16);
+    EXPECT_EQ(ends.size(), k);
+    EXPECT_EQ(ends.back(), values.size());
+    EXPECT_NEAR(error_of_ends(sample, ends), smallest_error(sample.values(), k), 1e-9) << k;
+  }
+}
+
+TEST(KMeans, AnOffsetDoesNotBlurThePartition) {
+  // Multiples of 2^-3, so that adding 2^20 loses nothing.
+  std::vector<float> near;
+  std::vector<float> far;
+  for (const float value : test::bell_values(5000, 8, 10)) {
+    near.push_back(std::round(value * 8) / 8);
+    far.push_back(near.back() + 0x1p20F);
+  }
+  EXPECT_EQ(optimal_partition(SortedSample(near), 150, 1 << 16),
+            optimal_partition(SortedSample(far), 150, 1 << 16));
+}
+
+TEST(KMeans, OutliersDoNotBlurThePartition) {
+  std::vector<float> values = test::bell_values(5000, 8);
+  const std::vector<std::size_t> expected = optimal_partition(SortedSample(values), 16, 1 << 16);
+  values.push_back(-1e7F);
+  values.push_back(1e7F);
+  const std::vector<std::size_t> ends = optimal_partition(SortedSample(values), 18, 1 << 16);
+  ASSERT_EQ(ends.size(), 18U);
+  for (std::size_t i = 0; i < 16; ++i) EXPECT_EQ(ends[i + 1], expected[i] + 1) << i;
+}
+
+TEST(KMeans, CoarseBinsComeNearTheOptimum) {
+  std::vector<float> values = test::bell_values(20000, 4);
+  values.push_back(3.0F);
+  values.push_back(-5.0F);
+  const SortedSample sample(values);
+  for (const std::size_t k : {2U, 7U, 32U}) {
+    const double exact = error_of_ends(sample, optimal_partition(sample, k, values.size()));
+    const auto coarse = optimal_partition(sample, k, 64 * k);
+    EXPECT_EQ(coarse.size(), k);
+    std::vector<double> means;
+    std::size_t begin = 0;
+    for (const std::size_t end : coarse) {
+      means.push_back(sample.sum(begin, end) / static_cast<double>(end - begin));
+      begin = end;
+    }
+    EXPECT_LE(lloyd(sample, means).sse, exact * (1 + 1e-4)) << k;
+  }
+}
+
+TEST(KMeans, ManyValuesWithBinsOfTheirOwnKind) {
+  // More distinct values than bins, half of all values equal, and one far outlier.
+  std::vector<float> values = test::bell_values(100000, 6);
+  for (std::size_t i = 0; i < values.size(); i += 2) values[i] = 0.01F;
+  values.push_back(1e4F);
+  const SortedSample sample(values);
+  const double exact = error_of_ends(sample, optimal_partition(sample, 16, values.size()));
+  EXPECT_LE(kmeans_1d(sample, 16, KMeansInit::kOptimal).sse, exact * (1 + 1e-4));
+}
+
+TEST(KMeans, OptimalIsNeverWorseThanTheOthers) {
+  const SortedSample sample(test::bell_values(50000, 9));
+  for (const std::size_t k : {4U, 32U, 256U}) {
+    const double best = kmeans_1d(sample, k, KMeansInit::kOptimal).sse;
+    for (const KMeansInit init : kInits) {
+      EXPECT_LE(best, kmeans_1d(sample, k, init, 1).sse * (1 + 1e-9)) << k;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace qc
