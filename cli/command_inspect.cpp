@@ -82,9 +82,9 @@ void add_inspect_command(CLI::App& app) {
   CLI::App* sub = add_command(app, "inspect", "Show where every byte of a .qc or .onnx file goes",
                               "qcompress inspect --sort size model.qc");
   add_input(*sub, command->input, "file", "A .qc file, or a .onnx file: shown as if packed now");
-  sub->add_option("--sort", command->sort, "Order of the tensors")
+  sub->add_option("--sort", command->sort, "Order of the tensors (default: model)")
       ->check(CLI::IsMember({"model", "size", "ratio", "name"}))
-      ->capture_default_str();
+      ->type_name("model|size|ratio|name");
   sub->add_option("--tensor", command->tensor, "Show one tensor, with a histogram of its values")
       ->type_name("NAME");
   sub->add_flag("--all", command->all, "List biases, norms and constants too");

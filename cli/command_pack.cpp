@@ -87,14 +87,17 @@ void add_pack_command(CLI::App& app) {
                 "coder (fixed-width codes remain where Huffman is no smaller)");
   sub->add_option("--layout", command->layout,
                   "Use this layout wherever it applies, instead of the smallest")
-      ->check(CLI::IsMember(layout_names()));
+      ->check(CLI::IsMember(layout_names()))
+      ->type_name(fmt::format("{}", fmt::join(layout_names(), "|")));
   sub->add_option("--gap-bits", command->gap_bits,
                   "Width of the relative indices of layout csr, instead of the best")
-      ->check(CLI::Range(kMinGapBits, kMaxGapBits));
+      ->check(CLI::Range(kMinGapBits, kMaxGapBits))
+      ->type_name(fmt::format("{}..{}", kMinGapBits, kMaxGapBits));
   sub->add_option("--gaps", command->gaps,
                   "How layout csr bridges a gap that does not fit: with an escape symbol (default) "
                   "or with filler zeros, as in the paper")
-      ->check(CLI::IsMember({"escape", "filler"}));
+      ->check(CLI::IsMember({"escape", "filler"}))
+      ->type_name("escape|filler");
   add_common_options(*sub, command->common, Writes::kFile);
   sub->callback([command] { command->run(); });
 }

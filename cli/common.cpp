@@ -31,9 +31,8 @@ void add_common_options(CLI::App& command, CommonOptions& options, Writes writes
   command.add_flag("-q,--quiet", options.quiet, "Print nothing but errors");
   command.add_flag("-v,--verbose", options.verbose, "Print more");
   command.add_option("-j,--threads", options.threads, "Threads; 0 takes one per core")
-      ->type_name("N")
-      ->default_val(0)
-      ->check(CLI::Range(0, 1024));
+      ->check(CLI::Range(0, 1024))
+      ->type_name("N");
 }
 
 void add_input(CLI::App& command, std::string& path, const std::string& name,

@@ -17,6 +17,7 @@ namespace {
 constexpr std::uint64_t kSmallModel = 100'000;  // weights; below, headers and codebooks weigh
 constexpr std::size_t kHistogramBins = 16;
 constexpr std::size_t kBarWidth = 50;
+constexpr std::size_t kLayoutWidth = 15;
 
 std::string bits_text(double bits) { return bits > 0 ? fmt::format("{:.1f}", bits) : "-"; }
 
@@ -29,6 +30,15 @@ std::string gap_text(const TensorBreakdown& line) {
   if (!line.has_floor() || floor < 1 || line.placement != Placement::kOwn) return "-";
   const double coded = static_cast<double>(line.stats.value_bytes + line.stats.index_bytes);
   return fmt::format("{:+.1f}%", 100 * (coded / floor - 1));
+}
+
+// The column "bits" tells a palette from plain values, so the usual inner layout goes unsaid.
+std::string layout_text(const TensorBreakdown& line) {
+  constexpr std::string_view kUsual = "+palette";
+  const std::string& layout = line.layout;
+  return shorten_middle(
+      layout.ends_with(kUsual) ? layout.substr(0, layout.size() - kUsual.size()) : layout,
+      kLayoutWidth);
 }
 
 std::vector<std::string> row(const TensorBreakdown& line) {
@@ -49,7 +59,7 @@ std::vector<std::string> row(const TensorBreakdown& line) {
           ? size_text(static_cast<std::uint64_t>(std::ceil(line.floor_bytes())))
           : "-",
       gap_text(line),
-      shorten_middle(line.layout, 15)};
+      layout_text(line)};
 }
 
 double ratio_of(const TensorBreakdown& line) {
@@ -182,7 +192,7 @@ std::string inspect_text(const Breakdown& breakdown, const InspectView& view) {
         "it\n";
   }
   if (lines.size() < breakdown.tensors.size()) {
-    text += fmt::format("{} more (biases, norms, constants); --all lists them\n",
+    text += fmt::format("{} not listed (biases, norms, constants); --all lists them\n",
                         plural(breakdown.tensors.size() - lines.size(), "tensor"));
   }
   text += fmt::format("\n{}{}", totals_text(breakdown.totals), floor_text(breakdown));

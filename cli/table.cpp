@@ -9,7 +9,8 @@
 namespace qc {
 namespace {
 
-constexpr std::size_t kGap = 2;
+constexpr std::size_t kWideGap = 2;
+constexpr std::size_t kNarrowGap = 1;
 constexpr std::size_t kMinName = 12;
 
 }  // namespace
@@ -29,8 +30,14 @@ std::string Table::text() const {
   for (const auto& row : rows_) {
     for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
   }
-  std::size_t others = 0;
-  for (std::size_t i = 1; i < columns; ++i) others += widths[i] + kGap;
+  // A crowded table closes up before it shortens names.
+  std::size_t cells = 0;
+  for (std::size_t i = 1; i < columns; ++i) cells += widths[i];
+  const auto fits = [&](std::size_t gap) {
+    return widths[0] + cells + gap * (columns - 1) <= kTableWidth;
+  };
+  const std::size_t gap = fits(kWideGap) ? kWideGap : kNarrowGap;
+  const std::size_t others = cells + gap * (columns - 1);
   const std::size_t room = kTableWidth > others + kMinName ? kTableWidth - others : kMinName;
   widths[0] = std::min(widths[0], room);
 
@@ -43,8 +50,8 @@ std::string Table::text() const {
     std::string line = fmt::format("{:<{}}", shorten_middle(row[0], widths[0]), widths[0]);
     for (std::size_t i = 1; i < row.size(); ++i) {
       const bool left = last_is_text_ && i + 1 == columns;
-      line += left ? fmt::format("{:{}}{:<{}}", "", kGap, row[i], widths[i])
-                   : fmt::format("{:{}}{:>{}}", "", kGap, row[i], widths[i]);
+      line += left ? fmt::format("{:{}}{:<{}}", "", gap, row[i], widths[i])
+                   : fmt::format("{:{}}{:>{}}", "", gap, row[i], widths[i]);
     }
     line.erase(line.find_last_not_of(' ') + 1);
     out += line + '\n';

@@ -8,7 +8,9 @@ if(QC_WERROR)
 endif()
 
 function(qc_compile_options target)
-  target_compile_options(${target} PRIVATE ${QC_WARNINGS})
+  # Without -ffp-contract=off a compiler may fuse multiplications and additions where the machine has
+  # an instruction for it, and models pruned or shared there would differ in the last bit.
+  target_compile_options(${target} PRIVATE ${QC_WARNINGS} -ffp-contract=off)
   if(QC_SANITIZE)
     target_compile_options(${target} PRIVATE -fsanitize=address,undefined
                                              -fno-sanitize-recover=undefined -fno-omit-frame-pointer)

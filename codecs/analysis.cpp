@@ -122,6 +122,11 @@ std::size_t Analysis::zeros() const {
   return *zeros_;
 }
 
+bool Analysis::is_sparse() const {
+  constexpr std::size_t kFewZeros = 32;
+  return palette() != nullptr ? 2 * zeros() >= count() : kFewZeros * zeros() >= count();
+}
+
 const NonZeros& Analysis::nonzeros() const {
   if (!nonzeros_) {
     NonZeros found;

@@ -44,6 +44,12 @@ class Analysis {
   /// Elements whose bits are all zero.
   std::size_t zeros() const;
   const NonZeros& nonzeros() const;
+  /// True when leaving the zeros out can pay: coding them among the values costs the same by
+  /// entropy, so only where they are the greater part, or where there is no codebook to put them
+  /// in.
+  bool is_sparse() const;
+  /// What encode_nonzeros() made, for the next layout that needs it.
+  std::optional<Bytes>& coded_nonzeros() const noexcept { return coded_nonzeros_; }
 
  private:
   TensorView tensor_;
@@ -51,6 +57,7 @@ class Analysis {
   mutable std::optional<Palette> palette_;
   mutable std::optional<std::size_t> zeros_;
   mutable std::optional<NonZeros> nonzeros_;
+  mutable std::optional<Bytes> coded_nonzeros_;
 };
 
 }  // namespace qc

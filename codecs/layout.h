@@ -78,6 +78,10 @@ const Layout* find_layout(std::string_view name) noexcept;
 /// For the values inside other layouts.
 void encode_dense(const TensorView& tensor, const EncodeOptions& options, Bytes& out);
 
+/// encode_dense() of the non-zero elements, done once for a tensor. All calls for it take the same
+/// options but for the layout.
+void encode_nonzeros(const Analysis& tensor, const EncodeOptions& options, Bytes& out);
+
 /// Opens what encode_dense wrote.
 ElementReader* open_dense(ByteReader& in, Element element, std::uint64_t count,
                           DecodeContext& context) noexcept;

@@ -43,6 +43,15 @@ void encode_dense(const TensorView& tensor, const EncodeOptions& options, Bytes&
   append(out, best);
 }
 
+void encode_nonzeros(const Analysis& tensor, const EncodeOptions& options, Bytes& out) {
+  std::optional<Bytes>& coded = tensor.coded_nonzeros();
+  if (!coded) {
+    coded.emplace();
+    encode_dense({tensor.nonzeros().values, tensor.element(), {}}, options, *coded);
+  }
+  append(out, *coded);
+}
+
 ElementReader* open_dense(ByteReader& in, Element element, std::uint64_t count,
                           DecodeContext& context) noexcept {
   const Layout* layout = find_layout(in.u8());

@@ -198,7 +198,14 @@ double TensorBreakdown::density() const noexcept {
   return count > 0 ? static_cast<double>(nonzeros) / static_cast<double>(count) : 0;
 }
 
+double TensorBreakdown::value_bits() const noexcept {
+  return placement == Placement::kPooled ? data_type_bits(tensor.type) : stats.value_bits;
+}
+
 double TensorBreakdown::coded_value_bits() const noexcept {
+  if (placement == Placement::kPooled && tensor.count() > 0) {
+    return 8 * static_cast<double>(stored_bytes) / static_cast<double>(tensor.count());
+  }
   if (stats.value_symbols == 0) return 0;
   return 8 * static_cast<double>(stats.value_bytes) / static_cast<double>(stats.value_symbols);
 }

@@ -35,7 +35,7 @@ struct TensorBreakdown {
   double floor_bytes() const noexcept { return (position_entropy_bits + value_entropy_bits) / 8; }
   double density() const noexcept;
   /// Bits a stored value takes: fixed-width codes, and as they are in the container.
-  double value_bits() const noexcept { return stats.value_bits; }
+  double value_bits() const noexcept;
   double coded_value_bits() const noexcept;
   /// Bits a non-zero's position takes, likewise; 0 for dense layouts.
   double index_bits() const noexcept;

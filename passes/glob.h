@@ -8,13 +8,11 @@
 
 namespace qc {
 
-/// True when `pattern` is `name` itself or a POSIX glob (* ? [...], where * crosses '/') matching
-/// it.
+/// True when `pattern` is `name` itself or a POSIX glob (* ? [...], where * crosses '/') for it.
 bool glob_matches(const std::string& pattern, const std::string& name);
 
 /// Edit distance between a name and the nearest text the pattern matches: '*' stands for any text
-/// and
-/// '?' for any character at no cost. O(pattern x name).
+/// and '?' for any character at no cost. O(pattern x name).
 std::size_t glob_distance(std::string_view pattern, std::string_view name);
 
 /// Up to `limit` of the names that a mistyped pattern probably meant, nearest first.

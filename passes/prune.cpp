@@ -81,8 +81,9 @@ struct Group {
 std::optional<Rule> common_rule(const Params& params) {
   std::vector<Rule> rules;
   if (const auto rate = params.number("rate")) rules.push_back({Criterion::kRate, *rate});
-  if (const auto limit = params.number("threshold"))
+  if (const auto limit = params.number("threshold")) {
     rules.push_back({Criterion::kThreshold, *limit});
+  }
   if (const auto factor = params.number("std-factor")) {
     rules.push_back({Criterion::kStdFactor, *factor});
   }

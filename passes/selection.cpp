@@ -38,8 +38,7 @@ std::string reason_against(const TensorInfo& tensor) {
                                              : "its data does not agree with its shape";
 }
 
-// Two dimensions or more tell weights from scales and zero points, few bits from indices and
-// biases.
+// Its dimensions tell a weight from scales and zero points, its few bits from indices and biases.
 bool is_quantised_weight(const TensorInfo& tensor) {
   const unsigned bits = data_type_bits(tensor.type);
   return bits > 0 && bits <= 16 && !is_value_type(tensor.type) && tensor.dims.size() >= 2 &&

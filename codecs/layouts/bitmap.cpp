@@ -40,7 +40,7 @@ class BitmapReader final : public ElementReader {
 };
 
 bool encode(const Analysis& tensor, const EncodeOptions& options, Bytes& out) {
-  if (tensor.zeros() == 0 && options.layout != LayoutId::kBitmap) return false;
+  if (!tensor.is_sparse() && options.layout != LayoutId::kBitmap) return false;
   const NonZeros& nonzeros = tensor.nonzeros();
   std::vector<Symbol> bitmap((tensor.count() + 7) / 8);
   for (const std::uint64_t position : nonzeros.positions) {
@@ -48,7 +48,7 @@ bool encode(const Analysis& tensor, const EncodeOptions& options, Bytes& out) {
   }
   append_varint(out, nonzeros.positions.size());
   encode_stream(bitmap, 256, options.stages, out);
-  encode_dense({nonzeros.values, tensor.element(), {}}, options, out);
+  encode_nonzeros(tensor, options, out);
   return true;
 }
 

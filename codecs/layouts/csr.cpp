@@ -144,7 +144,7 @@ unsigned best_gap_bits(const std::vector<std::uint64_t>& positions, GapMode mode
 }
 
 bool encode(const Analysis& tensor, const EncodeOptions& options, Bytes& out) {
-  if (tensor.zeros() == 0 && options.layout != LayoutId::kCsr) return false;
+  if (!tensor.is_sparse() && options.layout != LayoutId::kCsr) return false;
   const NonZeros& nonzeros = tensor.nonzeros();
   const GapMode mode = options.gap_mode.value_or(GapMode::kEscape);
   const unsigned bits =
@@ -152,16 +152,19 @@ bool encode(const Analysis& tensor, const EncodeOptions& options, Bytes& out) {
   const Gaps gaps = make_gaps(nonzeros.positions, bits, mode);
   const std::uint8_t head =
       static_cast<std::uint8_t>(bits | (mode == GapMode::kFiller ? 0x10u : 0u));
-  const bool fillers = mode == GapMode::kFiller;
-  const Bytes filled =
-      fillers ? with_fillers(nonzeros.values, gaps.is_filler, tensor.element().width) : Bytes{};
-  const Bytes& values = fillers ? filled : nonzeros.values;
+  const std::size_t stored =
+      mode == GapMode::kFiller ? gaps.is_filler.size() : nonzeros.positions.size();
 
   out.push_back(head);
-  append_varint(out, values.size() / tensor.element().width);
+  append_varint(out, stored);
   append_varint(out, gaps.symbols.size());
   encode_stream(gaps.symbols, 1u << bits, options.stages, out);
-  encode_dense({values, tensor.element(), {}}, options, out);
+  if (mode == GapMode::kFiller) {
+    const Bytes values = with_fillers(nonzeros.values, gaps.is_filler, tensor.element().width);
+    encode_dense({values, tensor.element(), {}}, options, out);
+  } else {
+    encode_nonzeros(tensor, options, out);
+  }
   return true;
 }
 

@@ -8,9 +8,9 @@ namespace qc {
 namespace {
 
 constexpr int kLevel = 19;
-constexpr int kTrialLevel = 1;
+constexpr int kTrialLevel = 3;
 // Streams longer than this are tried at a fast level first.
-constexpr std::size_t kTrialFrom = std::size_t{1} << 18;
+constexpr std::size_t kTrialFrom = std::size_t{1} << 14;
 
 class ZstdReader final : public SymbolReader {
  public:
@@ -57,7 +57,7 @@ bool encode(const SymbolStream& stream, std::size_t limit, Bytes& out) {
     }
   }
   // Levels differ by a few per cent where there is nothing but skew to exploit.
-  if (bytes.size() > kTrialFrom && zstd_compress(bytes, kTrialLevel).size() >= limit + limit / 16) {
+  if (bytes.size() > kTrialFrom && zstd_compress(bytes, kTrialLevel).size() >= limit + limit / 64) {
     return false;
   }
   const Bytes coded = zstd_compress(bytes, kLevel);

@@ -34,15 +34,15 @@ std::vector<double> initial_centroids(const SortedSample& sample, std::size_t k,
 
 /// Lloyd's algorithm: every value goes to its nearest centroid (to the lower one at the same
 /// distance), every centroid to the mean of its values, until no value changes its centroid. A
-/// centroid without values is dropped, so the result may have fewer. An iteration costs O(k log n +
-/// n / 64).
+/// centroid without values is dropped, so the result may have fewer. O(k log n + n / 64) a round.
 KMeansResult lloyd(const SortedSample& sample, std::vector<double> centroids,
                    int max_iterations = kMaxLloydIterations);
 
 /// Clusters a sample into at most `k` groups. With no more than `k` distinct values these are the
 /// centroids and the error is 0. kOptimal gives the smallest error: exactly for up to 65,536
-/// distinct values, else within 1e-4 of it. The result depends on nothing but the arguments; sums
-/// are kept in double and in a fixed order. Requires a sample that is not empty and k >= 1.
+/// distinct values; on 4 million bell-shaped ones it was within 1e-5 of it for k <= 256, 1e-4 for k
+/// = 4096 and 1e-3 for k = 65,536. The result depends on nothing but the arguments; sums are kept
+/// in double and in a fixed order. Requires a sample that is not empty and k >= 1.
 KMeansResult kmeans_1d(const SortedSample& sample, std::size_t k, KMeansInit init,
                        std::uint64_t seed = 0);
 

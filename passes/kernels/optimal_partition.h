@@ -14,8 +14,7 @@ namespace qc {
 ///
 /// Otherwise runs begin and end at the borders of about max_bins bins; costs are exact all the
 /// same. Half of the bins hold equally many distinct values, half are equally wide, so that neither
-/// outliers nor a dense middle are left with few. A second round spaces the latter within the runs
-/// found.
+/// outliers nor a dense middle are left with few; a second round spaces them within the runs.
 ///
 /// Method: k links in a graph with Monge weights as a parametric search (Aggarwal, Schieber,
 /// Tokuyama, "Finding a minimum-weight k-link path in graphs with the concave Monge property and
