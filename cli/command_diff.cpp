@@ -34,7 +34,7 @@ struct DiffCommand {
                                        {"after", after},
                                        {"identical", diff.identical},
                                        {"graph_differs", diff.graph_differs},
-                                       {"equal_tensors", diff.equal},
+                                       {"equal_tensors", diff.equal.size()},
                                        {"removed", diff.removed},
                                        {"added", diff.added},
                                        {"changed", nlohmann::ordered_json::array()}};
@@ -60,8 +60,11 @@ struct DiffCommand {
       for (const TensorDiff& tensor : diff.changed) table.add_row(row(tensor));
       text += table.text();
     }
-    text +=
-        fmt::format("{} changed, {} equal\n", plural(diff.changed.size(), "tensor"), diff.equal);
+    text += fmt::format("{} changed, {} equal\n", plural(diff.changed.size(), "tensor"),
+                        diff.equal.size());
+    if (common.verbose) {
+      for (const std::string& name : diff.equal) text += fmt::format("equal: {}\n", name);
+    }
     for (const std::string& name : diff.removed)
       text += fmt::format("only in {}: {}\n", before, name);
     for (const std::string& name : diff.added) text += fmt::format("only in {}: {}\n", after, name);

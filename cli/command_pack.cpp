@@ -7,9 +7,11 @@
 
 #include "cli/commands.h"
 #include "cli/common.h"
+#include "cli/inspect.h"
 #include "cli/text.h"
 #include "core/error.h"
 #include "core/progress.h"
+#include "formats/qc_reader.h"
 #include "formats/qc_writer.h"
 
 namespace qc {
@@ -64,6 +66,12 @@ struct PackCommand {
       print(fmt::format("{}  {} -> {}  {}  ({}, {:.2f} s)\n", input, size_text(model.total_size()),
                         target.string(), size_text(packed), ratio_text(model.total_size(), packed),
                         seconds.count()));
+      if (common.verbose) {
+        const Breakdown breakdown = break_down(QcReader::open(target), common.threads);
+        InspectView view;
+        view.file = target.string();
+        print(inspect_text(breakdown, view));
+      }
     }
   }
 };

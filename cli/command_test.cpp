@@ -38,6 +38,7 @@ struct TestCommand {
     } else if (common.prints()) {
       print(fmt::format("{}  ok: {} decoded to {}, every checksum matches\n", input,
                         plural(files, "file"), size_text(total)));
+      if (common.verbose) print(file_list(reader));
     }
   }
 };

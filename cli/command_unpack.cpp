@@ -47,6 +47,7 @@ struct UnpackCommand {
     } else if (common.prints()) {
       print(fmt::format("{}  {} -> {}  {}\n", input, size_text(reader.container_size()),
                         fmt::join(outputs, ", "), size_text(total)));
+      if (common.verbose) print(file_list(reader));
     }
   }
 };

@@ -6,7 +6,6 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
-#include "formats/qc_reader.h"
 
 namespace qc {
 
@@ -58,6 +57,15 @@ void print_json(const nlohmann::ordered_json& document) {
 }
 
 void warn(const std::string& text) { fmt::print(stderr, "warning: {}\n", text); }
+
+std::string file_list(const QcReader& reader) {
+  std::string text;
+  for (const ManifestFile& file : reader.manifest().files) {
+    text += fmt::format("  {}  {} bytes  XXH3-128 {:02x}\n", file.path, file.size,
+                        fmt::join(file.digest, ""));
+  }
+  return text;
+}
 
 bool is_qc_file(const std::filesystem::path& path) { return is_qc(MappedFile(path).bytes()); }
 

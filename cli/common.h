@@ -9,6 +9,7 @@
 
 #include "core/file.h"
 #include "formats/onnx_model.h"
+#include "formats/qc_reader.h"
 
 namespace qc {
 
@@ -55,6 +56,9 @@ void print_json(const nlohmann::ordered_json& document);
 
 /// Prints "warning: ..." to standard error.
 void warn(const std::string& text);
+
+/// The files of a packed model with sizes and checksums, a line each.
+std::string file_list(const QcReader& reader);
 
 /// A model from a .onnx file, or unpacked in memory from a .qc file.
 OnnxModel open_any_model(const std::filesystem::path& path, unsigned threads);

@@ -28,7 +28,7 @@ std::string fixed_bits_text(double bits) {
 std::string gap_text(const TensorBreakdown& line) {
   const double floor = line.floor_bytes();
   if (!line.has_floor() || floor < 1 || line.placement != Placement::kOwn) return "-";
-  const double coded = static_cast<double>(line.stats.value_bytes + line.stats.index_bytes);
+  const auto coded = static_cast<double>(line.stats.value_bytes + line.stats.index_bytes);
   return fmt::format("{:+.1f}%", 100 * (coded / floor - 1));
 }
 

@@ -45,8 +45,8 @@ class Analysis {
   std::size_t zeros() const;
   const NonZeros& nonzeros() const;
   /// True when leaving the zeros out can pay: coding them among the values costs the same by
-  /// entropy, so only where they are the greater part, or where there is no codebook to put them
-  /// in.
+  /// entropy, so in a large tensor only where they are the greater part, or where there is no
+  /// codebook to put them in.
   bool is_sparse() const;
   /// What encode_nonzeros() made, for the next layout that needs it.
   std::optional<Bytes>& coded_nonzeros() const noexcept { return coded_nonzeros_; }

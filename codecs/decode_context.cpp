@@ -41,7 +41,7 @@ MutableBytes DecodeContext::take(std::uint64_t size) noexcept {
     return {at, static_cast<std::size_t>(size)};
   }
   const std::uint64_t block_size = std::max(rounded, kMinBlock);
-  std::uint8_t* memory = new (std::nothrow) std::uint8_t[static_cast<std::size_t>(block_size)];
+  auto* memory = new (std::nothrow) std::uint8_t[static_cast<std::size_t>(block_size)];
   if (memory == nullptr) return {};
   std::unique_ptr<std::uint8_t[]> owner(memory);
   if (blocks_.size() == blocks_.capacity()) {

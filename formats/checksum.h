@@ -35,4 +35,16 @@ class Hasher {
 /// XXH3-128 of the bytes.
 Digest xxh3_128(ByteView bytes);
 
+/// Compares a checksum with the one that was stored. Fuzzing builds take every checksum for right,
+/// so that what they make up gets past it.
+template <typename Checksum>
+bool checksum_matches([[maybe_unused]] const Checksum& computed,
+                      [[maybe_unused]] const Checksum& stored) noexcept {
+#ifdef FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION
+  return true;
+#else
+  return computed == stored;
+#endif
+}
+
 }  // namespace qc

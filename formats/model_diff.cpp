@@ -97,7 +97,7 @@ ModelDiff diff_models(const OnnxModel& before, const OnnxModel& after) {
     const bool same = tensor.type == other.type && tensor.dims == other.dims &&
                       equal_bytes(before.payload(tensor), after.payload(other));
     if (same) {
-      ++result.equal;
+      result.equal.push_back(tensor.name);
     } else {
       result.changed.push_back(compare(before, tensor, after, other));
     }

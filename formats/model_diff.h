@@ -23,7 +23,7 @@ struct TensorDiff {
 
 struct ModelDiff {
   std::vector<TensorDiff> changed;   ///< in the order of the first model
-  std::uint64_t equal = 0;           ///< tensors with the same bytes
+  std::vector<std::string> equal;    ///< tensors with the same bytes
   std::vector<std::string> removed;  ///< only in the first model
   std::vector<std::string> added;    ///< only in the second
   bool graph_differs = false;        ///< bytes outside the tensors differ

@@ -192,7 +192,7 @@ class Walker {
   }
 
   void set_payload(WireTensor& tensor, Storage storage, const Field& field) {
-    tensor.single_payload = tensor.storage == Storage::kNone;
+    if (tensor.storage != Storage::kNone) tensor.single_payload = false;
     tensor.storage = storage;
     tensor.offset = field.begin;
     tensor.size = field.end - field.begin;

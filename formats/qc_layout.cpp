@@ -33,7 +33,8 @@ void check_qc_header(ByteView bytes) {
   if (bytes.empty()) throw Error(ErrorCode::kCorrupt, "it is empty: not a .qc container");
   if (!is_qc(bytes)) throw Error(ErrorCode::kCorrupt, "it is not a .qc container");
   if (bytes.size() < kQcHeaderSize ||
-      load_le<std::uint32_t>(bytes.data() + 12) != short_checksum(bytes.first(12))) {
+      !checksum_matches(short_checksum(bytes.first(12)),
+                        load_le<std::uint32_t>(bytes.data() + 12))) {
     throw Error(ErrorCode::kCorrupt, "the header is damaged");
   }
   const auto version = load_le<std::uint32_t>(bytes.data() + 8);
@@ -63,7 +64,8 @@ QcFooter parse_footer(ByteView bytes) {
       !std::equal(kQcEndMagic.begin(), kQcEndMagic.end(), bytes.begin() + 28)) {
     throw Error(ErrorCode::kCorrupt, "the end of the file is missing: it was cut short");
   }
-  if (load_le<std::uint32_t>(bytes.data() + 24) != short_checksum(bytes.first(24))) {
+  if (!checksum_matches(short_checksum(bytes.first(24)),
+                        load_le<std::uint32_t>(bytes.data() + 24))) {
     throw Error(ErrorCode::kCorrupt, "the footer is damaged");
   }
   return {load_le<std::uint32_t>(bytes.data()), load_le<std::uint32_t>(bytes.data() + 4),

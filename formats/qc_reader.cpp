@@ -82,7 +82,9 @@ void QcReader::parse(ByteView bytes) {
   if (footer.index_stored_size > body) corrupt("the index is larger than the file");
   const std::uint64_t index_start = bytes.size() - kQcFooterSize - footer.index_stored_size;
   const ByteView stored = bytes.subspan(index_start, footer.index_stored_size);
-  if (xxh3_64(stored) != footer.index_checksum) corrupt("the index is damaged (checksum)");
+  if (!checksum_matches(xxh3_64(stored), footer.index_checksum)) {
+    corrupt("the index is damaged (checksum)");
+  }
   if (footer.dictionary > 1) corrupt("the index names an unknown dictionary");
   if (footer.manifest_size > footer.index_size ||
       footer.index_size / kMaxZstdRatio > footer.index_stored_size ||
@@ -206,7 +208,7 @@ GappedBytes QcReader::gapped(std::size_t file) const {
 
 void QcReader::decode_unit(std::size_t unit, MutableBytes out, DecodeContext& context) const {
   const QcUnit& source = units_[unit];
-  if (static_cast<std::uint32_t>(xxh3_64(source.stored)) != source.checksum) {
+  if (!checksum_matches(static_cast<std::uint32_t>(xxh3_64(source.stored)), source.checksum)) {
     corrupt(fmt::format("unit {} is damaged (checksum)", unit));
   }
   if (const DecodeFailure failure = decode_tensor(source.stored, out, context)) {
@@ -214,8 +216,8 @@ void QcReader::decode_unit(std::size_t unit, MutableBytes out, DecodeContext& co
   }
 }
 
-Bytes QcReader::decode_slot(std::size_t index, DecodeContext& context) const {
-  const QcSlot& slot = slots_[slots_[index].repeat_of.value_or(index)];
+Bytes QcReader::decode_slot(std::size_t slot_index, DecodeContext& context) const {
+  const QcSlot& slot = slots_[slots_[slot_index].repeat_of.value_or(slot_index)];
   Bytes out;
   out.reserve(slot.size);
   std::uint64_t begin = slot.unit_offset;
@@ -227,7 +229,7 @@ Bytes QcReader::decode_slot(std::size_t index, DecodeContext& context) const {
     append(out, ByteView(decoded).subspan(begin, some));
     begin = 0;
   }
-  if (const auto& transposed = slots_[index].transposed) {
+  if (const auto& transposed = slots_[slot_index].transposed) {
     Bytes turned(out.size());
     transpose(out, *transposed, turned);
     return turned;
@@ -311,7 +313,7 @@ void QcReader::decode_files(const std::vector<ByteSink*>& sinks, unsigned thread
         if (progress) progress(bytes.size());
       });
   for (std::size_t file = 0; file < manifest_.files.size(); ++file) {
-    if (hashers[file].digest() != manifest_.files[file].digest) {
+    if (!checksum_matches(hashers[file].digest(), manifest_.files[file].digest)) {
       corrupt(fmt::format("{} does not have the checksum it was packed with",
                           manifest_.files[file].path));
     }
@@ -322,6 +324,7 @@ std::vector<std::pair<std::filesystem::path, Bytes>> QcReader::decode_to_memory(
     unsigned threads) const {
   std::vector<MemorySink> memory(manifest_.files.size());
   std::vector<ByteSink*> sinks;
+  sinks.reserve(memory.size());
   for (MemorySink& sink : memory) sinks.push_back(&sink);
   decode_files(sinks, threads, {});
   std::vector<std::pair<std::filesystem::path, Bytes>> files;
@@ -348,7 +351,15 @@ void QcReader::unpack(const std::filesystem::path& path, Overwrite overwrite, un
         xxh3_128(MappedFile(target).bytes()) == file.digest) {
       continue;
     }
-    if (i > 0) std::filesystem::create_directories(target.parent_path(), error);
+    if (i > 0) {
+      if (overwrite == Overwrite::kRefuse && std::filesystem::exists(target, error)) {
+        throw Error(ErrorCode::kFile,
+                    fmt::format("{} exists already, with other content; unpack to another folder "
+                                "with -o, or use -f to overwrite it",
+                                target.string()));
+      }
+      std::filesystem::create_directories(target.parent_path(), error);
+    }
     outputs[i] = std::make_unique<AtomicFile>(target, overwrite);
     sinks[i] = outputs[i].get();
   }

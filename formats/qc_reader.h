@@ -70,7 +70,7 @@ class QcReader {
   void decode_unit(std::size_t unit, MutableBytes out, DecodeContext& context) const;
 
   /// Decodes a slot, repeated ones too.
-  Bytes decode_slot(std::size_t slot, DecodeContext& context) const;
+  Bytes decode_slot(std::size_t slot_index, DecodeContext& context) const;
 
   /// Decodes every file in order, hands its bytes to `sinks[file]` (null: nowhere) and compares its
   /// checksum. Throws Error(kCorrupt).

@@ -31,7 +31,7 @@ std::uint64_t external_number(const WireTensor& tensor, const std::string& key,
 std::optional<std::uint64_t> expected_size(DataType type, std::span<const std::int64_t> dims) {
   const std::uint64_t bits = data_type_bits(type);
   const std::optional<std::uint64_t> count = element_count(dims);
-  if (bits == 0 || !count || *count > (std::uint64_t{1} << 59)) return std::nullopt;
+  if (bits == 0 || !count || *count > (std::uint64_t{1} << 56)) return std::nullopt;
   return (*count * bits + 7) / 8;
 }
 

@@ -31,7 +31,7 @@ struct ParamSpec {
   bool min_exclusive = false;
   bool max_exclusive = false;
   std::span<const std::string_view> choices = {};
-  std::string_view default_text = "";  ///< shown in the help; empty: the parameter is optional
+  std::string_view default_text = {};  ///< shown in the help; empty: the parameter is optional
 };
 
 /// The real number `text` stands for, independent of the locale. Throws Error(kUsage) naming the

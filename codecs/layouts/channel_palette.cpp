@@ -81,6 +81,7 @@ bool encode(const Analysis& tensor, const EncodeOptions& options, Bytes& out) {
     ranks[i] = static_cast<Symbol>(at - book.begin());
   }
   std::vector<Symbol> sizes;
+  sizes.reserve(codebooks.size());
   for (const auto& book : codebooks) {
     sizes.push_back(static_cast<Symbol>(book.empty() ? 0 : book.size() - 1));
   }

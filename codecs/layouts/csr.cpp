@@ -150,7 +150,7 @@ bool encode(const Analysis& tensor, const EncodeOptions& options, Bytes& out) {
   const unsigned bits =
       options.gap_bits ? *options.gap_bits : best_gap_bits(nonzeros.positions, mode);
   const Gaps gaps = make_gaps(nonzeros.positions, bits, mode);
-  const std::uint8_t head =
+  const auto head =
       static_cast<std::uint8_t>(bits | (mode == GapMode::kFiller ? 0x10u : 0u));
   const std::size_t stored =
       mode == GapMode::kFiller ? gaps.is_filler.size() : nonzeros.positions.size();

@@ -99,8 +99,10 @@ template <typename T>
 unsigned best_head_bits(const TensorView& tensor) {
   unsigned best = kMinHeadBits;
   std::uint64_t least = UINT64_MAX;
-  for (unsigned head = kMinHeadBits; head <= kMaxHeadBits && head <= 8 * sizeof(T); ++head) {
-    const unsigned low = static_cast<unsigned>(8 * sizeof(T)) - head;
+  constexpr auto kBits = static_cast<unsigned>(8 * sizeof(T));
+  constexpr unsigned kMost = kBits < kMaxHeadBits ? kBits : kMaxHeadBits;
+  for (unsigned head = kMinHeadBits; head <= kMost; ++head) {
+    const unsigned low = kBits - head;
     const SymbolStream stream(plane_symbols<T>(tensor, low, head), 1u << head);
     constexpr std::uint64_t kTableBitsPerSymbol = 4;
     const std::uint64_t cost = entropy_bits(stream.counts) + tensor.count() * low +

@@ -39,7 +39,7 @@ class HuffmanReader final : public SymbolReader {
   }
 
  private:
-  void read_part(BitReader& part, std::span<Symbol> out, std::size_t at) noexcept {
+  void read_part(BitReader& part, std::span<Symbol> out, std::size_t at) const noexcept {
     const std::uint64_t mask = (std::uint64_t{1} << max_length) - 1;
     const std::size_t per_peek = 56 / max_length;
     const std::size_t stride = part_count;

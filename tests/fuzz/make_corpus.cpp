@@ -3,6 +3,7 @@
 
 #include <onnx/onnx_pb.h>
 
+#include <array>
 #include <cstdint>
 #include <exception>
 #include <filesystem>
@@ -10,6 +11,15 @@
 #include <iostream>
 #include <stdexcept>
 #include <string>
+#include <vector>
+
+#include "codecs/layout.h"
+#include "formats/onnx_model.h"
+#include "formats/qc_writer.h"
+#include "formats/transposition.h"
+#include "model_builder.h"
+#include "plain_container.h"
+#include "test_tensors.h"
 
 namespace qc {
 namespace {
@@ -106,30 +116,138 @@ std::string sparse_model() {
   return model.SerializeAsString();
 }
 
+/// Points a tensor to the rest of a file, or to a range of it.
+void set_external(onnx::TensorProto& tensor, const std::string& location, const std::string& offset,
+                  const std::string& length) {
+  tensor.clear_raw_data();
+  tensor.set_data_location(onnx::TensorProto::EXTERNAL);
+  const auto add = [&tensor](const std::string& key, const std::string& value) {
+    if (value.empty()) return;
+    onnx::StringStringEntryProto& entry = *tensor.add_external_data();
+    entry.set_key(key);
+    entry.set_value(value);
+  };
+  add("location", location);
+  add("offset", offset);
+  add("length", length);
+}
+
 std::string external_model() {
   onnx::ModelProto model = empty_model();
   onnx::TensorProto& tensor = *model.mutable_graph()->add_initializer();
   tensor.set_name("e");
   tensor.set_data_type(onnx::TensorProto::FLOAT);
   tensor.add_dims(4);
-  tensor.set_data_location(onnx::TensorProto::EXTERNAL);
-  const auto add = [&tensor](const char* key, const char* value) {
-    onnx::StringStringEntryProto& entry = *tensor.add_external_data();
-    entry.set_key(key);
-    entry.set_value(value);
-  };
-  add("location", "weights.bin");
-  add("offset", "16");
-  add("length", "16");
+  set_external(tensor, "weights.bin", "16", "16");
   return model.SerializeAsString();
 }
 
+void write_onnx(const fs::path& folder) {
+  write_seed(folder, "raw", raw_model());
+  write_seed(folder, "typed", typed_model());
+  write_seed(folder, "nested", nested_model());
+  write_seed(folder, "sparse", sparse_model());
+  write_seed(folder, "external", external_model());
+}
+
+using test::Pattern;
+
+constexpr std::array kPatterns = {Pattern::kBell,     Pattern::kHalfZero,     Pattern::kSparseFew,
+                                  Pattern::kConstant, Pattern::kChannelAlpha, Pattern::kHalfExact};
+
+/// Every layout of every element, in the form that fuzz_layouts reads.
+void write_layouts(const fs::path& folder) {
+  constexpr std::uint16_t kCount = 120;
+  for (std::size_t i = 0; i < test::kElements.size(); ++i) {
+    const Element element = test::kElements[i];
+    for (const Pattern pattern : kPatterns) {
+      const test::TestTensor tensor = test::make_tensor(pattern, element, kCount, 1, {6, 20, 0});
+      for (const Layout* layout : layout_table()) {
+        for (const StageChoice stages : {StageChoice::kSmallest, StageChoice::kHuffman}) {
+          EncodeOptions options;
+          options.stages = stages;
+          if (stages == StageChoice::kHuffman) options.gap_mode = GapMode::kFiller;
+          const auto coded = test::encode_with(*layout, tensor.view(), options);
+          if (!coded) continue;
+          // Widths 1, 2, 4 and 8 are 0 to 3 there.
+          Bytes seed = {coded->front(),
+                        static_cast<std::uint8_t>(i / 2 | (element.is_float ? 0x10 : 0))};
+          append_le(seed, kCount);
+          append(seed, ByteView(*coded).subspan(2));
+          write_seed(folder,
+                     std::string(layout->name) + "-" + std::to_string(i) + "-" +
+                         std::to_string(static_cast<int>(pattern)) + "-" +
+                         std::to_string(static_cast<int>(stages)),
+                     std::string(as_text(seed)));
+        }
+      }
+    }
+  }
+}
+
+void write_container(const fs::path& folder, const std::string& name, const OnnxModel& model,
+                     const PackOptions& options = {}) {
+  MemorySink sink;
+  pack_model(model, options, sink);
+  Bytes whole = {0};
+  append(whole, sink.bytes());
+  write_seed(folder, name, std::string(as_text(whole)));
+  Bytes plain = {1};
+  append(plain, fuzz::to_plain(sink.bytes()));
+  write_seed(folder, name + "-plain", std::string(as_text(plain)));
+}
+
+/// Units of one slot and of several, repeats, transposed repeats, chunks, external data, and a
+/// model that is stored as a whole.
+void write_containers(const fs::path& folder) {
+  const test::TestTensor half = test::make_tensor(Pattern::kHalfExact, {4, true}, 160, 1);
+  const test::TestTensor alpha =
+      test::make_tensor(Pattern::kChannelAlpha, {4, true}, 200, 1, {4, 50, 0});
+  const auto bell = test::bell_values(256, 1);
+
+  test::ModelBuilder layers;
+  layers.add_initializer("w", DataType::kFloat, {4, 5, 2, 5}, alpha.data).add_node("Conv", {"w"});
+  layers.add_batch_norm("norm", 4).add_gemm("gemm", {16, 16}, bell);
+  write_container(folder, "layers", layers.open());
+
+  test::ModelBuilder pool;
+  for (std::size_t i = 0; i < 8; ++i) {
+    pool.add_floats("w" + std::string(i, 'x'), {32}, std::span(bell).subspan(32 * i, 32));
+  }
+  write_container(folder, "pool", pool.open());
+
+  Bytes turned(half.data.size());
+  transpose(half.data, {10, 16, 4}, turned);
+  test::ModelBuilder copies;
+  copies.add_initializer("a", DataType::kFloat, {10, 16}, half.data);
+  copies.add_initializer("b", DataType::kFloat, {10, 16}, half.data);
+  copies.add_initializer("c", DataType::kFloat, {16, 10}, turned);
+  write_container(folder, "copies", copies.open());
+
+  const test::TestTensor sparse = test::make_tensor(Pattern::kSparseFew, {4, true}, 8300, 1);
+  test::ModelBuilder large;
+  large.add_initializer("w", DataType::kFloat, {83, 100}, sparse.data);
+  PackOptions chunks;
+  chunks.chunk_bytes = 8000;
+  write_container(folder, "chunks", large.open(), chunks);
+
+  test::ModelBuilder whole;
+  whole.add_initializer("w", DataType::kFloat, {10}, Bytes(40, 1));
+  write_container(folder, "whole", whole.open());
+
+  test::ModelBuilder external;
+  external.add_initializer("w", DataType::kFloat, {4, 50}, {}).add_node("Conv", {"w"});
+  set_external(*external.proto().mutable_graph()->mutable_initializer(0), "weights.bin", {}, {});
+  std::vector<std::pair<fs::path, Bytes>> files;
+  files.emplace_back("m.onnx", external.bytes());
+  files.emplace_back("weights.bin", alpha.data);
+  write_container(folder, "external", OnnxModel::from_memory(std::move(files)));
+}
+
 void write_corpus(const fs::path& folder) {
-  write_seed(folder / "onnx", "raw", raw_model());
-  write_seed(folder / "onnx", "typed", typed_model());
-  write_seed(folder / "onnx", "nested", nested_model());
-  write_seed(folder / "onnx", "sparse", sparse_model());
-  write_seed(folder / "onnx", "external", external_model());
+  write_onnx(folder / "onnx");
+  write_layouts(folder / "layouts");
+  write_containers(folder / "container");
 }
 
 }  // namespace

@@ -1,0 +1,53 @@
+// The tables of the benchmarks and what they are made with.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace qc::bench {
+
+struct BenchOptions {
+  bool quick = false;  ///< as little as shows that everything works; the figures mean nothing
+};
+
+/// One table: a row in main.cpp, a file with its implementation.
+struct BenchTable {
+  std::string_view name;  ///< on the command line
+  std::string_view title;
+  std::string_view about;  ///< what the columns are, Markdown
+  /// Measures and gives Markdown.
+  std::string (*run)(const BenchOptions& options);
+};
+
+extern const BenchTable kPackTable;
+extern const BenchTable kDecodeTable;
+extern const BenchTable kKmeansTable;
+extern const BenchTable kModelsTable;
+extern const BenchTable kFiguresTable;
+
+/// A table in Markdown whose columns line up as plain text too: the first one to the left, the
+/// others to the right.
+class MarkdownTable {
+ public:
+  explicit MarkdownTable(std::vector<std::string> headings) { add_row(std::move(headings)); }
+  void add_row(std::vector<std::string> cells) { rows_.push_back(std::move(cells)); }
+  std::string text() const;
+
+ private:
+  std::vector<std::vector<std::string>> rows_;
+};
+
+/// A line for whoever waits, on standard error.
+void tell(const std::string& what);
+
+/// Of an even number of values the mean of the two in the middle. Requires at least one.
+double median(std::vector<double> values);
+
+/// Median seconds of a call, by Google Benchmark: of `repetitions` rounds, each of as many calls as
+/// fill some hundredths of a second. The first call must not have to set anything up.
+double median_seconds(const std::function<void()>& call, int repetitions);
+
+}  // namespace qc::bench

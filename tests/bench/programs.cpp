@@ -1,0 +1,45 @@
+#include "programs.h"
+
+#include <fmt/format.h>
+
+#include <stdexcept>
+
+namespace qc::bench {
+namespace {
+
+constexpr std::chrono::hours kHang{1};
+
+Command make_command(const std::filesystem::path& program, const std::vector<std::string>& words,
+                     const std::vector<std::string>& more, const std::filesystem::path& input,
+                     const std::filesystem::path& output) {
+  Command command{fmt::format("{} {}", program.filename().string(), fmt::join(words, " ")), program,
+                  words, output};
+  command.args.insert(command.args.end(), more.begin(), more.end());
+  command.args.insert(command.args.end(), {"-q", "-f", "-o", output.string(), input.string()});
+  return command;
+}
+
+}  // namespace
+
+Command qcompress_command(const std::vector<std::string>& words, const std::filesystem::path& input,
+                          const std::filesystem::path& output) {
+  return make_command(QC_BINARY, words, {"-j1"}, input, output);
+}
+
+Command zstd_command(const std::vector<std::string>& words, const std::filesystem::path& input,
+                     const std::filesystem::path& output) {
+  return make_command("zstd", words, {"--single-thread"}, input, output);
+}
+
+harness::RunResult run_command(const Command& command) {
+  harness::RunOptions options;
+  options.program = command.program;
+  options.timeout = kHang;
+  harness::RunResult result = harness::run(command.args, options);
+  if (result.exit_code != 0) {
+    throw std::runtime_error(fmt::format("{} failed: {}{}", command.text, result.out, result.err));
+  }
+  return result;
+}
+
+}  // namespace qc::bench

@@ -1,0 +1,31 @@
+// The programs that are compared, as they are started from a command line.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "harness.h"
+
+namespace qc::bench {
+
+/// A command line and the file that it writes.
+struct Command {
+  std::string text;  ///< in a table
+  std::filesystem::path program;
+  std::vector<std::string> args;
+  std::filesystem::path output;
+};
+
+/// qcompress on one thread. `words` are what a table shows: the subcommand and its flags.
+Command qcompress_command(const std::vector<std::string>& words, const std::filesystem::path& input,
+                          const std::filesystem::path& output);
+
+/// zstd on one thread, likewise.
+Command zstd_command(const std::vector<std::string>& words, const std::filesystem::path& input,
+                     const std::filesystem::path& output);
+
+/// Runs it to its end. Throws std::runtime_error with what it printed when it fails.
+harness::RunResult run_command(const Command& command);
+
+}  // namespace qc::bench

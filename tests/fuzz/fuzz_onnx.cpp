@@ -1,0 +1,78 @@
+// Bytes as an ONNX file beside a file with external data: refused, or packed and given back
+// exactly.
+#include <algorithm>
+#include <cstdint>
+#include <cstdlib>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "core/error.h"
+#include "formats/onnx_model.h"
+#include "formats/onnx_wire.h"
+#include "formats/qc_reader.h"
+#include "formats/qc_writer.h"
+
+namespace qc::fuzz {
+namespace {
+
+// Packing takes a thousand times as long as walking.
+constexpr std::size_t kPackUpTo = 700;
+
+std::optional<OnnxModel> open(ByteView input) {
+  std::vector<std::pair<std::filesystem::path, Bytes>> files;
+  files.emplace_back("m.onnx", Bytes(input.begin(), input.end()));
+  Bytes weights;
+  for (std::uint32_t i = 0; i < 64; ++i) append_le(weights, i * i * i);
+  files.emplace_back("weights.bin", std::move(weights));
+  try {
+    walk_model(GappedBytes(input));
+    return OnnxModel::from_memory(std::move(files));
+  } catch (const Error& error) {
+    if (error.code() == ErrorCode::kInternal) std::abort();
+    return std::nullopt;
+  }
+}
+
+void check_tensors(const OnnxModel& model) {
+  for (const TensorInfo& tensor : model.tensors()) {
+    const ByteView payload = model.payload(tensor);
+    if (tensor.storage != Storage::kNone && payload.size() != tensor.size) std::abort();
+    if (tensor.elements && tensor.count() > 8 * payload.size()) std::abort();
+    // Touches the bytes, for AddressSanitizer.
+    volatile std::uint8_t byte = payload.empty() ? 0 : payload.front();
+    if (!payload.empty()) byte = payload.back();
+    static_cast<void>(byte);
+  }
+}
+
+void check_round_trip(const OnnxModel& model) {
+  MemorySink container;
+  PackOptions options;
+  options.threads = 1;
+  options.encode.stages = StageChoice::kHuffman;
+  pack_model(model, options, container);
+  const auto files = QcReader::from_bytes(container.bytes()).decode_to_memory(1);
+  if (files.size() != model.files().size()) std::abort();
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    const ByteView before = model.files()[i].bytes;
+    const Bytes& after = files[i].second;
+    if (!std::equal(before.begin(), before.end(), after.begin(), after.end())) std::abort();
+  }
+}
+
+void run(ByteView input) {
+  const std::optional<OnnxModel> model = open(input);
+  if (!model) return;
+  check_tensors(*model);
+  if (input.size() <= kPackUpTo) check_round_trip(*model);
+}
+
+}  // namespace
+}  // namespace qc::fuzz
+
+// NOLINTNEXTLINE(readability-identifier-naming): the name is libFuzzer's
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  qc::fuzz::run({data, size});
+  return 0;
+}

@@ -1,0 +1,60 @@
+#include "plain_container.h"
+
+#include <algorithm>
+#include <cstdint>
+
+#include "codecs/zstd_bytes.h"
+#include "core/error.h"
+#include "formats/checksum.h"
+#include "formats/qc_layout.h"
+#include "formats/qc_reader.h"
+
+namespace qc::fuzz {
+namespace {
+
+void append_size(Bytes& out, std::size_t size) {
+  if (size > UINT16_MAX) throw Error(ErrorCode::kLimit, "too large for a seed");
+  append_le(out, static_cast<std::uint16_t>(size));
+}
+
+}  // namespace
+
+Bytes to_plain(ByteView container) {
+  const QcReader reader = QcReader::from_bytes(container);
+  Bytes literals;
+  for (std::size_t file = 0; file < reader.manifest().files.size(); ++file) {
+    append(literals, reader.literal(file));
+  }
+  Bytes plain;
+  append_size(plain, reader.manifest_bytes().size());
+  append_size(plain, literals.size());
+  append(plain, reader.manifest_bytes());
+  append(plain, literals);
+  const std::size_t index_end = container.size() - kQcFooterSize;
+  append(plain, container.first(index_end - reader.overhead().index).subspan(kQcHeaderSize));
+  return plain;
+}
+
+Bytes from_plain(ByteView plain) {
+  ByteReader in(plain);
+  const std::uint64_t manifest_size = in.le<std::uint16_t>();
+  const std::uint64_t literal_size = in.le<std::uint16_t>();
+  const ByteView manifest = in.take(std::min<std::uint64_t>(manifest_size, in.rest().size()));
+  const ByteView literals = in.take(std::min<std::uint64_t>(literal_size, in.rest().size()));
+  Bytes raw(literals.begin(), literals.end());
+  append(raw, manifest);
+  const Bytes index = zstd_compress(raw, 1);
+  QcFooter footer;
+  footer.index_stored_size = static_cast<std::uint32_t>(index.size());
+  footer.index_size = static_cast<std::uint32_t>(raw.size());
+  footer.manifest_size = static_cast<std::uint32_t>(manifest.size());
+  footer.index_checksum = xxh3_64(index);
+  Bytes container;
+  append(container, qc_header());
+  append(container, in.rest());
+  append(container, index);
+  append(container, footer_bytes(footer));
+  return container;
+}
+
+}  // namespace qc::fuzz

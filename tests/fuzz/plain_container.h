@@ -1,0 +1,16 @@
+// Containers in a form that a fuzzer can change: the index is not compressed, and nothing says
+// where it is or what its checksum is.
+#pragma once
+
+#include "core/bytes.h"
+
+namespace qc::fuzz {
+
+/// The sizes of manifest and literal bytes as two bytes each, manifest, literal bytes, units with
+/// their padding. Throws Error as QcReader does, and when a part is larger than 64 KiB.
+Bytes to_plain(ByteView container);
+
+/// The container for a plain one; any bytes give something.
+Bytes from_plain(ByteView plain);
+
+}  // namespace qc::fuzz

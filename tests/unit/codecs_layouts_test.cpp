@@ -1,0 +1,269 @@
+// Every layout gives back the bits it was given, and is used where it applies.
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+#include <array>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "codecs/analysis.h"
+#include "codecs/layout.h"
+#include "codecs/tensor_codec.h"
+#include "core/error.h"
+#include "test_tensors.h"
+
+namespace qc::test {
+namespace {
+
+std::vector<Pattern> all_patterns() {
+  std::vector<Pattern> patterns;
+  for (std::size_t i = 0; i < kPatternCount; ++i) patterns.push_back(static_cast<Pattern>(i));
+  return patterns;
+}
+
+/// Channels along the first axis, the last, one in between, and as a later chunk of a tensor sees
+/// them.
+std::vector<ChannelMap> channel_maps(std::size_t count) {
+  const std::uint64_t third = count / 3 + 1;
+  return {{1, 1, 0}, {3, third, 0}, {5, 1, 0}, {4, 7, 0}, {6, 9, 31}};
+}
+
+/// Every choice that changes what a layout writes; for a few zeros there is but one.
+std::vector<EncodeOptions> options_for(const Layout& layout, StageChoice stages, bool sparse) {
+  EncodeOptions options;
+  options.stages = stages;
+  std::vector<EncodeOptions> all = {options};
+  if (layout.id != LayoutId::kCsr || !sparse) return all;
+  for (const GapMode mode : {GapMode::kEscape, GapMode::kFiller}) {
+    options.gap_mode = mode;
+    options.gap_bits.reset();
+    all.push_back(options);
+    for (unsigned bits = 2; bits <= 8; ++bits) {
+      options.gap_bits = bits;
+      all.push_back(options);
+    }
+  }
+  return all;
+}
+
+/// Encodes with one layout and checks what comes back. False where the layout does not apply.
+bool round_trip(const Layout& layout, const TestTensor& tensor, const EncodeOptions& options) {
+  const std::optional<Bytes> coded = encode_with(layout, tensor.view(), options);
+  if (!coded) return false;
+  const std::optional<Bytes> decoded = decode(*coded, tensor.data.size());
+  EXPECT_TRUE(decoded == tensor.data) << (decoded ? "other bytes come back" : "it does not decode");
+  return true;
+}
+
+/// Layouts that were written at least once, so that no test passes by testing nothing.
+using Written = std::set<std::string_view>;
+
+void round_trip_all(const TestTensor& tensor, StageChoice stages, Written& written) {
+  const bool sparse = 3 * Analysis(tensor.view()).zeros() >= tensor.view().count();
+  for (const Layout* layout : layout_table()) {
+    SCOPED_TRACE(layout->name);
+    for (const EncodeOptions& options : options_for(*layout, stages, sparse)) {
+      if (round_trip(*layout, tensor, options)) written.insert(layout->name);
+    }
+  }
+}
+
+Written layouts_of(Element element) {
+  Written names = {"raw", "constant", "palette", "channel-palette", "csr", "bitmap"};
+  if (element.width > 1) names.insert("planes");
+  if (element.is_float && element.width >= 4) names.insert("narrow");
+  return names;
+}
+
+class EveryElement : public testing::TestWithParam<Element> {};
+
+INSTANTIATE_TEST_SUITE_P(Layouts, EveryElement, testing::ValuesIn(kElements), [](const auto& test) {
+  return (test.param.is_float ? "Float" : "Int") + std::to_string(8 * test.param.width);
+});
+
+TEST_P(EveryElement, SmallTensorsComeBackWithHuffman) {
+  Written written;
+  for (const Pattern pattern : all_patterns()) {
+    for (const std::size_t count : {0, 1, 2, 63, 64, 65, 1023, 1024, 1025}) {
+      SCOPED_TRACE(describe(pattern, GetParam(), count));
+      for (const ChannelMap& channels : channel_maps(count)) {
+        // Only one layout and one pattern look at the channels.
+        if (channels.count > 1 && pattern != Pattern::kChannelAlpha) continue;
+        const TestTensor tensor = make_tensor(pattern, GetParam(), count, count + 1, channels);
+        round_trip_all(tensor, StageChoice::kHuffman, written);
+      }
+    }
+  }
+  EXPECT_EQ(written, layouts_of(GetParam()));
+}
+
+TEST_P(EveryElement, SmallTensorsComeBackWithTheSmallestStage) {
+  Written written;
+  for (const Pattern pattern : all_patterns()) {
+    for (const std::size_t count : {0, 1, 65, 1030}) {
+      SCOPED_TRACE(describe(pattern, GetParam(), count));
+      const TestTensor tensor = make_tensor(pattern, GetParam(), count, 7, {3, 9, 2});
+      round_trip_all(tensor, StageChoice::kSmallest, written);
+    }
+  }
+  EXPECT_EQ(written, layouts_of(GetParam()));
+}
+
+// Sizes at which blocks fill up and the number of Huffman parts changes.
+TEST_P(EveryElement, LargerTensorsComeBack) {
+  constexpr std::array kSizes = {4095u, 4096u, 4097u, 8191u, 8192u, 8193u, 131071u, 131073u};
+  constexpr std::array kSome = {Pattern::kBell, Pattern::kVerySparse, Pattern::kFew,
+                                Pattern::kChannelAlpha};
+  EncodeOptions options;
+  options.stages = StageChoice::kHuffman;
+  Written written;
+  for (std::size_t i = 0; i < kSizes.size(); ++i) {
+    for (const Pattern pattern : kSome) {
+      SCOPED_TRACE(describe(pattern, GetParam(), kSizes[i]));
+      const TestTensor tensor = make_tensor(pattern, GetParam(), kSizes[i], i, {16, 25, i * 1000});
+      for (const Layout* layout : layout_table()) {
+        SCOPED_TRACE(layout->name);
+        if (round_trip(*layout, tensor, options)) written.insert(layout->name);
+      }
+    }
+  }
+  EXPECT_EQ(written.count("csr"), 1u);
+  EXPECT_EQ(written.count("channel-palette"), 1u);
+}
+
+RC_GTEST_PROP(Layouts, AnyTensorComesBackFromAnyLayout, ()) {
+  const Layout& layout = **rc::gen::elementOf(
+      std::vector<const Layout*>(layout_table().begin(), layout_table().end()));
+  const Element element = *rc::gen::elementOf(kElements);
+  const Pattern pattern = *rc::gen::elementOf(all_patterns());
+  const auto count = *rc::gen::inRange<std::size_t>(0, 3000);
+  const auto seed = *rc::gen::arbitrary<std::uint64_t>();
+  const ChannelMap channels{*rc::gen::inRange<std::uint64_t>(1, 40),
+                            *rc::gen::inRange<std::uint64_t>(1, 100),
+                            *rc::gen::inRange<std::uint64_t>(0, 10000)};
+  EncodeOptions options;
+  options.stages = *rc::gen::element(StageChoice::kSmallest, StageChoice::kHuffman);
+  options.layout = layout.id;
+  options.gap_bits = *rc::gen::inRange(2u, 9u);
+  options.gap_mode = *rc::gen::element(GapMode::kEscape, GapMode::kFiller);
+  const TestTensor tensor = make_tensor(pattern, element, count, seed, channels);
+  // encode_tensor() throws when its own check fails.
+  const Bytes coded = encode_tensor(tensor.view(), options);
+  const std::optional<Bytes> decoded = decode(coded, tensor.data.size());
+  RC_ASSERT(decoded.has_value());
+  RC_ASSERT(*decoded == tensor.data);
+}
+
+struct Applies {
+  std::string_view layout;
+  Pattern pattern;
+  Element element;
+};
+
+class ForcedLayout : public testing::TestWithParam<Applies> {};
+
+INSTANTIATE_TEST_SUITE_P(Layouts, ForcedLayout,
+                         testing::Values(Applies{"raw", Pattern::kFew, {4, true}},
+                                         Applies{"planes", Pattern::kZero, {2, true}},
+                                         Applies{"planes", Pattern::kUniform, {8, false}},
+                                         Applies{"narrow", Pattern::kHalfExact, {4, true}},
+                                         Applies{"narrow", Pattern::kBfloatExact, {4, true}},
+                                         Applies{"narrow", Pattern::kSingleExact, {8, true}},
+                                         Applies{"constant", Pattern::kConstant, {8, true}},
+                                         Applies{"palette", Pattern::kUniform, {1, false}},
+                                         Applies{"palette", Pattern::kSparseFew, {4, true}},
+                                         Applies{
+                                             "channel-palette", Pattern::kChannelAlpha, {4, true}},
+                                         Applies{"csr", Pattern::kUniform, {4, true}},
+                                         Applies{"csr", Pattern::kZero, {2, false}},
+                                         Applies{"bitmap", Pattern::kUniform, {8, true}},
+                                         Applies{"bitmap", Pattern::kZero, {1, false}}));
+
+TEST_P(ForcedLayout, IsUsedWhereItApplies) {
+  const auto& [name, pattern, element] = GetParam();
+  const TestTensor tensor = make_tensor(pattern, element, 1500, 3, {10, 15, 0});
+  EncodeOptions options;
+  options.layout = find_layout(name)->id;
+  const Bytes coded = encode_tensor(tensor.view(), options);
+  DecodeContext context;
+  CodedTensorInfo info;
+  ASSERT_EQ(describe_tensor(coded, tensor.data.size(), context, info), nullptr);
+  EXPECT_EQ(info.layout->name, name);
+  EXPECT_EQ(info.element, element);
+}
+
+struct DoesNot {
+  std::string_view layout;
+  Pattern pattern;
+  Element element;
+};
+
+class RefusedLayout : public testing::TestWithParam<DoesNot> {};
+
+INSTANTIATE_TEST_SUITE_P(Layouts, RefusedLayout,
+                         testing::Values(DoesNot{"planes", Pattern::kBell, {1, false}},
+                                         DoesNot{"narrow", Pattern::kUniform, {4, true}},
+                                         DoesNot{"narrow", Pattern::kHalfExact, {4, false}},
+                                         DoesNot{"constant", Pattern::kBell, {4, true}},
+                                         DoesNot{"constant", Pattern::kZeros, {4, true}},
+                                         DoesNot{"palette", Pattern::kUniform, {4, true}},
+                                         DoesNot{"channel-palette", Pattern::kUniform, {4, true}}));
+
+TEST_P(RefusedLayout, GivesWayToTheSmallest) {
+  const auto& [name, pattern, element] = GetParam();
+  const TestTensor tensor = make_tensor(pattern, element, 1500, 3, {10, 15, 0});
+  const Layout& layout = *find_layout(name);
+  EXPECT_EQ(encode_with(layout, tensor.view(), {}), std::nullopt);
+  EncodeOptions options;
+  options.layout = layout.id;
+  EXPECT_EQ(encode_tensor(tensor.view(), options), encode_tensor(tensor.view(), {}));
+}
+
+// Few elements for each of many channels: the tables of the reader are as large as the tensor, and
+// every stream is inflated by zstd.
+TEST(ChannelPaletteLayout, TakesNoMoreChannelsThanItsReaderMayHold) {
+  for (const Element element : {Element{1, false}, Element{2, true}, Element{4, true}}) {
+    constexpr std::size_t kCount = 1200000;
+    TestTensor tensor{Bytes(kCount * element.width), element, {kCount / 3, 3, 0}};
+    for (std::size_t i = 0; i < kCount; ++i) tensor.data[i * element.width] = i % 6 == 1 ? 2 : 1;
+    EncodeOptions options;
+    options.layout = LayoutId::kChannelPalette;
+    // encode_tensor() throws when what it wrote does not decode.
+    EXPECT_NO_THROW(encode_tensor(tensor.view(), options)) << 8 * element.width << " bits";
+  }
+}
+
+// NaNs whose payload a conversion might change, and values one bit beside what narrows exactly.
+TEST(NarrowLayout, TakesOnlyWhatComesBackBitForBit) {
+  const Layout& narrow = *find_layout(std::string_view("narrow"));
+  const auto applies = [&](Element element, std::uint64_t pattern) {
+    TestTensor tensor{Bytes(std::size_t{4} * element.width), element};
+    for (std::size_t i = 0; i < 4; ++i) {
+      store_pattern(tensor.data.data() + i * element.width, element.width, pattern);
+    }
+    return round_trip(narrow, tensor, {});
+  };
+  constexpr Element kSingle = {4, true};
+  constexpr Element kDouble = {8, true};
+  EXPECT_TRUE(applies(kSingle, 0x80000000));           // -0
+  EXPECT_TRUE(applies(kSingle, 0x7f800000));           // infinity
+  EXPECT_TRUE(applies(kSingle, 0x7f810000));           // a signalling NaN that bfloat16 holds
+  EXPECT_TRUE(applies(kSingle, 0x7f802000));           // one that binary16 holds
+  EXPECT_FALSE(applies(kSingle, 0x7f800001));          // one that neither does
+  EXPECT_TRUE(applies(kSingle, 0x33800000));           // the smallest binary16 denormal
+  EXPECT_TRUE(applies(kSingle, 0x33000000));           // half of it, a bfloat16
+  EXPECT_FALSE(applies(kSingle, 0x33004000));          // too small for one, too fine for the other
+  EXPECT_FALSE(applies(kSingle, 0x00000001));          // a float32 denormal
+  EXPECT_TRUE(applies(kDouble, 0x8000000000000000));   // -0
+  EXPECT_TRUE(applies(kDouble, 0x7ff0000000000000));   // infinity
+  EXPECT_FALSE(applies(kDouble, 0x7ff8000000000000));  // a NaN
+  EXPECT_TRUE(applies(kDouble, 0x36a0000000000000));   // the smallest float32 denormal
+  EXPECT_FALSE(applies(kDouble, 0x3690000000000000));  // half of it
+  EXPECT_TRUE(applies(kDouble, 0x47efffffe0000000));   // the largest float32
+  EXPECT_FALSE(applies(kDouble, 0x47effffff0000000));  // half a step above it
+  EXPECT_FALSE(applies(kDouble, 0x0000000000000001));  // a double denormal
+}
+
+}  // namespace
+}  // namespace qc::test

@@ -1,0 +1,272 @@
+// Streams of symbols through every entropy stage.
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+#include <numeric>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "codecs/stage.h"
+#include "passes/kernels/random.h"
+
+namespace qc::test {
+namespace {
+
+using Symbols = std::vector<Symbol>;
+
+enum class Skew { kUniform, kSteep, kSingle, kPeriodic, kEnds };
+constexpr std::array kSkews = {Skew::kUniform, Skew::kSteep, Skew::kSingle, Skew::kPeriodic,
+                               Skew::kEnds};
+
+Symbols make_symbols(Skew skew, std::uint32_t alphabet, std::size_t count, std::uint64_t seed) {
+  SplitMix64 random(seed);
+  Symbols symbols(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    std::uint64_t symbol = 0;
+    switch (skew) {
+      case Skew::kUniform:
+        symbol = random.next();
+        break;
+      case Skew::kSteep:  // each half as likely as the one before
+        while (random.next() % 2 == 0) ++symbol;
+        break;
+      case Skew::kSingle:
+        symbol = alphabet - 1;
+        break;
+      case Skew::kPeriodic:
+        symbol = i % 7;
+        break;
+      case Skew::kEnds:
+        symbol = random.next() % 9 == 0 ? alphabet - 1 : 0;
+        break;
+    }
+    symbols[i] = static_cast<Symbol>(symbol % alphabet);
+  }
+  return symbols;
+}
+
+const auto kNoLimit = std::numeric_limits<std::size_t>::max();
+
+std::optional<Bytes> encode(const Stage& stage, const Symbols& symbols, std::uint32_t alphabet,
+                            std::size_t limit = kNoLimit) {
+  Bytes out;
+  if (!stage.encode(SymbolStream(symbols, alphabet), limit, out)) {
+    EXPECT_TRUE(out.empty()) << "a refusal must leave nothing";
+    return std::nullopt;
+  }
+  return out;
+}
+
+/// Reads in steps of `step`; nothing when the stream is refused before or after.
+std::optional<Symbols> read_all(SymbolReader* reader, std::size_t count, std::size_t step,
+                                std::uint32_t alphabet) {
+  if (reader == nullptr) return std::nullopt;
+  Symbols symbols(count);
+  for (std::size_t at = 0; at < count; at += step) {
+    reader->read(std::span(symbols).subspan(at, std::min(step, count - at)));
+  }
+  // Whatever the input was, a layout may use symbols as indices.
+  for (const Symbol symbol : symbols) EXPECT_LT(symbol, alphabet);
+  if (!reader->finish()) return std::nullopt;
+  return symbols;
+}
+
+std::optional<Symbols> decode(const Stage& stage, ByteView coded, std::size_t count,
+                              std::uint32_t alphabet, std::size_t step = kBlock) {
+  DecodeContext context;
+  context.reset(2 * count);
+  std::uint64_t table_bytes = 0;
+  return read_all(stage.open(coded, count, alphabet, context, table_bytes), count, step, alphabet);
+}
+
+constexpr std::array<std::uint32_t, 12> kAlphabets = {1,   2,   3,   16,   255,   256,
+                                                      257, 300, 512, 4096, 16383, kMaxAlphabet};
+
+class EveryStage : public testing::TestWithParam<const Stage*> {};
+
+INSTANTIATE_TEST_SUITE_P(Stages, EveryStage,
+                         testing::ValuesIn(stage_table().begin(), stage_table().end()),
+                         [](const auto& test) { return std::string(test.param->name); });
+
+TEST_P(EveryStage, GivesTheSymbolsBack) {
+  int coded_streams = 0;
+  for (const std::uint32_t alphabet : kAlphabets) {
+    for (const Skew skew : kSkews) {
+      for (const std::size_t count : {0, 1, 2, 63, 64, 65, 1000, 4095, 4096, 4097}) {
+        const Symbols symbols = make_symbols(skew, alphabet, count, count);
+        const std::optional<Bytes> coded = encode(*GetParam(), symbols, alphabet);
+        if (!coded) continue;
+        ++coded_streams;
+        for (const std::size_t step : {kReadUnit, 3 * kReadUnit, kBlock}) {
+          EXPECT_TRUE(decode(*GetParam(), *coded, count, alphabet, step) == symbols)
+              << alphabet << " symbols, skew " << static_cast<int>(skew) << ", count " << count;
+        }
+      }
+    }
+  }
+  EXPECT_GT(coded_streams, 200);
+}
+
+// The Huffman stage cuts its stream into 1, 4, 16 or 64 parts.
+TEST_P(EveryStage, GivesLongStreamsBack) {
+  for (const std::size_t boundary : {1u << 12, 1u << 17, 1u << 20}) {
+    for (const std::size_t count : {boundary - 1, boundary + 0, boundary + 65}) {
+      // zstd has no parts, and takes long over what it cannot compress.
+      const Skew skew = GetParam()->id == StageId::kZstd ? Skew::kPeriodic : Skew::kSteep;
+      const Symbols symbols = make_symbols(skew, 300, count, 9);
+      const std::optional<Bytes> coded = encode(*GetParam(), symbols, 300);
+      ASSERT_TRUE(coded.has_value());
+      EXPECT_TRUE(decode(*GetParam(), *coded, count, 300) == symbols) << count;
+    }
+  }
+}
+
+TEST_P(EveryStage, RefusesBytesLeftOverAndBytesMissing) {
+  const Symbols symbols = make_symbols(Skew::kSteep, 40, 5000, 3);
+  const std::optional<Bytes> coded = encode(*GetParam(), symbols, 40);
+  ASSERT_TRUE(coded.has_value());
+  Bytes longer = *coded;
+  longer.push_back(0);
+  EXPECT_EQ(decode(*GetParam(), longer, symbols.size(), 40), std::nullopt);
+  for (std::size_t size = 0; size < coded->size(); ++size) {
+    EXPECT_EQ(decode(*GetParam(), ByteView(*coded).first(size), symbols.size(), 40), std::nullopt)
+        << size << " of " << coded->size() << " bytes";
+  }
+}
+
+TEST_P(EveryStage, RefusesSymbolsOutsideTheAlphabet) {
+  const Symbols symbols = make_symbols(Skew::kUniform, 200, 3000, 3);
+  const std::optional<Bytes> coded = encode(*GetParam(), symbols, 200);
+  ASSERT_TRUE(coded.has_value());
+  EXPECT_EQ(decode(*GetParam(), *coded, symbols.size(), 199), std::nullopt);
+  EXPECT_EQ(decode(*GetParam(), *coded, symbols.size(), 1), std::nullopt);
+}
+
+TEST_P(EveryStage, RefusesAnotherNumberOfSymbols) {
+  const Symbols symbols = make_symbols(Skew::kSteep, 40, 5000, 3);
+  const std::optional<Bytes> coded = encode(*GetParam(), symbols, 40);
+  ASSERT_TRUE(coded.has_value());
+  for (const std::size_t count : {0u, 1u, 4000u, 4900u, 5100u, 6000u}) {
+    EXPECT_EQ(decode(*GetParam(), *coded, count, 40), std::nullopt) << count;
+  }
+}
+
+TEST_P(EveryStage, KeepsToTheLimit) {
+  const Symbols symbols = make_symbols(Skew::kSteep, 40, 5000, 3);
+  const std::size_t size = encode(*GetParam(), symbols, 40)->size();
+  EXPECT_TRUE(encode(*GetParam(), symbols, 40, size + 1).has_value());
+  EXPECT_EQ(encode(*GetParam(), symbols, 40, size), std::nullopt);
+  EXPECT_EQ(encode(*GetParam(), symbols, 40, 1), std::nullopt);
+}
+
+RC_GTEST_PROP(Stream, TakesTheSmallestStageAllowed, ()) {
+  const auto alphabet = *rc::gen::inRange<std::uint32_t>(1, 1000);
+  const auto count = *rc::gen::inRange<std::size_t>(0, 3000);
+  const auto skew = *rc::gen::elementOf(kSkews);
+  const Symbols symbols = make_symbols(skew, alphabet, count, *rc::gen::arbitrary<std::uint64_t>());
+  for (const StageChoice choice : {StageChoice::kSmallest, StageChoice::kHuffman}) {
+    Bytes coded;
+    encode_stream(symbols, alphabet, choice, coded);
+    DecodeContext context;
+    context.reset(2 * count);
+    ByteReader in(coded);
+    SymbolReader* reader = open_stream(in, count, alphabet, StreamUse::kValues, context);
+    RC_ASSERT(read_all(reader, count, kReadUnit, alphabet) == symbols);
+    RC_ASSERT(in.at_end());
+    const auto id = static_cast<StageId>(coded.front());
+    RC_ASSERT(choice == StageChoice::kSmallest || id != StageId::kZstd);
+    for (const Stage* stage : stage_table()) {
+      if (choice == StageChoice::kHuffman && stage->id == StageId::kZstd) continue;
+      const std::optional<Bytes> other = encode(*stage, symbols, alphabet);
+      if (other) RC_ASSERT(coded.size() <= other->size() + 4);  // id and length
+    }
+  }
+}
+
+TEST(Stream, NamesWhatIsWrongWithItsHead) {
+  const auto refusal = [](const Bytes& bytes) {
+    DecodeContext context;
+    context.reset(100);
+    ByteReader in(bytes);
+    EXPECT_EQ(open_stream(in, 8, 256, StreamUse::kValues, context), nullptr);
+    return std::string(context.reason());
+  };
+  EXPECT_EQ(refusal({}), "a stream is cut short");
+  EXPECT_EQ(refusal({0}), "a stream is cut short");
+  EXPECT_EQ(refusal({0, 3, 0, 0}), "a stream is cut short");
+  EXPECT_EQ(refusal({3, 0}), "a stream names an unknown entropy stage");
+  EXPECT_EQ(refusal({0, 1, 15}), "a bit width is out of range");
+  EXPECT_EQ(refusal({0, 2, 8, 0}), "a packed stream is too short");
+  EXPECT_EQ(refusal({1, 1, 0x70}), "a Huffman header is damaged");
+  EXPECT_EQ(refusal({2, 0}), "a zstd stream is damaged");
+}
+
+double reference_entropy(std::span<const std::uint32_t> counts) {
+  const double total = std::accumulate(counts.begin(), counts.end(), 0.0);
+  double bits = 0;
+  for (const std::uint32_t count : counts) {
+    if (count > 0) bits += count * std::log2(total / count);
+  }
+  return bits;
+}
+
+RC_GTEST_PROP(Entropy, IsThatOfTheHistogram, (std::vector<std::uint32_t> counts, bool small)) {
+  if (small) {
+    for (std::uint32_t& count : counts) count %= 20;
+  }
+  const double total = std::accumulate(counts.begin(), counts.end(), 0.0);
+  const double difference = static_cast<double>(entropy_bits(counts)) - reference_entropy(counts);
+  RC_ASSERT(std::abs(difference) <= 0.01 * total + 1);
+}
+
+TEST(Entropy, IsExactForPowersOfTwo) {
+  EXPECT_EQ(entropy_bits(std::vector<std::uint32_t>{}), 0u);
+  EXPECT_EQ(entropy_bits(std::vector<std::uint32_t>{0, 77, 0}), 0u);
+  EXPECT_EQ(entropy_bits(std::vector<std::uint32_t>{1, 1}), 2u);
+  EXPECT_EQ(entropy_bits(std::vector<std::uint32_t>(256, 16)), 256u * 16 * 8);
+  EXPECT_EQ(entropy_bits(std::vector<std::uint32_t>{4, 2, 1, 1}), 14u);
+}
+
+RC_GTEST_PROP(HuffmanStage, TakesLessThanABitPerSymbolBeyondTheEntropy, ()) {
+  const auto alphabet = *rc::gen::inRange<std::uint32_t>(2, 500);
+  const auto skew = *rc::gen::element(Skew::kUniform, Skew::kSteep, Skew::kEnds);
+  const Symbols symbols = make_symbols(skew, alphabet, 6000, *rc::gen::arbitrary<std::uint64_t>());
+  const SymbolStream stream(symbols, alphabet);
+  const std::optional<Bytes> coded = encode(kHuffmanStage, symbols, alphabet);
+  RC_ASSERT(coded.has_value());
+  DecodeContext context;
+  context.reset(symbols.size());
+  std::uint64_t table_bytes = 0;
+  kHuffmanStage.open(*coded, symbols.size(), alphabet, context, table_bytes);
+  // 6000 symbols are in four parts: three lengths, and padding in each.
+  const double bits = 8.0 * static_cast<double>(coded->size() - table_bytes);
+  const auto count = static_cast<double>(symbols.size());
+  RC_ASSERT(bits <= reference_entropy(stream.counts) + count + 4 * 7 + 3 * 16);
+  RC_ASSERT(bits >= reference_entropy(stream.counts));
+}
+
+TEST(SymbolBits, HoldTheAlphabet) {
+  EXPECT_EQ(symbol_bits(0), 0u);
+  EXPECT_EQ(symbol_bits(1), 0u);
+  for (unsigned bits = 1; bits <= 14; ++bits) {
+    EXPECT_EQ(symbol_bits((1u << bits) + 1), bits + 1);
+    EXPECT_EQ(symbol_bits(1u << bits), bits);
+  }
+}
+
+TEST(SymbolStream, CountsWhatOccurs) {
+  const Symbols symbols = {5, 0, 5, 2};
+  const SymbolStream stream(symbols, 9);
+  EXPECT_EQ(stream.alphabet(), 9u);
+  EXPECT_EQ(stream.used_alphabet(), 6u);
+  EXPECT_EQ(stream.distinct(), 3u);
+  EXPECT_EQ(stream.counts, (std::vector<std::uint32_t>{1, 0, 1, 0, 0, 2, 0, 0, 0}));
+}
+
+}  // namespace
+}  // namespace qc::test

@@ -1,0 +1,323 @@
+// The manifest, and the rules of FORMAT.md section 3.3.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+#include <algorithm>
+#include <functional>
+
+#include "codecs/tensor_codec.h"
+#include "codecs/zstd_bytes.h"
+#include "core/error.h"
+#include "formats/manifest.h"
+#include "formats/qc_reader.h"
+#include "model_files.h"
+
+namespace qc {
+
+bool operator==(const ManifestFile& a, const ManifestFile& b) {
+  return a.path == b.path && a.size == b.size && a.digest == b.digest && a.slots == b.slots;
+}
+
+bool operator==(const ManifestSlot& a, const ManifestSlot& b) {
+  const auto parts = [](const Transposition& how) {
+    return std::tuple(how.rows, how.columns, how.width);
+  };
+  return a.literal_before == b.literal_before && a.size == b.size && a.unit == b.unit &&
+         a.repeat_of == b.repeat_of && a.transposed.has_value() == b.transposed.has_value() &&
+         (!a.transposed || parts(*a.transposed) == parts(*b.transposed));
+}
+
+bool operator==(const ManifestUnit& a, const ManifestUnit& b) {
+  return a.size == b.size && a.stored_size == b.stored_size && a.checksum == b.checksum;
+}
+
+namespace {
+
+using test::bell_payload;
+using test::noise;
+
+rc::Gen<std::uint64_t> number() {
+  return rc::gen::oneOf(rc::gen::inRange<std::uint64_t>(0, 300),
+                        rc::gen::inRange<std::uint64_t>(0, std::uint64_t{1} << 62));
+}
+
+rc::Gen<ManifestSlot> slot() {
+  return rc::gen::exec([] {
+    ManifestSlot made;
+    made.literal_before = *number();
+    made.size = *number();
+    if (*rc::gen::arbitrary<bool>()) {
+      made.repeat_of = *rc::gen::inRange<std::uint64_t>(0, std::uint64_t{1} << 40);
+      if (*rc::gen::arbitrary<bool>()) {
+        made.transposed = Transposition{1 + *number() / 2, *number(), *number()};
+      }
+    } else {
+      made.unit = *number();
+    }
+    return made;
+  });
+}
+
+rc::Gen<Manifest> manifest() {
+  return rc::gen::exec([] {
+    Manifest made;
+    made.writer = "a writer";
+    for (int left = *rc::gen::inRange(0, 4); left > 0; --left) {
+      ManifestFile file{*rc::gen::arbitrary<std::string>(), *number(), {}, *number()};
+      for (std::uint8_t& byte : file.digest) byte = *rc::gen::arbitrary<std::uint8_t>();
+      made.files.push_back(file);
+    }
+    made.slots = *rc::gen::container<std::vector<ManifestSlot>>(slot());
+    for (int left = *rc::gen::inRange(0, 10); left > 0; --left) {
+      made.units.push_back({*number(), *number(), *rc::gen::arbitrary<std::uint32_t>()});
+    }
+    for (int left = *rc::gen::inRange(0, 4); left > 0; --left) {
+      made.metadata[std::string(static_cast<std::size_t>(left), 'k')] =
+          *rc::gen::arbitrary<std::string>();
+    }
+    return made;
+  });
+}
+
+RC_GTEST_PROP(ManifestProperty, ComesBack, ()) {
+  const Manifest before = *manifest();
+  const Bytes bytes = serialize_manifest(before);
+  RC_ASSERT(serialize_manifest(before) == bytes);
+  const Manifest after = parse_manifest(bytes);
+  RC_ASSERT(after.writer == before.writer);
+  RC_ASSERT(after.files == before.files);
+  RC_ASSERT(after.slots == before.slots);
+  RC_ASSERT(after.units == before.units);
+  RC_ASSERT(after.metadata == before.metadata);
+}
+
+TEST(ManifestForm, IgnoresFieldsItDoesNotKnow) {
+  Manifest manifest;
+  manifest.writer = "a writer";
+  Bytes bytes = serialize_manifest(manifest);
+  append(bytes, as_bytes("\xfa\x01\x02hi"));  // field 31
+  EXPECT_EQ(parse_manifest(bytes).writer, "a writer");
+}
+
+// A container of two files: f0 has the slots 0 to 3 and 3 literal bytes before each slot and at its
+// end; f1 is literal. Unit 0 holds slot 0, unit 1 slots 1 and 2; slot 3 is slot 0 transposed.
+class Parts {
+ public:
+  Parts() {
+    first_ = bell_payload(40, 1);
+    const Bytes pooled = bell_payload(30, 2);
+    for (const Bytes& bytes : {first_, pooled}) {
+      units_.push_back(encode_tensor({bytes, {4, true}, {}}, {}));
+      manifest.units.push_back(
+          {bytes.size(), units_.back().size(), static_cast<std::uint32_t>(xxh3_64(units_.back()))});
+    }
+    manifest.slots = {{3, 160, 0, {}, {}},
+                      {3, 80, 1, {}, {}},
+                      {3, 40, 1, {}, {}},
+                      {3, 160, 0, 0, Transposition{5, 8, 4}}};
+    for (std::uint8_t i = 0; i < 25; ++i) literals.push_back(static_cast<std::uint8_t>('a' + i));
+    Bytes turned(first_.size());
+    transpose(first_, {5, 8, 4}, turned);
+    const ByteView rest(literals);
+    Bytes file;
+    append(file, rest.first(3));
+    append(file, first_);
+    append(file, rest.subspan(3, 3));
+    append(file, ByteView(pooled).first(80));
+    append(file, rest.subspan(6, 3));
+    append(file, ByteView(pooled).last(40));
+    append(file, rest.subspan(9, 3));
+    append(file, turned);
+    append(file, rest.subspan(12, 3));
+    const ByteView second = rest.subspan(15, 10);
+    manifest.files = {{"f0", file.size(), xxh3_128(file), 4},
+                      {"d/f1", second.size(), xxh3_128(second), 0}};
+  }
+
+  Bytes container() const {
+    Bytes out;
+    append(out, qc_header());
+    for (const Bytes& unit : units_) append(out, unit);
+    Bytes index = literals;
+    const Bytes text = serialize_manifest(manifest);
+    append(index, text);
+    const Bytes stored = zstd_compress(index, 3);
+    append(out, stored);
+    QcFooter footer;
+    footer.index_stored_size = static_cast<std::uint32_t>(stored.size());
+    footer.index_size = static_cast<std::uint32_t>(index.size());
+    footer.manifest_size = static_cast<std::uint32_t>(text.size());
+    footer.index_checksum = xxh3_64(stored);
+    append(out, footer_bytes(footer));
+    return out;
+  }
+
+  Manifest manifest;
+  Bytes literals;
+
+ private:
+  Bytes first_;
+  std::vector<Bytes> units_;
+};
+
+TEST(ManifestRules, TheContainerIsFineUntouched) {
+  const test::Files files = test::unpack(Parts().container());
+  ASSERT_EQ(files.size(), 2U);
+  EXPECT_EQ(as_text(files[1].second), "pqrstuvwxy");
+  EXPECT_EQ(as_text(files[0].second).substr(0, 3), "abc");
+}
+
+struct Violation {
+  const char* name;
+  const char* message;
+  void (*commit)(Parts&);
+};
+
+class ManifestRule : public testing::TestWithParam<Violation> {};
+
+TEST_P(ManifestRule, IsChecked) {
+  Parts parts;
+  GetParam().commit(parts);
+  const Bytes container = parts.container();
+  try {
+    QcReader::from_bytes(container);
+    FAIL() << "accepted";
+  } catch (const Error& error) {
+    EXPECT_TRUE(error.code() == ErrorCode::kCorrupt || error.code() == ErrorCode::kLimit);
+    EXPECT_THAT(error.what(), testing::HasSubstr(GetParam().message));
+  }
+}
+
+const std::vector<Violation> kViolations = {
+    {"NumberTooLarge", "manifest is damaged",
+     [](Parts& parts) { parts.manifest.files[0].size = (std::uint64_t{1} << 62) + 1; }},
+    {"NoFile", "belong to no file",
+     [](Parts& parts) {
+       parts.manifest.files.clear();
+       parts.manifest.slots.clear();
+       parts.literals.clear();
+     }},
+    {"EmptyPath", "the path \"\"", [](Parts& parts) { parts.manifest.files[1].path = ""; }},
+    {"AbsolutePath", "the path", [](Parts& parts) { parts.manifest.files[1].path = "/tmp/f1"; }},
+    {"PathGoesUp", "the path", [](Parts& parts) { parts.manifest.files[1].path = "d/../../f1"; }},
+    {"SamePathTwice", "the path", [](Parts& parts) { parts.manifest.files[1].path = "f0"; }},
+    {"ModelInAFolder", "the path", [](Parts& parts) { parts.manifest.files[0].path = "d/f0"; }},
+    {"SlotsMissing", "slots of a file are missing",
+     [](Parts& parts) { parts.manifest.files[1].slots = 1; }},
+    {"SlotsLeftOver", "belong to no file",
+     [](Parts& parts) {
+       parts.manifest.files[0].slots = 3;
+       parts.manifest.files[0].size -= 160;
+     }},
+    {"SlotPastTheEndOfItsFile", "past the end of its file",
+     [](Parts& parts) { parts.manifest.slots[3].literal_before = 7; }},
+    {"SlotLargerThanItsFile", "past the end of its file",
+     [](Parts& parts) { parts.manifest.slots[0].size = 1000; }},
+    {"EmptySlot", "past the end of its file",
+     [](Parts& parts) {
+       parts.manifest.slots.push_back({0, 0, 0, {}, {}});
+       parts.manifest.files[1].slots = 1;
+     }},
+    {"LiteralsMissing", "literal bytes are missing",
+     [](Parts& parts) { parts.literals.pop_back(); }},
+    {"LiteralsLeftOver", "belong to no file", [](Parts& parts) { parts.literals.push_back('z'); }},
+    {"RepeatOfALaterSlot", "repeats one that it cannot",
+     [](Parts& parts) { parts.manifest.slots[3].repeat_of = 4; }},
+    {"RepeatOfItself", "repeats one that it cannot",
+     [](Parts& parts) { parts.manifest.slots[3].repeat_of = 3; }},
+    {"RepeatOfAnotherSize", "repeats one that it cannot",
+     [](Parts& parts) { parts.manifest.slots[3].repeat_of = 1; }},
+    {"RepeatOfARepeat", "repeats one that it cannot",
+     [](Parts& parts) {
+       parts.manifest.slots.push_back({0, 160, 0, 3, {}});
+       parts.manifest.files[1].slots = 1;
+       parts.manifest.files[1].size += 160;
+     }},
+    {"TransposedWidth", "transposes one that it cannot",
+     [](Parts& parts) {
+       parts.manifest.slots[3].transposed = Transposition{5, 8, 3};
+     }},
+    {"TransposedColumns", "transposes one that it cannot",
+     [](Parts& parts) {
+       parts.manifest.slots[3].transposed = Transposition{5, 0, 4};
+     }},
+    {"TransposedPart", "transposes one that it cannot",
+     [](Parts& parts) {
+       parts.manifest.slots[3].transposed = Transposition{3, 8, 4};
+     }},
+    {"TransposedOverflow", "transposes one that it cannot",
+     [](Parts& parts) {
+       parts.manifest.slots[3].transposed =
+           Transposition{std::uint64_t{1} << 33, std::uint64_t{1} << 33, 4};
+     }},
+    {"EmptyUnit", "unit is empty", [](Parts& parts) { parts.manifest.units[1].size = 0; }},
+    {"UnitTooLarge", "larger than 64 MiB",
+     [](Parts& parts) { parts.manifest.units[1].size = (std::uint64_t{1} << 26) + 1; }},
+    {"UnitRunsIntoTheIndex", "runs into the index",
+     [](Parts& parts) { parts.manifest.units[1].stored_size += 1; }},
+    {"BytesOfNoUnit", "belong to no unit",
+     [](Parts& parts) { parts.manifest.units[1].stored_size -= 1; }},
+    {"UnitMissing", "unit that is not there",
+     [](Parts& parts) {
+       parts.manifest.slots[1].unit = 2;
+       parts.manifest.slots[2].unit = 2;
+     }},
+    {"UnitUsedTwice", "share the bytes of a unit",
+     [](Parts& parts) { parts.manifest.slots[1].unit = 0; }},
+    {"UnitEnteredInTheMiddle", "share the bytes of a unit",
+     [](Parts& parts) {
+       // Slot 0 would go on in unit 1 after slot 1 has taken some of it.
+       std::swap(parts.manifest.slots[0], parts.manifest.slots[1]);
+       parts.manifest.slots[1].size += 40;
+       parts.manifest.slots[2].size -= 39;
+     }},
+    {"UnitNotUsedUp", "not used up",
+     [](Parts& parts) {
+       parts.manifest.slots[2].size -= 4;
+       parts.manifest.files[0].size -= 4;
+     }},
+};
+
+std::ostream& operator<<(std::ostream& out, const Violation& violation) {
+  return out << violation.name;
+}
+
+INSTANTIATE_TEST_SUITE_P(Violations, ManifestRule, testing::ValuesIn(kViolations),
+                         [](const auto& test) { return std::string(test.param.name); });
+
+TEST(ManifestRules, DigestsAreCompared) {
+  Parts parts;
+  parts.manifest.files[1].digest[3] ^= 1;
+  const Bytes container = parts.container();
+  const QcReader reader = QcReader::from_bytes(container);
+  EXPECT_THROW(reader.decode_to_memory(1), Error);
+}
+
+TEST(ManifestRules, UnitChecksumsAreCompared) {
+  Parts parts;
+  parts.manifest.units[1].checksum ^= 1;
+  const Bytes container = parts.container();
+  const QcReader reader = QcReader::from_bytes(container);
+  DecodeContext context;
+  Bytes out(reader.units()[1].size);
+  EXPECT_THROW(reader.decode_unit(1, out, context), Error);
+  EXPECT_NO_THROW(reader.decode_slot(0, context));
+}
+
+TEST(Header, OfAnotherVersionIsToldByItsNumber) {
+  Bytes container = Parts().container();
+  store_le<std::uint32_t>(container.data() + 8, 7);
+  store_le(container.data() + 12,
+           static_cast<std::uint32_t>(xxh3_64(ByteView(container).first(12))));
+  try {
+    QcReader::from_bytes(container);
+    FAIL() << "accepted";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::kUnsupported);
+    EXPECT_THAT(error.what(), testing::HasSubstr("version 7"));
+  }
+}
+
+}  // namespace
+}  // namespace qc

@@ -1,0 +1,233 @@
+// FORMAT.md's examples against the code.
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <onnx/onnx_pb.h>
+#include <zstd.h>
+
+#include <optional>
+#include <sstream>
+
+#include "codecs/stage.h"
+#include "codecs/tensor_codec.h"
+#include "codecs/zstd_bytes.h"
+#include "formats/graph_dictionary.h"
+#include "formats/qc_reader.h"
+#include "formats/qc_writer.h"
+#include "spec_container.h"
+#include "spec_document.h"
+
+namespace qc {
+namespace {
+
+using spec::example_bytes;
+using testing::ElementsAreArray;
+
+constexpr std::size_t kRows = 8;
+constexpr std::size_t kColumns = 24;
+
+std::vector<Symbol> documented_symbols() {
+  std::vector<Symbol> symbols;
+  std::istringstream text(spec::example_text("symbols"));
+  for (Symbol symbol = 0; text >> symbol;) symbols.push_back(symbol);
+  return symbols;
+}
+
+std::vector<float> documented_elements() {
+  std::vector<float> elements(kRows * kColumns);
+  std::istringstream text(spec::example_text("elements"));
+  std::size_t index = 0;
+  char colon = 0;
+  for (float value = 0; text >> index >> colon >> value;) elements.at(index) = value;
+  return elements;
+}
+
+// The payload of floats.
+Bytes payload_of(const std::vector<float>& values) {
+  Bytes bytes;
+  for (const float value : values) append_le(bytes, value);
+  return bytes;
+}
+
+// The model that the document describes.
+Bytes documented_model() {
+  onnx::ModelProto model;
+  model.set_ir_version(8);
+  model.add_opset_import()->set_version(13);
+  onnx::GraphProto& graph = *model.mutable_graph();
+  graph.set_name("g");
+  graph.add_input()->set_name("x");
+  graph.add_output()->set_name("y");
+  onnx::NodeProto& node = *graph.add_node();
+  node.set_op_type("MatMul");
+  node.add_input("x");
+  node.add_input("w");
+  node.add_output("y");
+  onnx::TensorProto& tensor = *graph.add_initializer();
+  tensor.set_name("w");
+  tensor.set_data_type(onnx::TensorProto::FLOAT);
+  tensor.add_dims(kRows);
+  tensor.add_dims(kColumns);
+  const Bytes payload = payload_of(documented_elements());
+  tensor.set_raw_data(payload.data(), payload.size());
+  const std::string text = model.SerializeAsString();
+  return {text.begin(), text.end()};
+}
+
+Bytes pack(const Bytes& model) {
+  std::vector<std::pair<std::filesystem::path, Bytes>> files;
+  files.emplace_back("m.onnx", model);
+  MemorySink sink;
+  pack_model(OnnxModel::from_memory(std::move(files)), {}, sink);
+  return sink.take();
+}
+
+// The bytes of an example from the line whose note starts with `from` up to the one with `to`.
+Bytes part_of(const std::string& example, const std::string& from, const std::string& to) {
+  Bytes part;
+  bool inside = false;
+  for (const spec::ExampleLine& line : spec::example_lines(example)) {
+    if (line.note.starts_with(to)) break;
+    inside |= line.note.starts_with(from);
+    if (inside) append(part, line.bytes);
+  }
+  return part;
+}
+
+Bytes documented_index_content() { return example_bytes("index"); }
+
+class Examples : public testing::TestWithParam<const char*> {};
+
+// The number that a note ends with, as in "size: 768" and "writer, 15 bytes".
+std::optional<std::uint64_t> number_at_the_end(std::string note) {
+  if (note.ends_with(" bytes")) note.resize(note.size() - 6);
+  const std::size_t begin = note.find_last_not_of("0123456789") + 1;
+  if (begin == note.size()) return std::nullopt;
+  return std::stoull(note.substr(begin));
+}
+
+TEST_P(Examples, NotesNameTheNumbersInTheBytes) {
+  std::size_t numbers = 0;
+  for (const spec::ExampleLine& line : spec::example_lines(GetParam())) {
+    const auto number = number_at_the_end(line.note);
+    if (!number) continue;
+    Bytes as_varint;
+    append_varint(as_varint, *number);
+    Bytes fixed;
+    append_le(fixed, static_cast<std::uint32_t>(*number));
+    const Bytes as_byte = {static_cast<std::uint8_t>(*number)};
+    const std::string_view bytes = as_text(line.bytes);
+    EXPECT_TRUE(bytes == as_text(fixed) || bytes.ends_with(as_text(as_varint)) ||
+                (*number < 256 && bytes.ends_with(as_text(as_byte))))
+        << line.note;
+    ++numbers;
+  }
+  EXPECT_GE(numbers, 3U);
+}
+
+INSTANTIATE_TEST_SUITE_P(Format, Examples, testing::Values("stream", "container", "index"));
+
+TEST(FormatExample, StreamIsWhatTheEncoderWrites) {
+  Bytes coded;
+  encode_stream(documented_symbols(), 16, StageChoice::kSmallest, coded);
+  EXPECT_THAT(coded, ElementsAreArray(example_bytes("stream")));
+}
+
+TEST(FormatExample, StreamDecodesToTheSymbols) {
+  const Bytes coded = example_bytes("stream");
+  const std::vector<Symbol> expected = documented_symbols();
+  ASSERT_EQ(expected.size(), 32U);
+  DecodeContext context;
+  context.reset(expected.size());
+  ByteReader in(coded);
+  SymbolReader* reader = open_stream(in, expected.size(), 16, StreamUse::kValues, context);
+  ASSERT_NE(reader, nullptr);
+  std::vector<Symbol> symbols(expected.size());
+  reader->read(symbols);
+  EXPECT_TRUE(reader->finish());
+  EXPECT_EQ(symbols, expected);
+
+  spec::Input same(coded);
+  EXPECT_THAT(spec::decode_stream(same, expected.size(), 16), ElementsAreArray(expected));
+}
+
+TEST(FormatExample, ContainerHoldsTheModel) {
+  const Bytes container = example_bytes("container");
+  const Bytes model = documented_model();
+  EXPECT_EQ(model.size(), 824U);
+  const QcReader reader = QcReader::from_bytes(container);
+  const auto files = reader.decode_to_memory(1);
+  ASSERT_EQ(files.size(), 1U);
+  EXPECT_EQ(files[0].first, "m.onnx");
+  EXPECT_EQ(files[0].second, model);
+  EXPECT_THAT(spec::read_container(container, graph_dictionary()),
+              testing::ElementsAre(spec::File{"m.onnx", model}));
+}
+
+TEST(FormatExample, HeaderAndFooterAreThoseOfTheCode) {
+  const Bytes container = example_bytes("container");
+  EXPECT_THAT(part_of("container", "header", "unit 0"), ElementsAreArray(qc_header()));
+  const Bytes index = part_of("container", "index", "footer");
+  const Bytes content = documented_index_content();
+  QcFooter footer;
+  footer.index_stored_size = static_cast<std::uint32_t>(index.size());
+  footer.index_size = static_cast<std::uint32_t>(content.size());
+  footer.manifest_size =
+      static_cast<std::uint32_t>(part_of("index", "manifest", "no such note").size());
+  footer.dictionary = 1;
+  footer.index_checksum = xxh3_64(index);
+  EXPECT_THAT(part_of("container", "footer", "no such note"),
+              ElementsAreArray(footer_bytes(footer)));
+}
+
+TEST(FormatExample, IndexHoldsLiteralsAndManifest) {
+  const Bytes index = part_of("container", "index", "footer");
+  Bytes content(documented_index_content().size());
+  ASSERT_TRUE(zstd_decompress(index, content, graph_dictionary()));
+  EXPECT_EQ(content, documented_index_content());
+
+  const Bytes model = documented_model();
+  const QcReader reader = QcReader::from_bytes(pack(model));
+  Manifest manifest = reader.manifest();
+  manifest.writer = parse_manifest(part_of("index", "manifest", "no such note")).writer;
+  EXPECT_THAT(part_of("index", "manifest", "no such note"),
+              ElementsAreArray(serialize_manifest(manifest)));
+  EXPECT_THAT(part_of("index", "literal", "manifest"), ElementsAreArray(reader.literal(0)));
+}
+
+TEST(FormatExample, UnitIsWhatTheEncoderWrites) {
+  const Bytes payload = payload_of(documented_elements());
+  const ChannelMap channels = channel_map(std::vector<std::int64_t>{kRows, kColumns}, 1);
+  const Bytes unit = part_of("container", "unit 0", "index");
+  EXPECT_THAT(encode_tensor({payload, {4, true}, channels}, {}), ElementsAreArray(unit));
+  EXPECT_EQ(spec::decode_tensor(unit, payload.size()), payload);
+}
+
+// zstd and the writer's name may differ from the document's; nothing else may.
+TEST(FormatExample, PackingGivesTheContainer) {
+  const Bytes container = example_bytes("container");
+  const Bytes packed = pack(documented_model());
+  const QcReader documented = QcReader::from_bytes(container);
+  const QcReader reader = QcReader::from_bytes(packed);
+  ASSERT_EQ(reader.units().size(), 1U);
+  EXPECT_THAT(reader.units()[0].stored, ElementsAreArray(documented.units()[0].stored));
+
+  const std::string text = spec::document();
+  const std::string origin =
+      fmt::format("as {} packs it with zstd {}", kWriter, ZSTD_versionString());
+  if (text.find(origin) == std::string::npos)
+    GTEST_SKIP() << "the document does not say " << origin;
+  EXPECT_EQ(packed, container);
+}
+
+TEST(GraphDictionary, IsTheDocumentedOne) {
+  const ByteView dictionary = graph_dictionary();
+  const std::string row =
+      fmt::format("| {} bytes | {:016x} ", dictionary.size(), xxh3_64(dictionary));
+  EXPECT_NE(spec::document().find(row), std::string::npos) << row;
+  // Else zstd would take it for a dictionary of its own format.
+  EXPECT_NE(load_le<std::uint32_t>(dictionary.data()), 0xec30a437U);
+}
+
+}  // namespace
+}  // namespace qc

@@ -1,0 +1,21 @@
+// A reader of containers written from formats/FORMAT.md alone, as spec_decoder.h is.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "spec_decoder.h"
+
+namespace qc::spec {
+
+struct File {
+  std::string path;
+  Data bytes;
+
+  friend bool operator==(const File&, const File&) = default;
+};
+
+/// The files in a container; the dictionary is that of section 9. Throws Broken.
+std::vector<File> read_container(View container, View dictionary);
+
+}  // namespace qc::spec

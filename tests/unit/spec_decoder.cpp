@@ -1,0 +1,434 @@
+#include "spec_decoder.h"
+
+#include <zstd.h>
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <map>
+#include <numeric>
+#include <utility>
+
+// Numbers of sections are those of FORMAT.md.
+namespace qc::spec {
+namespace {
+
+using Patterns = std::vector<std::uint64_t>;
+
+void require(bool holds, const char* rule) {
+  if (!holds) throw Broken(rule);
+}
+
+// Section 1: a bit string, read bit by bit.
+class Bits {
+ public:
+  explicit Bits(View bytes) : bytes_(bytes) {}
+
+  std::uint64_t get(unsigned count) {
+    std::uint64_t value = 0;
+    for (unsigned i = 0; i < count; ++i, ++at_) {
+      require(at_ / 8 < bytes_.size(), "a bit string is too short");
+      value |= (std::uint64_t{bytes_[at_ / 8]} >> (at_ % 8) & 1) << i;
+    }
+    return value;
+  }
+
+  std::size_t bytes_used() const { return (at_ + 7) / 8; }
+
+  void require_end() {
+    require(bytes_used() == bytes_.size(), "a stream is not used up");
+    require(at_ % 8 == 0 || bytes_[at_ / 8] >> (at_ % 8) == 0, "padding is not zero");
+  }
+
+ private:
+  View bytes_;
+  std::size_t at_ = 0;  // in bits
+};
+
+// 6.1
+std::vector<std::uint32_t> decode_bitpack(View coded, std::uint64_t count) {
+  Input in(coded);
+  const auto width = static_cast<unsigned>(in.number(1));
+  require(width <= 14, "bitpack width");
+  Bits bits(in.rest());
+  std::vector<std::uint32_t> symbols;
+  for (std::uint64_t i = 0; i < count; ++i) {
+    symbols.push_back(static_cast<std::uint32_t>(bits.get(width)));
+  }
+  bits.require_end();
+  return symbols;
+}
+
+// 6.2: symbols by length and code.
+using Codes = std::map<std::pair<unsigned, std::uint32_t>, std::uint32_t>;
+
+std::map<std::uint32_t, unsigned> read_lengths(Input& in, unsigned longest,
+                                               std::uint64_t alphabet) {
+  const std::uint64_t first = in.varint();
+  const std::uint64_t inner = in.varint();
+  require(first < alphabet && inner < alphabet && first + inner + 1 < alphabet, "last symbol");
+  const std::uint64_t last = first + inner + 1;
+  Bits bits(in.rest());
+  const bool some_missing = bits.get(1) == 1;
+  const auto rice = static_cast<unsigned>(bits.get(2));
+  std::vector<std::uint32_t> coded = {static_cast<std::uint32_t>(first)};
+  for (std::uint64_t symbol = first + 1; symbol < last; ++symbol) {
+    if (!some_missing || bits.get(1) == 1) coded.push_back(static_cast<std::uint32_t>(symbol));
+  }
+  coded.push_back(static_cast<std::uint32_t>(last));
+
+  std::map<std::uint32_t, unsigned> lengths;
+  auto length = static_cast<std::int64_t>(longest);
+  std::uint64_t sum = 0;
+  for (const std::uint32_t symbol : coded) {
+    std::uint64_t ones = 0;
+    while (bits.get(1) == 1) ++ones;
+    const auto z = static_cast<std::int64_t>((ones << rice) + bits.get(rice));
+    length += z % 2 == 0 ? z / 2 : -(z + 1) / 2;
+    require(length >= 1 && length <= static_cast<std::int64_t>(longest), "code length");
+    lengths[symbol] = static_cast<unsigned>(length);
+    sum += std::uint64_t{1} << (longest - lengths[symbol]);
+  }
+  require(sum == std::uint64_t{1} << longest, "incomplete code");
+  in.take(bits.bytes_used());
+  return lengths;
+}
+
+Codes canonical_codes(const std::map<std::uint32_t, unsigned>& lengths, unsigned longest) {
+  Codes codes;
+  std::uint32_t code = 0;
+  for (unsigned length = 1; length <= longest; ++length) {
+    code <<= 1;
+    for (const auto& [symbol, its_length] : lengths) {
+      if (its_length == length) codes[{length, code++}] = symbol;
+    }
+  }
+  return codes;
+}
+
+std::vector<std::uint32_t> decode_huffman(View coded, std::uint64_t count, std::uint64_t alphabet) {
+  Input in(coded);
+  const std::uint64_t head = in.number(1);
+  const auto longest = static_cast<unsigned>(head & 15);
+  require(longest >= 1 && head >> 4 <= 6, "huffman head");
+  const Codes codes = canonical_codes(read_lengths(in, longest, alphabet), longest);
+  std::vector<std::uint64_t> sizes((std::size_t{1} << (head >> 4)) - 1);
+  for (std::uint64_t& size : sizes) size = in.varint();
+  std::vector<Bits> parts;
+  parts.reserve(sizes.size() + 1);
+  for (const std::uint64_t size : sizes) parts.emplace_back(in.take(size));
+  parts.emplace_back(in.rest());
+
+  std::vector<std::uint32_t> symbols;
+  for (std::uint64_t i = 0; i < count; ++i) {
+    Bits& part = parts[i % parts.size()];
+    std::pair<unsigned, std::uint32_t> code = {0, 0};
+    auto found = codes.end();
+    while (found == codes.end()) {
+      code.second = (code.second << 1) | static_cast<std::uint32_t>(part.get(1));
+      ++code.first;
+      found = codes.find(code);
+    }
+    symbols.push_back(found->second);
+  }
+  for (Bits& part : parts) part.require_end();
+  return symbols;
+}
+
+// 6.3
+std::vector<std::uint32_t> decode_zstd(View coded, std::uint64_t count, std::uint64_t alphabet) {
+  const unsigned width = alphabet <= 256 ? 1 : 2;
+  const Data content = zstd_content(coded, count * width);
+  Input in(content);
+  std::vector<std::uint32_t> symbols;
+  while (!in.at_end()) symbols.push_back(static_cast<std::uint32_t>(in.number(width)));
+  return symbols;
+}
+
+struct Kind {
+  unsigned width;
+  bool is_float;
+};
+
+std::uint64_t sign_of(Kind kind) { return std::uint64_t{1} << (8 * kind.width - 1); }
+
+// Section 5: `count` rising numbers, none over `largest`.
+Patterns read_numbers(Bits& bits, std::uint64_t count, unsigned shift, unsigned least,
+                      unsigned spread, std::uint64_t largest) {
+  Patterns numbers;
+  std::uint64_t m = 0;
+  for (std::uint64_t i = 0; i < count; ++i) {
+    const auto length = static_cast<unsigned>(least + bits.get(spread));
+    require(length <= 64, "length of a difference");
+    std::uint64_t d = length == 0 ? 0 : std::uint64_t{1} << (length - 1);
+    if (length > 1) d += bits.get(length - 1);
+    m += d;
+    require(m >= d && (i == 0 || m > 0) && m <= largest >> shift, "number of a codebook");
+    numbers.push_back(m << shift);
+    ++m;
+  }
+  return numbers;
+}
+
+Patterns read_codebook(Input& in, std::uint64_t count, Kind kind) {
+  const std::uint64_t head = kind.is_float ? in.varint() : 0;
+  const std::uint64_t negatives = head / 2;
+  const bool symmetric = head % 2 == 1;
+  require(negatives <= count && (!symmetric || 2 * negatives == count), "codebook head");
+  Bits bits(in.rest());
+  const auto shift = static_cast<unsigned>(bits.get(7));
+  const auto least = static_cast<unsigned>(bits.get(7));
+  const auto spread = static_cast<unsigned>(bits.get(3));
+  require(shift < 64 && least <= 64, "codebook shift");
+  const std::uint64_t largest = sign_of(kind) - 1 + (kind.is_float ? 0 : sign_of(kind));
+  Patterns negative;
+  if (!symmetric) negative = read_numbers(bits, negatives, shift, least, spread, largest);
+  const Patterns others = read_numbers(bits, count - negatives, shift, least, spread, largest);
+  if (symmetric) negative = others;
+  in.take(bits.bytes_used());
+
+  Patterns book(count);
+  for (std::size_t i = 0; i < negative.size(); ++i) {
+    book[negatives - 1 - i] = negative[i] | sign_of(kind);
+  }
+  for (std::size_t i = 0; i < others.size(); ++i) book[negatives + i] = others[i];
+  return book;
+}
+
+Patterns decode_layout(std::uint64_t layout, Input& in, Kind kind, std::uint64_t count, int inside);
+
+Patterns decode_values(Input& in, Kind kind, std::uint64_t count, int inside) {
+  const std::uint64_t layout = in.number(1);
+  require(layout <= 4, "values in a layout that is not dense");
+  require(inside < 3, "layouts nested too deep");
+  return decode_layout(layout, in, kind, count, inside + 1);
+}
+
+// 4.1
+Patterns decode_raw(Input& in, Kind kind, std::uint64_t count) {
+  const auto symbols = decode_stream(in, count * kind.width, 256);
+  const Data bytes(symbols.begin(), symbols.end());
+  Input elements(bytes);
+  Patterns out;
+  while (!elements.at_end()) out.push_back(elements.number(kind.width));
+  return out;
+}
+
+// 4.2
+Patterns decode_planes(Input& in, Kind kind, std::uint64_t count) {
+  const auto head_bits = static_cast<unsigned>(in.number(1));
+  require(kind.width > 1 && head_bits >= 8 && head_bits <= 12, "head bits");
+  Patterns out(count);
+  const unsigned top = 8 * kind.width;
+  for (unsigned low = 0; low < top;) {
+    const unsigned below_head = top - head_bits - low;
+    const unsigned bits = low + head_bits == top ? head_bits : std::min(8U, below_head);
+    const auto plane = decode_stream(in, count, std::uint64_t{1} << bits);
+    for (std::size_t i = 0; i < plane.size(); ++i) out[i] |= std::uint64_t{plane[i]} << low;
+    low += bits;
+  }
+  if (kind.is_float) {
+    for (std::uint64_t& element : out) element = element >> 1 | (element & 1) << (top - 1);
+  }
+  return out;
+}
+
+// 4.3
+float widen_half(std::uint64_t bits) {
+  const int exponent = static_cast<int>(bits >> 10 & 31);
+  const auto mantissa = static_cast<std::uint32_t>(bits & 1023);
+  const std::uint32_t sign = (bits >> 15) != 0 ? 0x80000000U : 0;
+  if (exponent == 31) return std::bit_cast<float>(sign | 0x7f800000U | mantissa << 13);
+  const auto whole = static_cast<float>(exponent == 0 ? mantissa : mantissa + 1024);
+  return std::copysign(std::ldexp(whole, std::max(exponent, 1) - 25),
+                       std::bit_cast<float>(sign | 0x3f800000U));
+}
+
+Patterns decode_narrow(Input& in, Kind kind, std::uint64_t count, int inside) {
+  const std::uint64_t code = in.number(1);
+  require(kind.is_float && code <= 2 && kind.width == (code == 2 ? 8U : 4U), "narrow code");
+  Patterns out = decode_values(in, {kind.width / 2, true}, count, inside);
+  for (std::uint64_t& element : out) {
+    if (code == 0) {
+      element = std::bit_cast<std::uint32_t>(widen_half(element));
+    } else if (code == 1) {
+      element <<= 16;
+    } else {
+      const auto single = std::bit_cast<float>(static_cast<std::uint32_t>(element));
+      element = std::isnan(single) ? 0 : std::bit_cast<std::uint64_t>(double{single});
+    }
+  }
+  return out;
+}
+
+// 4.5
+Patterns decode_palette(Input& in, Kind kind, std::uint64_t count) {
+  const std::uint64_t entries = in.varint();
+  require(entries >= 1 && entries <= 16384, "entries of a palette");
+  const Patterns book = read_codebook(in, entries, kind);
+  Patterns out;
+  for (const std::uint32_t rank : decode_stream(in, count, entries)) out.push_back(book[rank]);
+  return out;
+}
+
+// 4.6
+Patterns decode_channel_palette(Input& in, Kind kind, std::uint64_t count) {
+  const std::uint64_t channels = in.varint();
+  const std::uint64_t stride = in.varint();
+  const std::uint64_t first = in.varint();
+  require(channels >= 1 && channels <= count && stride >= 1, "channels");
+  require(first <= ~std::uint64_t{0} - count, "first element of a channel map");
+  const auto sizes = decode_stream(in, channels, 256);
+  require(std::accumulate(sizes.begin(), sizes.end(), channels) <= 1U << 24, "codebook entries");
+  std::vector<Patterns> books;
+  books.reserve(sizes.size());
+  for (const std::uint32_t size : sizes) books.push_back(read_codebook(in, size + 1, kind));
+  const auto ranks = decode_stream(in, count, 256);
+  Patterns out;
+  for (std::uint64_t i = 0; i < count; ++i) {
+    const Patterns& book = books[(first + i) / stride % channels];
+    require(ranks[i] < book.size(), "rank");
+    out.push_back(book[ranks[i]]);
+  }
+  return out;
+}
+
+// 4.7
+Patterns decode_csr(Input& in, Kind kind, std::uint64_t count, int inside) {
+  const std::uint64_t head = in.number(1);
+  const auto gap_bits = static_cast<unsigned>(head & 15);
+  require(gap_bits >= 2 && gap_bits <= 8 && head < 32, "csr head");
+  const std::uint64_t stored = in.varint();
+  const std::uint64_t gap_count = in.varint();
+  require(stored <= gap_count && gap_count <= count, "csr counts");
+  const auto gaps = decode_stream(in, gap_count, std::uint64_t{1} << gap_bits);
+  const Patterns values = decode_values(in, kind, stored, inside);
+  const bool escapes = head >> 4 == 0;
+  Patterns out(count);
+  std::uint64_t position = 0;
+  std::size_t next = 0;
+  for (const std::uint32_t gap : gaps) {
+    position += gap;
+    if (escapes && gap == (1U << gap_bits) - 1) continue;
+    require(position < count && next < stored, "csr position");
+    out[position++] = values[next++];
+  }
+  require(next == stored, "csr values");
+  return out;
+}
+
+// 4.8
+Patterns decode_bitmap(Input& in, Kind kind, std::uint64_t count, int inside) {
+  const std::uint64_t stored = in.varint();
+  require(stored <= count, "bitmap count");
+  const auto bitmap = decode_stream(in, (count + 7) / 8, 256);
+  const Patterns values = decode_values(in, kind, stored, inside);
+  Patterns out(count);
+  std::size_t next = 0;
+  for (std::uint64_t i = 0; i < 8 * bitmap.size(); ++i) {
+    if ((bitmap[i / 8] >> (i % 8) & 1) == 0) continue;
+    require(i < count && next < stored, "bitmap bits");
+    out[i] = values[next++];
+  }
+  require(next == stored, "bitmap values");
+  return out;
+}
+
+Patterns decode_layout(std::uint64_t layout, Input& in, Kind kind, std::uint64_t count,
+                       int inside) {
+  switch (layout) {
+    case 0:
+      return decode_raw(in, kind, count);
+    case 1:
+      return decode_planes(in, kind, count);
+    case 2:
+      return decode_narrow(in, kind, count, inside);
+    case 3:
+      return Patterns(count, in.number(kind.width));
+    case 4:
+      return decode_palette(in, kind, count);
+    case 5:
+      return decode_channel_palette(in, kind, count);
+    case 6:
+      return decode_csr(in, kind, count, inside);
+    case 7:
+      return decode_bitmap(in, kind, count, inside);
+    default:
+      throw Broken("unknown layout");
+  }
+}
+
+}  // namespace
+
+View Input::take(std::uint64_t size) {
+  require(size <= rest_.size(), "cut short");
+  const View taken = rest_.first(size);
+  rest_ = rest_.subspan(size);
+  return taken;
+}
+
+std::uint64_t Input::number(unsigned size) {
+  std::uint64_t value = 0;
+  unsigned shift = 0;
+  for (const std::uint8_t byte : take(size)) {
+    value |= std::uint64_t{byte} << shift;
+    shift += 8;
+  }
+  return value;
+}
+
+std::uint64_t Input::varint() {
+  std::uint64_t value = 0;
+  for (unsigned shift = 0;; shift += 7) {
+    const std::uint64_t byte = number(1);
+    require(shift < 63 || byte <= 1, "varint too long");
+    value |= (byte & 0x7f) << shift;
+    if (byte < 0x80) return value;
+  }
+}
+
+Data zstd_content(View frame, std::uint64_t size, View dictionary) {
+  require(ZSTD_getFrameContentSize(frame.data(), frame.size()) == size, "content size of a frame");
+  require(ZSTD_findFrameCompressedSize(frame.data(), frame.size()) == frame.size(), "one frame");
+  Data content(size);
+  ZSTD_DCtx* context = ZSTD_createDCtx();
+  const std::size_t result =
+      ZSTD_decompress_usingDict(context, content.data(), content.size(), frame.data(), frame.size(),
+                                dictionary.data(), dictionary.size());
+  ZSTD_freeDCtx(context);
+  require(result == size, "damaged frame");
+  return content;
+}
+
+std::vector<std::uint32_t> decode_stream(Input& in, std::uint64_t count, std::uint64_t alphabet) {
+  const std::uint64_t stage = in.number(1);
+  const View coded = in.take(in.varint());
+  std::vector<std::uint32_t> symbols;
+  if (stage == 0) symbols = decode_bitpack(coded, count);
+  if (stage == 1) symbols = decode_huffman(coded, count, alphabet);
+  if (stage == 2) symbols = decode_zstd(coded, count, alphabet);
+  require(stage <= 2, "unknown stage");
+  for (const std::uint32_t symbol : symbols) require(symbol < alphabet, "symbol over alphabet");
+  return symbols;
+}
+
+Data decode_tensor(View coded, std::uint64_t size) {
+  Input in(coded);
+  const std::uint64_t layout = in.number(1);
+  const std::uint64_t element = in.number(1);
+  const Kind kind = {static_cast<unsigned>(element & 15), element >> 4 == 1};
+  require(element < 32 && kind.width > 0 && kind.width <= 8, "element");
+  require(std::has_single_bit(kind.width), "element");
+  require(size % kind.width == 0, "size of a tensor");
+  const Patterns elements = decode_layout(layout, in, kind, size / kind.width, 0);
+  require(in.at_end(), "bytes left over");
+  Data out;
+  for (const std::uint64_t pattern : elements) {
+    for (unsigned byte = 0; byte < kind.width; ++byte) {
+      out.push_back(static_cast<std::uint8_t>(pattern >> 8 * byte));
+    }
+  }
+  return out;
+}
+
+}  // namespace qc::spec
