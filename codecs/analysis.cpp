@@ -124,9 +124,7 @@ std::size_t Analysis::zeros() const {
 
 bool Analysis::is_sparse() const {
   constexpr std::size_t kFewZeros = 32;
-  // A codebook that applies need not be what the values of a small tensor are best coded with.
-  constexpr std::size_t kSmall = std::size_t{1} << 14;
-  if (count() <= kSmall) return zeros() > 0;
+  if (!is_large()) return zeros() > 0;
   return palette() != nullptr ? 2 * zeros() >= count() : kFewZeros * zeros() >= count();
 }
 

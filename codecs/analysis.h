@@ -44,6 +44,9 @@ class Analysis {
   /// Elements whose bits are all zero.
   std::size_t zeros() const;
   const NonZeros& nonzeros() const;
+  /// Large enough that layouts are left out which cannot be expected to win. A small tensor costs
+  /// little, and its tables and codebooks decide in ways that are hard to foresee.
+  bool is_large() const noexcept { return count() > kLarge; }
   /// True when leaving the zeros out can pay: coding them among the values costs the same by
   /// entropy, so in a large tensor only where they are the greater part, or where there is no
   /// codebook to put them in.
@@ -52,6 +55,8 @@ class Analysis {
   std::optional<Bytes>& coded_nonzeros() const noexcept { return coded_nonzeros_; }
 
  private:
+  static constexpr std::size_t kLarge = std::size_t{1} << 14;  // elements
+
   TensorView tensor_;
   mutable bool palette_known_ = false;
   mutable std::optional<Palette> palette_;

@@ -58,6 +58,7 @@ struct Layout {
   std::string_view name;  ///< on the command line and in reports
   std::string_view help;
   bool dense;  ///< may hold the non-zero values of a sparse layout
+  bool plain;  ///< stores values by themselves: no match for a codebook where there is one
   /// Appends the encoded tensor; false, with nothing appended, where the layout does not apply.
   bool (*encode)(const Analysis& tensor, const EncodeOptions& options, Bytes& out);
   /// A reader for `count` elements, in the context's memory; takes what it reads from `in`. Null,
@@ -73,6 +74,10 @@ std::span<const Layout* const> layout_table() noexcept;
 /// The layout of that id or name; null when there is none.
 const Layout* find_layout(std::uint8_t id) noexcept;
 const Layout* find_layout(std::string_view name) noexcept;
+
+/// False for a layout that another one beats on this tensor as far as can be foreseen: ranks in a
+/// small codebook repeat where the values do, in fewer bytes.
+bool worth_trying(const Layout& layout, const Analysis& tensor);
 
 /// The smallest encoding of the elements among the dense layouts, with a byte for the layout first.
 /// For the values inside other layouts.

@@ -31,11 +31,17 @@ const Layout* find_layout(std::string_view name) noexcept {
   return nullptr;
 }
 
+bool worth_trying(const Layout& layout, const Analysis& tensor) {
+  constexpr std::size_t kSmallCodebook = 512;
+  const Palette* palette = tensor.is_large() ? tensor.palette() : nullptr;
+  return !layout.plain || palette == nullptr || palette->codebook.size() > kSmallCodebook;
+}
+
 void encode_dense(const TensorView& tensor, const EncodeOptions& options, Bytes& out) {
   const Analysis analysis(tensor);
   Bytes best;
   for (const Layout* layout : kLayouts) {
-    if (!layout->dense) continue;
+    if (!layout->dense || !worth_trying(*layout, analysis)) continue;
     Bytes coded = {static_cast<std::uint8_t>(layout->id)};
     if (!layout->encode(analysis, options, coded)) continue;
     if (best.empty() || coded.size() < best.size()) best = std::move(coded);

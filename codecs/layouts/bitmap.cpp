@@ -79,6 +79,7 @@ const Layout kBitmapLayout = {LayoutId::kBitmap,
                               "bitmap",
                               "a bit for every element, then the non-zero values",
                               false,
+                              false,
                               encode,
                               open};
 

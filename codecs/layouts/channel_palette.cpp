@@ -163,6 +163,7 @@ const Layout kChannelPaletteLayout = {LayoutId::kChannelPalette,
                                       "channel-palette",
                                       "ranks in a codebook per output channel",
                                       false,
+                                      false,
                                       encode,
                                       open};
 

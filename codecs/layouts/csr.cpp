@@ -150,8 +150,7 @@ bool encode(const Analysis& tensor, const EncodeOptions& options, Bytes& out) {
   const unsigned bits =
       options.gap_bits ? *options.gap_bits : best_gap_bits(nonzeros.positions, mode);
   const Gaps gaps = make_gaps(nonzeros.positions, bits, mode);
-  const auto head =
-      static_cast<std::uint8_t>(bits | (mode == GapMode::kFiller ? 0x10u : 0u));
+  const auto head = static_cast<std::uint8_t>(bits | (mode == GapMode::kFiller ? 0x10u : 0u));
   const std::size_t stored =
       mode == GapMode::kFiller ? gaps.is_filler.size() : nonzeros.positions.size();
 
@@ -199,8 +198,12 @@ ElementReader* open(ByteReader& in, Element element, std::uint64_t count,
 
 }  // namespace
 
-const Layout kCsrLayout = {
-    LayoutId::kCsr, "csr",  "relative indices of 2 to 8 bits, then the non-zero values",
-    false,          encode, open};
+const Layout kCsrLayout = {LayoutId::kCsr,
+                           "csr",
+                           "relative indices of 2 to 8 bits, then the non-zero values",
+                           false,
+                           false,
+                           encode,
+                           open};
 
 }  // namespace qc

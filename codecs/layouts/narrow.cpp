@@ -126,6 +126,7 @@ const Layout kNarrowLayout = {LayoutId::kNarrow,
                               "narrow",
                               "floats that all fit a narrower float type, in that type",
                               true,
+                              true,
                               encode,
                               open};
 

@@ -66,6 +66,7 @@ const Layout kPaletteLayout = {LayoutId::kPalette,
                                "palette",
                                "ranks in a sorted codebook of the distinct values",
                                true,
+                               false,
                                encode,
                                open};
 

@@ -172,6 +172,7 @@ const Layout kPlanesLayout = {LayoutId::kPlanes,
                               "planes",
                               "sign/exponent and mantissa bytes in planes of their own",
                               true,
+                              true,
                               encode,
                               open};
 

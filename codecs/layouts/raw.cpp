@@ -51,6 +51,7 @@ ElementReader* open(ByteReader& in, Element element, std::uint64_t count,
 }  // namespace
 
 const Layout kRawLayout = {
-    LayoutId::kRaw, "raw", "the bytes as they are, through the cheapest stage", true, encode, open};
+    LayoutId::kRaw, "raw", "the bytes as they are, through the cheapest stage", true, true,
+    encode,         open};
 
 }  // namespace qc

@@ -15,7 +15,7 @@ constexpr double kSecondsPerRepetition = 0.03;
 const std::function<void()>* timed_call = nullptr;
 
 void run_timed_call(benchmark::State& state) {
-  for (auto _ : state) {
+  while (state.KeepRunning()) {
     (*timed_call)();
     benchmark::ClobberMemory();
   }

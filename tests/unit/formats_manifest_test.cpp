@@ -35,7 +35,6 @@ bool operator==(const ManifestUnit& a, const ManifestUnit& b) {
 namespace {
 
 using test::bell_payload;
-using test::noise;
 
 rc::Gen<std::uint64_t> number() {
   return rc::gen::oneOf(rc::gen::inRange<std::uint64_t>(0, 300),

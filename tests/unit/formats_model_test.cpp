@@ -10,7 +10,6 @@ namespace qc {
 namespace {
 
 using harness::TempDir;
-using test::bell_payload;
 using test::find_tensor;
 using test::noise;
 using test::serialize;

@@ -81,7 +81,7 @@ TEST(Pack, StoresEqualTensorsOnce) {
 }
 
 TEST(Pack, StoresTransposedTensorsOnce) {
-  const Bytes payload = bell_payload(40 * 50, 1);
+  const Bytes payload = bell_payload(2000, 1);
   onnx::ModelProto model;
   add_floats(model, "a", {40, 50}, payload);
   add_floats(model, "b", {50, 40}, transposed(payload, 40, 50));
@@ -94,7 +94,7 @@ TEST(Pack, StoresTransposedTensorsOnce) {
 }
 
 TEST(Pack, CopiesOfATransposedTensorComeFromTheOriginal) {
-  const Bytes payload = bell_payload(40 * 50, 1);
+  const Bytes payload = bell_payload(2000, 1);
   onnx::ModelProto model;
   add_floats(model, "a", {40, 50}, payload);
   for (const char* name : {"b", "c", "d"}) {
@@ -110,7 +110,7 @@ TEST(Pack, CopiesOfATransposedTensorComeFromTheOriginal) {
 
 TEST(Pack, CutsLargeTensorsInChunks) {
   onnx::ModelProto model;
-  add_floats(model, "a", {101, 130}, bell_payload(101 * 130, 1));
+  add_floats(model, "a", {101, 130}, bell_payload(13130, 1));
   PackOptions options;
   options.chunk_bytes = 10001;
   const Packed packed(open_model(model), options);
@@ -126,9 +126,10 @@ TEST(Pack, CutsLargeTensorsInChunks) {
 TEST(Pack, ChunksKnowTheirChannels) {
   // +-alpha with an alpha for each of 64 channels: each chunk needs to know where in them it is.
   Bytes payload;
-  const Bytes signs = noise(64 * 400, 1);
+  const Bytes signs = noise(25600, 1);
   for (std::size_t i = 0; i < signs.size(); ++i) {
-    const auto alpha = 0.01F * static_cast<float>(1 + i / 400);
+    const std::size_t channel = i / 400;
+    const float alpha = 0.01F * static_cast<float>(1 + channel);
     append_le(payload, signs[i] % 2 == 0 ? alpha : -alpha);
   }
   onnx::ModelProto model;
