@@ -54,6 +54,7 @@ TEST_P(EveryUse, HasItsRoleAndAxis) {
   onnx::GraphProto& graph = *model.mutable_graph();
   add_weight(graph, "w", use.dims);
   std::vector<std::string> inputs;
+  inputs.reserve(static_cast<std::size_t>(use.input) + 1);
   for (int i = 0; i < use.input; ++i) inputs.push_back(fmt::format("x{}", i));
   inputs.emplace_back("w");
   onnx::NodeProto& node = add_node(graph, use.op, inputs, "y");
