@@ -8,36 +8,24 @@
 #include "cli/commands.h"
 #include "cli/common.h"
 #include "cli/inspect.h"
+#include "cli/param_flags.h"
 #include "cli/text.h"
-#include "core/error.h"
 #include "core/progress.h"
 #include "formats/qc_reader.h"
 #include "formats/qc_writer.h"
+#include "pipeline/pack_params.h"
 
 namespace qc {
 namespace {
 
-constexpr unsigned kMinGapBits = 2;
-constexpr unsigned kMaxGapBits = 8;
-
 struct PackCommand {
   CommonOptions common;
   std::string input;
-  bool huffman = false;
-  std::string layout;
-  unsigned gap_bits = 0;
-  std::string gaps;
-
-  EncodeOptions encode_options() const {
-    EncodeOptions options;
-    if (huffman) options.stages = StageChoice::kHuffman;
-    if (!layout.empty()) options.layout = find_layout(layout)->id;
-    if (gap_bits > 0) options.gap_bits = gap_bits;
-    if (!gaps.empty()) options.gap_mode = gaps == "filler" ? GapMode::kFiller : GapMode::kEscape;
-    return options;
-  }
+  ParamFlags flags;
 
   void run() const {
+    Params params(pack_params());
+    flags.for_each([&](const auto& name, const auto& value) { params.set(name, value); });
     const OnnxModel model = OnnxModel::open(input);
     const std::filesystem::path target = common.output_or(with_extension(input, ".qc"));
     require_different(input, target);
@@ -47,7 +35,7 @@ struct PackCommand {
     {
       Progress progress("packing", model.total_size(), common.prints());
       PackOptions options;
-      options.encode = encode_options();
+      options.encode = encode_options(params);
       options.threads = common.threads;
       options.progress = [&](std::uint64_t bytes) { progress.advance(bytes); };
       pack_model(model, options, out);
@@ -76,12 +64,6 @@ struct PackCommand {
   }
 };
 
-std::vector<std::string> layout_names() {
-  std::vector<std::string> names;
-  for (const Layout* layout : layout_table()) names.emplace_back(layout->name);
-  return names;
-}
-
 }  // namespace
 
 void add_pack_command(CLI::App& app) {
@@ -90,22 +72,7 @@ void add_pack_command(CLI::App& app) {
       app, "pack", "Pack a model losslessly into the smallest .qc file",
       "qcompress pack --huffman model.pruned.shared.onnx   # -> model.pruned.shared.qc");
   add_input(*sub, command->input, "model", "The .onnx file; external data is packed along");
-  sub->add_flag("--huffman", command->huffman,
-                "Code every stream with Huffman, as in Deep Compression, instead of the cheapest "
-                "coder (fixed-width codes remain where Huffman is no smaller)");
-  sub->add_option("--layout", command->layout,
-                  "Use this layout wherever it applies, instead of the smallest")
-      ->check(CLI::IsMember(layout_names()))
-      ->type_name(fmt::format("{}", fmt::join(layout_names(), "|")));
-  sub->add_option("--gap-bits", command->gap_bits,
-                  "Width of the relative indices of layout csr, instead of the best")
-      ->check(CLI::Range(kMinGapBits, kMaxGapBits))
-      ->type_name(fmt::format("{}..{}", kMinGapBits, kMaxGapBits));
-  sub->add_option("--gaps", command->gaps,
-                  "How layout csr bridges a gap that does not fit: with an escape symbol (default) "
-                  "or with filler zeros, as in the paper")
-      ->check(CLI::IsMember({"escape", "filler"}))
-      ->type_name("escape|filler");
+  for (const ParamSpec& spec : pack_params()) command->flags.add(*sub, spec);
   add_common_options(*sub, command->common, Writes::kFile);
   sub->callback([command] { command->run(); });
 }

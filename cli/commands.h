@@ -7,8 +7,10 @@ class App;
 
 namespace qc {
 
-/// One subcommand for every row of the table of passes.
-void add_pass_commands(CLI::App& app);
+/// One subcommand for every kind of step: prune, share, ..., train, finetune.
+void add_step_commands(CLI::App& app);
+void add_eval_command(CLI::App& app);
+void add_run_command(CLI::App& app);
 void add_pack_command(CLI::App& app);
 void add_unpack_command(CLI::App& app);
 void add_test_command(CLI::App& app);

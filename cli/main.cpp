@@ -34,7 +34,9 @@ int run(int argc, char** argv) {
       "\n"
       "Exit status: 0 fine, 1 internal error, 2 usage, 3 file, 4 corrupt input,\n"
       "5 unsupported, 6 limit, 7 accuracy gate missed.");
-  qc::add_pass_commands(app);
+  qc::add_step_commands(app);
+  qc::add_eval_command(app);
+  qc::add_run_command(app);
   qc::add_pack_command(app);
   qc::add_unpack_command(app);
   qc::add_test_command(app);

@@ -8,26 +8,31 @@
 
 namespace qc {
 
-Progress::Progress(std::string label, std::uint64_t total, bool enabled)
-    : label_(std::move(label)),
-      total_(std::max<std::uint64_t>(total, 1)),
-      enabled_(enabled && ::isatty(STDERR_FILENO) == 1) {}
+StatusLine::StatusLine(bool enabled) : enabled_(enabled && ::isatty(STDERR_FILENO) == 1) {}
 
-Progress::~Progress() {
-  if (!shown_) return;
-  std::fputs("\r\x1b[K", stderr);
-  std::fflush(stderr);
-}
-
-void Progress::advance(std::uint64_t amount) {
-  done_ += amount;
+void StatusLine::show(const std::function<std::string()>& text) {
   if (!enabled_) return;
   const auto now = std::chrono::steady_clock::now();
   if (now - last_ < std::chrono::milliseconds(100)) return;
   last_ = now;
   shown_ = true;
-  std::fputs(fmt::format("\r{}  {}%\x1b[K", label_, 100 * done_ / total_).c_str(), stderr);
+  std::fputs(fmt::format("\r{}\x1b[K", text()).c_str(), stderr);
   std::fflush(stderr);
+}
+
+void StatusLine::clear() {
+  if (!shown_) return;
+  shown_ = false;
+  std::fputs("\r\x1b[K", stderr);
+  std::fflush(stderr);
+}
+
+Progress::Progress(std::string label, std::uint64_t total, bool enabled)
+    : label_(std::move(label)), total_(std::max<std::uint64_t>(total, 1)), line_(enabled) {}
+
+void Progress::advance(std::uint64_t amount) {
+  done_ += amount;
+  line_.show([&] { return fmt::format("{}  {}%", label_, 100 * done_ / total_); });
 }
 
 }  // namespace qc

@@ -123,14 +123,14 @@ void OnnxModel::refuse_input(const std::filesystem::path& target, bool is_model)
   }
 }
 
-void OnnxModel::write(const std::filesystem::path& path, const PayloadEdits& edits,
-                      Overwrite overwrite) const {
-  // By file and offset; tensors that share a payload may share an edit.
-  struct Edit {
-    std::size_t file;
-    std::uint64_t offset;
-    const Bytes* bytes;
-  };
+// By file and offset; tensors that share a payload may share an edit.
+struct OnnxModel::Edit {
+  std::size_t file;
+  std::uint64_t offset;
+  const Bytes* bytes;
+};
+
+std::vector<OnnxModel::Edit> OnnxModel::in_order(const PayloadEdits& edits) const {
   std::vector<Edit> ordered;
   for (const auto& [index, bytes] : edits) {
     const TensorInfo& tensor = tensors_[index];
@@ -144,7 +144,48 @@ void OnnxModel::write(const std::filesystem::path& path, const PayloadEdits& edi
     return std::tuple(a.file, a.offset, b.bytes->size()) <
            std::tuple(b.file, b.offset, a.bytes->size());
   });
+  return ordered;
+}
 
+void OnnxModel::splice(std::size_t file, const std::vector<Edit>& edits, ByteSink& out) const {
+  std::uint64_t done = 0;
+  const Edit* last = nullptr;
+  const ByteView bytes = files_[file].bytes;
+  for (const Edit& edit : edits) {
+    if (edit.file != file) continue;
+    if (edit.offset < done) {
+      // Bytes that two tensors share must become the same in both.
+      const bool same = edit.offset + edit.bytes->size() <= done &&
+                        std::equal(edit.bytes->begin(), edit.bytes->end(),
+                                   last->bytes->begin() +
+                                       static_cast<std::ptrdiff_t>(edit.offset - last->offset));
+      if (!same) {
+        throw Error(ErrorCode::kUnsupported, "tensors overlap in the file and cannot be changed");
+      }
+      continue;
+    }
+    last = &edit;
+    out.write(bytes.subspan(done, edit.offset - done));
+    out.write(*edit.bytes);
+    done = edit.offset + edit.bytes->size();
+  }
+  out.write(bytes.subspan(done));
+}
+
+OnnxModel OnnxModel::edited(const PayloadEdits& edits) const {
+  const std::vector<Edit> ordered = in_order(edits);
+  std::vector<std::pair<std::filesystem::path, Bytes>> files;
+  for (std::size_t i = 0; i < files_.size(); ++i) {
+    MemorySink sink;
+    splice(i, ordered, sink);
+    files.emplace_back(files_[i].relative, sink.take());
+  }
+  return from_memory(std::move(files));
+}
+
+void OnnxModel::write(const std::filesystem::path& path, const PayloadEdits& edits,
+                      Overwrite overwrite) const {
+  const std::vector<Edit> ordered = in_order(edits);
   const std::filesystem::path out_folder = path.parent_path();
   std::vector<std::unique_ptr<AtomicFile>> outputs;
   for (std::size_t i = 0; i < files_.size(); ++i) {
@@ -159,28 +200,7 @@ void OnnxModel::write(const std::filesystem::path& path, const PayloadEdits& edi
     // Folders below the output's own come with the external files; that one must be there.
     if (i > 0) std::filesystem::create_directories(target.parent_path(), error);
     outputs.push_back(std::make_unique<AtomicFile>(target, overwrite));
-    std::uint64_t done = 0;
-    const Edit* last = nullptr;
-    const ByteView bytes = files_[i].bytes;
-    for (const Edit& edit : ordered) {
-      if (edit.file != i) continue;
-      if (edit.offset < done) {
-        // Bytes that two tensors share must become the same in both.
-        const bool same = edit.offset + edit.bytes->size() <= done &&
-                          std::equal(edit.bytes->begin(), edit.bytes->end(),
-                                     last->bytes->begin() +
-                                         static_cast<std::ptrdiff_t>(edit.offset - last->offset));
-        if (!same) {
-          throw Error(ErrorCode::kUnsupported, "tensors overlap in the file and cannot be changed");
-        }
-        continue;
-      }
-      last = &edit;
-      outputs.back()->write(bytes.subspan(done, edit.offset - done));
-      outputs.back()->write(*edit.bytes);
-      done = edit.offset + edit.bytes->size();
-    }
-    outputs.back()->write(bytes.subspan(done));
+    splice(i, ordered, *outputs.back());
   }
   // The .onnx file last: it never refers to data that is not there yet.
   for (std::size_t i = outputs.size(); i-- > 0;) outputs[i]->commit();

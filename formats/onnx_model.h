@@ -90,8 +90,15 @@ class OnnxModel {
   void write(const std::filesystem::path& path, const PayloadEdits& edits,
              Overwrite overwrite) const;
 
+  /// The model in memory with some payloads replaced.
+  OnnxModel edited(const PayloadEdits& edits) const;
+
  private:
+  struct Edit;
+
   OnnxModel() = default;
+  std::vector<Edit> in_order(const PayloadEdits& edits) const;
+  void splice(std::size_t file, const std::vector<Edit>& edits, ByteSink& out) const;
   void load(ByteView model_bytes, const std::filesystem::path& name);
   std::size_t external_file(const std::string& location);
   void refuse_input(const std::filesystem::path& target, bool is_model) const;

@@ -1,21 +1,18 @@
 #include "formats/tensor_roles.h"
 
 #include <fmt/format.h>
-#include <google/protobuf/io/coded_stream.h>
 #include <onnx/onnx_pb.h>
 
 #include <algorithm>
 #include <array>
 #include <functional>
-#include <limits>
 #include <map>
 #include <optional>
 #include <set>
 #include <string_view>
 #include <utility>
 
-#include "core/error.h"
-#include "formats/onnx_wire.h"
+#include "formats/skeleton.h"
 
 namespace qc {
 namespace {
@@ -153,8 +150,8 @@ using Uses = std::multimap<std::string, Use, std::less<>>;
 
 class RoleFinder {
  public:
-  RoleFinder(const onnx::ModelProto& model, std::vector<TensorInfo>& tensors)
-      : model_(model), tensors_(tensors) {}
+  RoleFinder(onnx::ModelProto model, std::vector<TensorInfo>& tensors)
+      : model_(std::move(model)), tensors_(tensors) {}
 
   void run() {
     collect_uses(model_.graph());
@@ -234,13 +231,10 @@ class RoleFinder {
   // Names the tensor and, where `value` is the name under which nodes see it, finds its role.
   void name_value(const onnx::TensorProto& proto, const std::string& name,
                   const std::string& value) {
-    if (proto.raw_data().size() < sizeof(std::uint32_t)) return;
-    // Concatenated fields keep the last: the index is there.
-    const std::string& raw = proto.raw_data();
-    const auto index = load_le<std::uint32_t>(as_bytes(raw).data());
-    if (index >= tensors_.size()) return;
-    TensorInfo& tensor = tensors_[index];
-    tensor.name = unique_name(name.empty() ? fmt::format("tensor_{}", index) : name);
+    const auto index = skeleton_index(proto, tensors_.size());
+    if (!index) return;
+    TensorInfo& tensor = tensors_[*index];
+    tensor.name = unique_name(name.empty() ? fmt::format("tensor_{}", *index) : name);
     if (value.empty()) return;
     const auto rank = static_cast<int>(tensor.dims.size());
     std::set<std::string> seen;
@@ -330,7 +324,7 @@ class RoleFinder {
     return wide == 1;
   }
 
-  const onnx::ModelProto& model_;
+  onnx::ModelProto model_;
   std::vector<TensorInfo>& tensors_;
   Uses uses_;
   std::map<std::string, int, std::less<>> name_uses_;
@@ -339,17 +333,7 @@ class RoleFinder {
 }  // namespace
 
 void assign_roles(const std::string& skeleton, std::vector<TensorInfo>& tensors) {
-  onnx::ModelProto model;
-  if (skeleton.size() > static_cast<std::size_t>(std::numeric_limits<int>::max())) {
-    throw Error(ErrorCode::kLimit, "the graph without its tensors is larger than 2 GB");
-  }
-  google::protobuf::io::CodedInputStream stream(
-      reinterpret_cast<const std::uint8_t*>(skeleton.data()), static_cast<int>(skeleton.size()));
-  stream.SetRecursionLimit(2 * kMaxMessageNesting);
-  if (!model.ParseFromCodedStream(&stream)) {
-    throw Error(ErrorCode::kCorrupt, "not a well-formed ONNX model: its graph cannot be parsed");
-  }
-  RoleFinder(model, tensors).run();
+  RoleFinder(parse_skeleton(skeleton), tensors).run();
   for (std::size_t i = 0; i < tensors.size(); ++i) {
     if (tensors[i].name.empty()) tensors[i].name = fmt::format("tensor_{}", i);
   }

@@ -18,6 +18,15 @@ bool glob_matches(const std::string& pattern, const std::string& name) {
   return pattern == name || fnmatch(pattern.c_str(), name.c_str(), 0) == 0;
 }
 
+std::string glob_literal(std::string_view name) {
+  std::string pattern;
+  for (const char c : name) {
+    if (std::string_view("*?[\\").find(c) != std::string_view::npos) pattern += '\\';
+    pattern += c;
+  }
+  return pattern;
+}
+
 std::size_t glob_distance(std::string_view pattern, std::string_view name) {
   std::vector<std::size_t> row(name.size() + 1);
   std::iota(row.begin(), row.end(), std::size_t{0});

@@ -11,6 +11,9 @@ namespace qc {
 /// True when `pattern` is `name` itself or a POSIX glob (* ? [...], where * crosses '/') for it.
 bool glob_matches(const std::string& pattern, const std::string& name);
 
+/// The pattern that matches this name only.
+std::string glob_literal(std::string_view name);
+
 /// Edit distance between a name and the nearest text the pattern matches: '*' stands for any text
 /// and '?' for any character at no cost. O(pattern x name).
 std::size_t glob_distance(std::string_view pattern, std::string_view name);

@@ -74,6 +74,9 @@ void Params::set(std::string_view name, const std::string& text) {
     case ParamKind::kChoice:
       require_choice(parameter, text);
       break;
+    case ParamKind::kFlag:
+      if (text != "true" && text != "false") refuse(parameter, "is true or false");
+      break;
     case ParamKind::kList:
       break;
   }
@@ -95,6 +98,8 @@ std::optional<std::int64_t> Params::integer(std::string_view name) const {
 }
 
 std::string Params::choice(std::string_view name) const { return text(name).value_or(""); }
+
+bool Params::flag(std::string_view name) const { return text(name) == "true"; }
 
 std::vector<std::string> Params::list(std::string_view name) const {
   const auto found = values_.find(spec(name).name);

@@ -18,6 +18,7 @@ enum class ParamKind {
   kInteger,  ///< a whole number in [min, max]
   kChoice,   ///< one of `choices`
   kList,     ///< text, may be given several times
+  kFlag,     ///< "true" or "false"; on the command line given without a value
 };
 
 /// One parameter: its name without dashes ("rate"), what it takes and what it does.
@@ -54,6 +55,8 @@ class Params {
   std::optional<std::int64_t> integer(std::string_view name) const;
   /// The choice given, else the default, else an empty string.
   std::string choice(std::string_view name) const;
+  /// True when a flag was given and not as "false".
+  bool flag(std::string_view name) const;
   /// The values given, in order.
   std::vector<std::string> list(std::string_view name) const;
 

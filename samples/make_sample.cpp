@@ -1,4 +1,5 @@
-// Writes the sample model: a LeNet-5-like digit classifier with bell-shaped random weights.
+// Writes digit classifiers with bell-shaped random weights: the sample model, and the two networks
+// of the Deep Compression paper, to be trained.
 //
 // Every machine writes the same bytes: the draws are integers, and each weight is one integer below
 // 2^24 times one float constant, which IEEE 754 defines to the bit.
@@ -15,7 +16,7 @@
 #include <iostream>
 #include <stdexcept>
 #include <string>
-#include <utility>
+#include <string_view>
 #include <vector>
 
 namespace qc {
@@ -71,25 +72,23 @@ void add_shape(onnx::ValueInfoProto& value, const std::string& name,
     type.mutable_shape()->add_dim()->set_dim_value(dim);
 }
 
-class SampleModel {
+class ModelWriter {
  public:
-  SampleModel() {
+  explicit ModelWriter(const std::string& name) {
     model_.set_ir_version(8);
     model_.set_producer_name("qcompress make_sample");
     onnx::OperatorSetIdProto& opset = *model_.add_opset_import();
     opset.set_domain("");
     opset.set_version(13);
+    graph().set_name(name);
+  }
 
-    graph().set_name("lenet");
-    add_shape(*graph().add_input(), "image", {1, 28, 28});
-    // The deviations are He's sqrt(2 / fan_in).
-    add_conv("conv1", "image", {8, 1, 5, 5}, 0.28284271F);
-    add_conv("conv2", "pool1", {16, 8, 5, 5}, 0.1F);
-    add_node("Flatten", "flatten", {"pool2"}, "features");
-    add_gemm("fc1", "features", "fc1_sum", {120, 256}, 0.088388348F);
-    add_node("Relu", "relu3", {"fc1_sum"}, "hidden");
-    add_gemm("fc2", "hidden", "logits", {10, 120}, 0.12909944F);
-    add_shape(*graph().add_output(), "logits", {10});
+  void add_input(const std::string& name, std::initializer_list<std::int64_t> dims_after_batch) {
+    add_shape(*graph().add_input(), name, dims_after_batch);
+  }
+
+  void add_output(const std::string& name, std::initializer_list<std::int64_t> dims_after_batch) {
+    add_shape(*graph().add_output(), name, dims_after_batch);
   }
 
   std::string bytes() const {
@@ -103,18 +102,44 @@ class SampleModel {
     return bytes;
   }
 
- private:
-  onnx::GraphProto& graph() { return *model_.mutable_graph(); }
-
   onnx::NodeProto& add_node(const std::string& op, const std::string& name,
                             const std::vector<std::string>& inputs, const std::string& output) {
     onnx::NodeProto& node = *graph().add_node();
     node.set_op_type(op);
-    node.set_name(name);
+    if (!name.empty()) node.set_name(name);
     for (const std::string& input : inputs) node.add_input(input);
     node.add_output(output);
     return node;
   }
+
+  /// input -> Conv 5x5 -> "LAYER_sum".
+  void add_conv(const std::string& layer, const std::string& input,
+                const std::vector<std::int64_t>& dims, float deviation) {
+    add_parameters(layer, dims, deviation);
+    onnx::NodeProto& conv =
+        add_node("Conv", layer, {input, layer + ".weight", layer + ".bias"}, layer + "_sum");
+    add_ints(conv, "kernel_shape", {5, 5});
+  }
+
+  void add_pool(const std::string& name, const std::string& input) {
+    onnx::NodeProto& pool = add_node("MaxPool", name, {input}, name);
+    add_ints(pool, "kernel_shape", {2, 2});
+    add_ints(pool, "strides", {2, 2});
+  }
+
+  void add_gemm(const std::string& layer, const std::string& input, const std::string& output,
+                const std::vector<std::int64_t>& dims, float deviation) {
+    add_parameters(layer, dims, deviation);
+    onnx::NodeProto& gemm =
+        add_node("Gemm", layer, {input, layer + ".weight", layer + ".bias"}, output);
+    onnx::AttributeProto& transpose = *gemm.add_attribute();
+    transpose.set_name("transB");
+    transpose.set_type(onnx::AttributeProto::INT);
+    transpose.set_i(1);
+  }
+
+ private:
+  onnx::GraphProto& graph() { return *model_.mutable_graph(); }
 
   static void add_ints(onnx::NodeProto& node, const std::string& name,
                        std::initializer_list<std::int64_t> values) {
@@ -151,38 +176,67 @@ class SampleModel {
     add_tensor(layer + ".bias", {dims.front()}, deviation / 4);
   }
 
-  /// input -> Conv -> Relu -> MaxPool -> "poolN", N being the last character of the layer's name.
-  void add_conv(const std::string& layer, const std::string& input,
-                const std::vector<std::int64_t>& dims, float deviation) {
-    const std::string number(1, layer.back());
-    add_parameters(layer, dims, deviation);
-    onnx::NodeProto& conv =
-        add_node("Conv", layer, {input, layer + ".weight", layer + ".bias"}, layer + "_sum");
-    add_ints(conv, "kernel_shape", {5, 5});
-    add_node("Relu", "relu" + number, {layer + "_sum"}, layer + "_active");
-    onnx::NodeProto& pool =
-        add_node("MaxPool", "pool" + number, {layer + "_active"}, "pool" + number);
-    add_ints(pool, "kernel_shape", {2, 2});
-    add_ints(pool, "strides", {2, 2});
-  }
-
-  void add_gemm(const std::string& layer, const std::string& input, const std::string& output,
-                const std::vector<std::int64_t>& dims, float deviation) {
-    add_parameters(layer, dims, deviation);
-    onnx::NodeProto& gemm =
-        add_node("Gemm", layer, {input, layer + ".weight", layer + ".bias"}, output);
-    onnx::AttributeProto& transpose = *gemm.add_attribute();
-    transpose.set_name("transB");
-    transpose.set_type(onnx::AttributeProto::INT);
-    transpose.set_i(1);
-  }
-
   onnx::ModelProto model_;
   Bell bell_{kSeed};
 };
 
-void write_sample(const std::string& path) {
-  const std::string bytes = SampleModel().bytes();
+// Deviations are He's sqrt(2 / fan_in).
+
+std::string sample() {
+  ModelWriter model("lenet");
+  model.add_input("image", {1, 28, 28});
+  model.add_conv("conv1", "image", {8, 1, 5, 5}, 0.28284271F);
+  model.add_node("Relu", "relu1", {"conv1_sum"}, "conv1_active");
+  model.add_pool("pool1", "conv1_active");
+  model.add_conv("conv2", "pool1", {16, 8, 5, 5}, 0.1F);
+  model.add_node("Relu", "relu2", {"conv2_sum"}, "conv2_active");
+  model.add_pool("pool2", "conv2_active");
+  model.add_node("Flatten", "flatten", {"pool2"}, "features");
+  model.add_gemm("fc1", "features", "fc1_sum", {120, 256}, 0.088388348F);
+  model.add_node("Relu", "relu3", {"fc1_sum"}, "hidden");
+  model.add_gemm("fc2", "hidden", "logits", {10, 120}, 0.12909944F);
+  model.add_output("logits", {10});
+  return model.bytes();
+}
+
+// LeCun et al. 1998, as in Deep Compression's table 2.
+std::string lenet_300_100() {
+  ModelWriter model("lenet-300-100");
+  model.add_input("image", {784});
+  model.add_gemm("fc1", "image", "fc1_sum", {300, 784}, 0.050507627F);
+  model.add_node("Relu", "", {"fc1_sum"}, "hidden1");
+  model.add_gemm("fc2", "hidden1", "fc2_sum", {100, 300}, 0.081649658F);
+  model.add_node("Relu", "", {"fc2_sum"}, "hidden2");
+  model.add_gemm("fc3", "hidden2", "logits", {10, 100}, 0.14142136F);
+  model.add_output("logits", {10});
+  return model.bytes();
+}
+
+// Caffe's variant, as in Deep Compression's table 3.
+std::string lenet_5() {
+  ModelWriter model("lenet-5");
+  model.add_input("image", {1, 28, 28});
+  model.add_conv("conv1", "image", {20, 1, 5, 5}, 0.28284271F);
+  model.add_pool("pool1", "conv1_sum");
+  model.add_conv("conv2", "pool1", {50, 20, 5, 5}, 0.063245553F);
+  model.add_pool("pool2", "conv2_sum");
+  model.add_node("Flatten", "", {"pool2"}, "features");
+  model.add_gemm("fc1", "features", "fc1_sum", {500, 800}, 0.05F);
+  model.add_node("Relu", "", {"fc1_sum"}, "hidden");
+  model.add_gemm("fc2", "hidden", "logits", {10, 500}, 0.063245553F);
+  model.add_output("logits", {10});
+  return model.bytes();
+}
+
+struct Sample {
+  std::string_view name;
+  std::string (*bytes)();
+};
+
+constexpr Sample kSamples[] = {
+    {"sample", sample}, {"lenet-300-100", lenet_300_100}, {"lenet-5", lenet_5}};
+
+void write(const std::string& path, const std::string& bytes) {
   std::ofstream file(path, std::ios::binary);
   file.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
   file.close();
@@ -193,15 +247,17 @@ void write_sample(const std::string& path) {
 }  // namespace qc
 
 int main(int argc, char** argv) {
-  if (argc != 2) {
-    std::cerr << "usage: make_sample OUTPUT.onnx\n";
-    return 2;
+  const std::string_view name = argc == 3 ? argv[1] : "";
+  for (const qc::Sample& sample : qc::kSamples) {
+    if (sample.name != name) continue;
+    try {
+      qc::write(argv[2], sample.bytes());
+    } catch (const std::exception& error) {
+      std::cerr << "make_sample: " << error.what() << '\n';
+      return 1;
+    }
+    return 0;
   }
-  try {
-    qc::write_sample(argv[1]);
-  } catch (const std::exception& error) {
-    std::cerr << "make_sample: " << error.what() << '\n';
-    return 1;
-  }
-  return 0;
+  std::cerr << "usage: make_sample sample|lenet-300-100|lenet-5 OUTPUT.onnx\n";
+  return 2;
 }

@@ -4,8 +4,8 @@
 #include <cmath>
 #include <limits>
 
+#include "core/random.h"
 #include "passes/kernels/optimal_partition.h"
-#include "passes/kernels/random.h"
 
 namespace qc {
 namespace {

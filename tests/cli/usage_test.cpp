@@ -84,7 +84,8 @@ class CommandTest : public testing::Test {
   RunOptions options_;
 };
 
-const Args kCommands = {"prune", "share", "pack", "unpack", "test", "inspect", "diff"};
+const Args kCommands = {"prune", "share",  "finetune", "train",   "eval", "run",
+                        "pack",  "unpack", "test",     "inspect", "diff"};
 
 class HelpTest : public CommandTest, public testing::WithParamInterface<std::string> {};
 

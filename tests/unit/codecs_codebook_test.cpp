@@ -13,7 +13,7 @@
 #include "codecs/analysis.h"
 #include "codecs/codebook.h"
 #include "core/float_types.h"
-#include "passes/kernels/random.h"
+#include "core/random.h"
 #include "test_tensors.h"
 
 namespace qc::test {

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "core/float_types.h"
-#include "passes/kernels/random.h"
+#include "core/random.h"
 
 namespace qc::test {
 namespace {

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "codecs/stages/huffman_code.h"
-#include "passes/kernels/random.h"
+#include "core/random.h"
 
 namespace qc::test {
 namespace {

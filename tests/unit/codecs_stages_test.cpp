@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "codecs/stage.h"
-#include "passes/kernels/random.h"
+#include "core/random.h"
 
 namespace qc::test {
 namespace {

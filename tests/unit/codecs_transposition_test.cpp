@@ -7,8 +7,8 @@
 #include <optional>
 #include <vector>
 
+#include "core/random.h"
 #include "formats/transposition.h"
-#include "passes/kernels/random.h"
 #include "test_tensors.h"
 
 namespace qc::test {

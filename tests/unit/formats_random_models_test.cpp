@@ -6,10 +6,10 @@
 #include <array>
 #include <map>
 
+#include "core/random.h"
 #include "formats/graph_dictionary.h"
 #include "formats/qc_reader.h"
 #include "model_files.h"
-#include "passes/kernels/random.h"
 #include "spec_container.h"
 #include "test_tensors.h"
 

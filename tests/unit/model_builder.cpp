@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "core/float_types.h"
-#include "passes/kernels/random.h"
+#include "core/random.h"
 
 namespace qc::test {
 namespace {

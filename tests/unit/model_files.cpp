@@ -4,9 +4,9 @@
 
 #include <algorithm>
 
+#include "core/random.h"
 #include "formats/qc_reader.h"
 #include "model_builder.h"
-#include "passes/kernels/random.h"
 
 namespace qc::test {
 namespace {

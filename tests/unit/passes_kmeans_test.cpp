@@ -7,11 +7,11 @@
 #include <cmath>
 #include <limits>
 
+#include "core/random.h"
 #include "model_builder.h"
 #include "passes/kernels/kmeans1d.h"
 #include "passes/kernels/optimal_partition.h"
 #include "passes/kernels/radix_sort.h"
-#include "passes/kernels/random.h"
 
 namespace qc {
 namespace {

@@ -11,7 +11,7 @@
 #include "codecs/analysis.h"
 #include "codecs/tensor_codec.h"
 #include "core/float_types.h"
-#include "passes/kernels/random.h"
+#include "core/random.h"
 
 namespace qc::test {
 namespace {

@@ -1,0 +1,163 @@
+// qcompress run: a whole pipeline from a recipe, ending in a container and the breakdown.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "cli/commands.h"
+#include "cli/common.h"
+#include "cli/inspect.h"
+#include "cli/pipeline_report.h"
+#include "cli/text.h"
+#include "cli/tuning.h"
+#include "core/error.h"
+#include "formats/breakdown.h"
+#include "formats/qc_writer.h"
+#include "pipeline/pack_params.h"
+#include "pipeline/recipe.h"
+
+namespace qc {
+namespace {
+
+struct RunCommand {
+  CommonOptions common;
+  TuningFlags tuning;
+  std::string recipe_path;
+  std::string input;
+  std::string onnx_output;
+  std::optional<std::uint64_t> seed;
+  bool resolve = false;
+
+  void run() const {
+    Recipe recipe = read_recipe(recipe_path);
+    if (seed) recipe.set_seed(*seed);
+    if (resolve) {
+      if (common.json) throw Error(ErrorCode::kUsage, "--resolve prints TOML: without --json");
+      print(recipe_text(recipe, /*defaults=*/true));
+      return;
+    }
+    if (input.empty()) throw Error(ErrorCode::kUsage, "run needs a model after the recipe");
+    const auto start = std::chrono::steady_clock::now();
+    const OnnxModel model = OnnxModel::open(input);
+    const std::filesystem::path target = common.output_or(with_extension(input, ".qc"));
+    require_outputs(target);
+    AtomicFile out(target, common.overwrite());
+
+    Tuning tools(tuning, common, recipe.validation, recipe.seed);
+    PipelineTools pipeline;
+    pipeline.evaluator = tools.evaluator();
+    pipeline.tuner = tools.tuner();
+    pipeline.encode = encode_options(recipe.pack);
+    pipeline.threads = common.threads;
+    pipeline.on_step = [&](const StepReport& step) {
+      tools.monitor().clear();
+      if (common.prints()) print(step_line(step) + "\n");
+    };
+    if (common.prints() && !tools.description().empty()) print(tools.description() + "\n");
+
+    PipelineReport report;
+    TestScores scores;
+    std::optional<PipelineResult> result;
+    naming_errors(input, [&] {
+      result = run_steps(model, recipe.steps, pipeline, report);
+      if (tools.evaluator() != nullptr) {
+        scores.before = tools.evaluator()->test(result->baseline);
+        scores.after = tools.evaluator()->test(result->model);
+      }
+    });
+    tools.monitor().clear();
+    pack(result->model, recipe, pipeline.encode, out);
+    out.commit();
+    if (!onnx_output.empty()) result->model.write(onnx_output, {}, common.overwrite());
+    const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+    show(report, scores, result->model, target, seconds.count());
+    if (!common.quiet && !tuning.tunes() && asks_for_training(recipe)) {
+      warn("nothing was fine-tuned: that needs --data DIR, or --finetune-cmd CMD");
+    }
+  }
+
+  // Neither output may be the other one, or what is read.
+  void require_outputs(const std::filesystem::path& target) const {
+    for (const std::string& read : {input, recipe_path}) {
+      require_different(read, target);
+      if (!onnx_output.empty()) require_different(read, onnx_output);
+    }
+    if (onnx_output.empty()) return;
+    const auto absolute = [](const std::filesystem::path& path) {
+      return std::filesystem::weakly_canonical(std::filesystem::absolute(path));
+    };
+    if (absolute(onnx_output) == absolute(target)) {
+      throw Error(ErrorCode::kUsage,
+                  fmt::format("--onnx {} is the packed output; name another file", onnx_output));
+    }
+    require_absent(onnx_output, common.overwrite());
+  }
+
+  // Settings of trainings that do not happen.
+  static bool asks_for_training(const Recipe& recipe) {
+    return std::ranges::any_of(recipe.steps, [](const Step& step) {
+      return std::ranges::any_of(step.params().specs(), [&](const ParamSpec& spec) {
+        return spec.name != "seed" && step.params().has(spec.name);
+      });
+    });
+  }
+
+  // The recipe goes along, so that the run can be repeated.
+  void pack(const OnnxModel& result, const Recipe& recipe, const EncodeOptions& encode,
+            ByteSink& out) const {
+    PackOptions options;
+    options.encode = encode;
+    options.threads = common.threads;
+    options.metadata["recipe"] = recipe_text(recipe, /*defaults=*/false);
+    pack_model(result, options, out);
+  }
+
+  void show(const PipelineReport& report, const TestScores& scores, const OnnxModel& model,
+            const std::filesystem::path& target, double seconds) const {
+    const std::uint64_t packed = std::filesystem::file_size(target);
+    const Breakdown breakdown = break_down(QcReader::open(target), common.threads);
+    InspectView view;
+    view.file = target.string();
+    if (common.json) {
+      nlohmann::ordered_json document = {
+          {"schema", "qcompress.run/1"}, {"recipe", recipe_path},  {"input", input},
+          {"output", target.string()},   {"packed_bytes", packed}, {"seconds", seconds}};
+      document.update(pipeline_json(report, scores));
+      document["inspect"] = inspect_json(breakdown, view);
+      print_json(document);
+    } else if (common.prints()) {
+      print(fmt::format("\n{}\n{}{}  {} -> {}  {}  ({:.1f} s)\n", inspect_text(breakdown, view),
+                        pipeline_text(report, scores), target.string(),
+                        size_text(report.original_bytes), size_text(packed),
+                        ratio_text(report.original_bytes, packed), seconds));
+    }
+    if (common.quiet) return;
+    for (const std::string& warning : pipeline_warnings(report, model)) warn(warning);
+  }
+};
+
+}  // namespace
+
+void add_run_command(CLI::App& app) {
+  auto command = std::make_shared<RunCommand>();
+  CLI::App* sub =
+      add_command(app, "run", "Run a recipe: a whole pipeline, from a model to a .qc file",
+                  "qcompress run deep-compression.toml lenet5.onnx --data mnist");
+  add_input(*sub, command->recipe_path, "recipe", "The recipe, a TOML file");
+  sub->add_option("model", command->input, "The .onnx file; not with --resolve")->type_name("FILE");
+  sub->add_option("--onnx", command->onnx_output,
+                  "Write the compressed model here too, as a plain ONNX file")
+      ->type_name("FILE");
+  sub->add_option("--seed", command->seed, "Use this seed instead of the recipe's")
+      ->check(CLI::Range(0.0, 4294967295.0))
+      ->type_name("SEED");
+  sub->add_flag("--resolve", command->resolve,
+                "Only print the recipe with every default filled in; needs no model");
+  add_tuning_flags(*sub, command->tuning, Hooks::kBoth);
+  add_common_options(*sub, command->common, Writes::kFile);
+  sub->callback([command] { command->run(); });
+}
+
+}  // namespace qc

@@ -1,0 +1,79 @@
+#include "cli/monitor.h"
+
+#include <fmt/format.h>
+
+#include <csignal>
+
+namespace qc {
+namespace {
+
+volatile std::sig_atomic_t interrupted = 0;
+
+void on_interrupt(int /*signal*/) {
+  interrupted = 1;
+  std::signal(SIGINT, SIG_DFL);
+}
+
+std::string time_text(double seconds) {
+  const auto whole = static_cast<long>(seconds + 0.5);
+  if (whole >= 3600)
+    return fmt::format("{}:{:02}:{:02}", whole / 3600, whole / 60 % 60, whole % 60);
+  return fmt::format("{}:{:02}", whole / 60, whole % 60);
+}
+
+}  // namespace
+
+ConsoleMonitor::ConsoleMonitor(bool enabled, bool epochs) : line_(enabled), epochs_(epochs) {}
+
+ConsoleMonitor::~ConsoleMonitor() {
+  if (catches_) std::signal(SIGINT, SIG_DFL);
+}
+
+void ConsoleMonitor::on_evaluation(std::uint64_t samples, std::uint64_t total) {
+  line_.show([&] { return fmt::format("evaluating  {}%", 100 * samples / total); });
+}
+
+void ConsoleMonitor::on_batch(const TuneRequest& request, int epoch, std::uint64_t samples,
+                              std::uint64_t total, double loss, double top1) {
+  const auto now = std::chrono::steady_clock::now();
+  std::string current = fmt::format("{} {}", request.label, epoch);
+  if (current != current_) {
+    current_ = std::move(current);
+    start_ = now;
+    return;
+  }
+  line_.show([&] {
+    const double seconds = std::chrono::duration<double>(now - start_).count();
+    const double rate = static_cast<double>(samples) / seconds;
+    const double left =
+        static_cast<double>(total - samples) +
+        static_cast<double>(request.options.epochs - epoch) * static_cast<double>(total);
+    return fmt::format("{}  epoch {}/{}  {}%  loss {:.4f}  top1 {:.2f}%  {:.0f} samples/s  {} left",
+                       request.label, epoch, request.options.epochs, 100 * samples / total, loss,
+                       100 * top1, rate, time_text(left / rate));
+  });
+}
+
+void ConsoleMonitor::on_epoch(const TuneRequest& request, const EpochReport& report) {
+  if (!epochs_) return;
+  line_.clear();
+  std::string text = fmt::format("{}  epoch {}/{}  lr {:.3g}  loss {:.4f}  top1 {:.2f}%",
+                                 request.label, report.epoch, request.options.epochs,
+                                 report.learning_rate, report.train_loss, 100 * report.train_top1);
+  if (report.validation) {
+    text += fmt::format("  held out: loss {:.4f}  top1 {:.2f}%{}", report.validation->loss,
+                        100 * report.validation->top1, report.best ? " *" : "");
+  }
+  fmt::print(stderr, "{}  {:.1f} s\n", text, report.seconds);
+}
+
+bool ConsoleMonitor::stop_requested() {
+  if (!catches_) {
+    catches_ = true;
+    interrupted = 0;
+    std::signal(SIGINT, on_interrupt);
+  }
+  return interrupted != 0;
+}
+
+}  // namespace qc

@@ -1,0 +1,38 @@
+// Shows on standard error how training gets on, and ends it on Ctrl-C.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+
+#include "core/progress.h"
+#include "pipeline/engine_workbench.h"
+
+namespace qc {
+
+class ConsoleMonitor final : public Monitor {
+ public:
+  /// `enabled` shows the progress line, `epochs` prints a line for each epoch too. From the start
+  /// of the first training on, the first Ctrl-C asks training to stop and keep its best weights;
+  /// the second ends the process.
+  ConsoleMonitor(bool enabled, bool epochs);
+  ~ConsoleMonitor() override;
+
+  void on_evaluation(std::uint64_t samples, std::uint64_t total) override;
+  void on_batch(const TuneRequest& request, int epoch, std::uint64_t samples, std::uint64_t total,
+                double loss, double top1) override;
+  void on_epoch(const TuneRequest& request, const EpochReport& report) override;
+  bool stop_requested() override;
+
+  /// Makes room for other output.
+  void clear() { line_.clear(); }
+
+ private:
+  StatusLine line_;
+  bool epochs_;
+  bool catches_ = false;
+  std::chrono::steady_clock::time_point start_;
+  std::string current_;  // request and epoch that start_ belongs to
+};
+
+}  // namespace qc

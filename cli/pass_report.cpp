@@ -1,0 +1,102 @@
+#include "cli/pass_report.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <vector>
+
+#include "cli/table.h"
+#include "cli/text.h"
+
+namespace qc {
+namespace {
+
+std::string untouched_text(const PassReport& report, bool verbose) {
+  if (report.skipped.empty()) return "";
+  std::map<std::string, std::size_t> reasons;
+  for (const SkippedTensor& tensor : report.skipped) ++reasons[tensor.reason];
+  std::string text =
+      fmt::format("untouched: {} of floats (", plural(report.skipped.size(), "tensor"));
+  std::string separator;
+  for (const auto& [reason, uses] : reasons) {
+    text += fmt::format("{}{} {}", separator, uses, reason);
+    separator = ", ";
+  }
+  text += verbose ? ")\n" : "); -v lists them\n";
+  if (verbose) {
+    for (const SkippedTensor& tensor : report.skipped) {
+      text += fmt::format("  {}  {}  {}\n", tensor.name, count_text(tensor.count), tensor.reason);
+    }
+  }
+  return text;
+}
+
+}  // namespace
+
+nlohmann::ordered_json pass_json(const PassReport& report) {
+  nlohmann::ordered_json document = {{"changed", nlohmann::ordered_json::array()},
+                                     {"untouched", nlohmann::ordered_json::array()},
+                                     {"notes", report.notes}};
+  if (report.seeded) document["seed"] = report.seed;
+  for (const TensorReport& tensor : report.changed) {
+    document["changed"].push_back({{"name", tensor.name},
+                                   {"op", tensor.op},
+                                   {"dims", tensor.dims},
+                                   {"weights", tensor.count},
+                                   {"nonzero_before", tensor.nonzero_before},
+                                   {"nonzero_after", tensor.nonzero_after},
+                                   {"distinct", tensor.distinct_after},
+                                   {"rmse", tensor.rmse},
+                                   {"max_error", tensor.max_error},
+                                   {"iterations", tensor.iterations},
+                                   {"threshold", tensor.threshold}});
+  }
+  for (const SkippedTensor& tensor : report.skipped) {
+    document["untouched"].push_back(
+        {{"name", tensor.name}, {"weights", tensor.count}, {"reason", tensor.reason}});
+  }
+  return document;
+}
+
+std::string pass_text(const PassReport& report, bool verbose) {
+  const bool iterative = std::any_of(report.changed.begin(), report.changed.end(),
+                                     [](const auto& tensor) { return tensor.iterations > 0; });
+  const bool thresholds = std::any_of(report.changed.begin(), report.changed.end(),
+                                      [](const auto& tensor) { return tensor.threshold > 0; });
+  std::vector<std::string> headings = {"tensor", "op",       "shape", "weights",
+                                       "kept %", "distinct", "rmse",  "max error"};
+  if (thresholds) headings.emplace_back("threshold");
+  if (iterative) headings.emplace_back("iterations");
+  Table table(headings);
+  std::uint64_t count = 0;
+  std::uint64_t nonzero = 0;
+  for (const TensorReport& tensor : report.changed) {
+    count += tensor.count;
+    nonzero += tensor.nonzero_after;
+    std::vector<std::string> row = {
+        tensor.name,
+        tensor.op,
+        shape_text(tensor.dims),
+        count_text(tensor.count),
+        percent_text(static_cast<double>(tensor.nonzero_after), static_cast<double>(tensor.count)),
+        count_text(tensor.distinct_after),
+        fmt::format("{:.3g}", tensor.rmse),
+        fmt::format("{:.3g}", tensor.max_error)};
+    if (thresholds) row.push_back(fmt::format("{:.3g}", tensor.threshold));
+    if (iterative) row.push_back(fmt::format("{}", tensor.iterations));
+    table.add_row(std::move(row));
+  }
+  table.add_rule();
+  table.add_row({plural(report.changed.size(), "tensor"), "", "", count_text(count),
+                 percent_text(static_cast<double>(nonzero), static_cast<double>(count)), "", "",
+                 ""});
+  std::string text = table.text();
+  text += untouched_text(report, verbose);
+  if (report.seeded) text += fmt::format("seed {}\n", report.seed);
+  for (const std::string& note : report.notes) text += fmt::format("note: {}\n", note);
+  return text;
+}
+
+}  // namespace qc

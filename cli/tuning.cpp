@@ -1,0 +1,85 @@
+#include "cli/tuning.h"
+
+#include <fmt/format.h>
+
+#include "core/error.h"
+
+namespace qc {
+
+void add_tuning_flags(CLI::App& command, TuningFlags& flags, Hooks hooks) {
+  const std::string group = "Data and engine";
+  CLI::Option* data =
+      command
+          .add_option("--data", flags.data,
+                      "Folder with the data set: idx files, CIFAR binary, a folder of images per "
+                      "class, .npy or .npz")
+          ->type_name("DIR")
+          ->group(group);
+  command
+      .add_option("--data-config", flags.data_config,
+                  "How samples are scaled and laid out; default: dataset.toml in --data")
+      ->type_name("FILE")
+      ->needs(data)
+      ->group(group);
+  command.add_option("--device", flags.device, "Where networks run: cpu (default), cuda, cuda:1")
+      ->type_name("NAME")
+      ->needs(data)
+      ->group(group);
+  if (hooks == Hooks::kNone) return;
+  command
+      .add_option("--finetune-cmd", flags.finetune_command,
+                  "Fine-tune with this command instead: reads {model}, writes {out}; {masks} "
+                  "and {step} tell more")
+      ->type_name("CMD")
+      ->group(group);
+  command
+      .add_option("--eval-cmd", flags.eval_command,
+                  "Evaluate with this command instead: reads {model}, prints "
+                  "{\"metric\": \"top1\", \"value\": 0.99}")
+      ->type_name("CMD")
+      ->group(group);
+  command.add_option("--cmd-timeout", flags.timeout, "Seconds after which a command has failed")
+      ->check(CLI::PositiveNumber)
+      ->type_name("SECONDS")
+      ->group(group);
+}
+
+Tuning::Tuning(const TuningFlags& flags, const CommonOptions& common, double validation,
+               std::uint64_t seed)
+    : monitor_(common.prints(), common.verbose && common.prints()) {
+  HookOptions hooks;
+  hooks.finetune_command = flags.finetune_command;
+  hooks.eval_command = flags.eval_command;
+  hooks.timeout = std::chrono::seconds(flags.timeout);
+  hooks.show_output = !common.quiet;
+  hooks.stop_requested = [this] { return monitor_.stop_requested(); };
+  check_hook_options(hooks);
+  if (!flags.data.empty()) {
+    EngineWorkbench::Options options;
+    options.engine = {common.threads, flags.device};
+    options.data = {flags.data, flags.data_config};
+    options.validation = validation;
+    options.seed = seed;
+    workbench_ = std::make_unique<EngineWorkbench>(options, monitor_);
+    evaluator_ = workbench_.get();
+    tuner_ = workbench_.get();
+  }
+  if (!flags.eval_command.empty()) {
+    hook_evaluator_ = std::make_unique<HookEvaluator>(hooks);
+    evaluator_ = hook_evaluator_.get();
+  }
+  if (!flags.finetune_command.empty()) {
+    hook_tuner_ = std::make_unique<HookTuner>(hooks);
+    tuner_ = hook_tuner_.get();
+  }
+}
+
+std::string Tuning::description() const {
+  if (workbench_ == nullptr) return "";
+  return fmt::format("{}; {}: {} samples to train on, {} held out, {} to test",
+                     workbench_->engine().description(), workbench_->test_data().description(),
+                     workbench_->training_data().size(), workbench_->validation_data().size(),
+                     workbench_->test_data().size());
+}
+
+}  // namespace qc

@@ -1,0 +1,58 @@
+// The flags with which commands evaluate and fine-tune, and what they stand for.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+
+#include "cli/common.h"
+#include "cli/monitor.h"
+#include "pipeline/engine_workbench.h"
+#include "pipeline/hooks.h"
+#include "pipeline/runner.h"
+
+namespace qc {
+
+struct TuningFlags {
+  std::string data;
+  std::string data_config;
+  std::string finetune_command;
+  std::string eval_command;
+  int timeout = 0;  ///< seconds
+  std::string device = "cpu";
+
+  bool evaluates() const { return !data.empty() || !eval_command.empty(); }
+  bool tunes() const { return !data.empty() || !finetune_command.empty(); }
+};
+
+/// Which of the flags a command takes.
+enum class Hooks { kNone, kBoth };
+
+/// Adds --data, --data-config and --device, and with hooks --finetune-cmd, --eval-cmd and
+/// --cmd-timeout.
+void add_tuning_flags(CLI::App& command, TuningFlags& flags, Hooks hooks);
+
+/// Evaluator and tuner for a run: the built-in ones with --data, a user's commands where given.
+class Tuning {
+ public:
+  /// Opens engine and data where needed. `validation` and `seed` say which samples are held out.
+  Tuning(const TuningFlags& flags, const CommonOptions& common, double validation,
+         std::uint64_t seed);
+
+  Evaluator* evaluator() const { return evaluator_; }
+  Tuner* tuner() const { return tuner_; }
+  ConsoleMonitor& monitor() { return monitor_; }
+  /// "libtorch ..., idx files in DIR: 54000 samples to train on, 6000 held out, 10000 to test".
+  std::string description() const;
+
+ private:
+  ConsoleMonitor monitor_;
+  std::unique_ptr<EngineWorkbench> workbench_;
+  std::unique_ptr<HookEvaluator> hook_evaluator_;
+  std::unique_ptr<HookTuner> hook_tuner_;
+  Evaluator* evaluator_ = nullptr;
+  Tuner* tuner_ = nullptr;
+};
+
+}  // namespace qc

@@ -1,0 +1,136 @@
+#include "data/dataset.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <system_error>
+#include <utility>
+
+#include "core/error.h"
+#include "data/formats.h"
+#include "data/preprocess.h"
+
+namespace qc {
+namespace {
+
+namespace fs = std::filesystem;
+
+// In the order in which they are tried.
+constexpr std::array kFormats = {
+    DataFormat{.name = "idx (MNIST)",
+               .files = "train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-..., also .gz",
+               .open = open_idx},
+    DataFormat{.name = "CIFAR",
+               .files = "data_batch_1.bin, ..., test_batch.bin, or train.bin, test.bin, also .gz",
+               .open = open_cifar},
+    DataFormat{.name = "NumPy",
+               .files = "x_train.npy, y_train.npy, x_test.npy, ..., or images.npy, labels.npy",
+               .open = open_npy},
+    DataFormat{
+        .name = "NumPy archive", .files = "an .npz file with such members", .open = open_npz},
+    DataFormat{.name = "pictures",
+               .files = "train/CLASS/*.jpg, test/CLASS/*.png, or CLASS/*.jpg, or labels.csv with "
+                        "lines \"file,class index\"",
+               .open = open_image_folder},
+};
+
+class PreprocessedDataset final : public Dataset {
+ public:
+  PreprocessedDataset(std::unique_ptr<SampleSource> source, const DatasetConfig& config)
+      : source_(std::move(source)), preprocessor_(config, source_->form()) {}
+
+  std::size_t size() const noexcept override { return source_->size(); }
+  const std::vector<std::int64_t>& sample_shape() const noexcept override {
+    return preprocessor_.sample_shape();
+  }
+  std::int64_t classes() const noexcept override { return source_->classes(); }
+  std::string description() const override { return source_->description(); }
+  bool slow_to_load() const noexcept override { return source_->slow_to_load(); }
+
+  std::int64_t load(std::size_t index, std::span<float> sample) const override {
+    if (index >= size()) {
+      throw Error(ErrorCode::kInternal, fmt::format("sample {} of {} asked for", index, size()));
+    }
+    SampleBuffer buffer;
+    preprocessor_.apply(source_->view(index, buffer), source_->name(index), sample);
+    return source_->label(index);
+  }
+
+ private:
+  std::unique_ptr<SampleSource> source_;
+  Preprocessor preprocessor_;
+};
+
+// The configuration given, else the one in the folder, else the defaults.
+DatasetConfig find_config(const DataSource& source, const fs::path& folder) {
+  if (!source.config.empty()) return read_dataset_config(source.config);
+  const fs::path inside = folder / "dataset.toml";
+  std::error_code error;
+  return fs::exists(inside, error) ? read_dataset_config(inside) : DatasetConfig();
+}
+
+[[noreturn]] void nothing_found(const fs::path& where, Split split) {
+  std::string known;
+  for (const DataFormat& format : kFormats) {
+    known += fmt::format("\n  {}: {}", format.name, format.files);
+  }
+  throw Error(ErrorCode::kFile, fmt::format("no {} samples found in {}; understood are:{}",
+                                            split_name(split), where.string(), known));
+}
+
+std::unique_ptr<SampleSource> open_source(const FormatRequest& request, const fs::path& where) {
+  for (const DataFormat& format : kFormats) {
+    if (auto source = format.open(request)) return source;
+  }
+  nothing_found(where, request.split);
+}
+
+}  // namespace
+
+std::string_view split_name(Split split) noexcept {
+  return split == Split::kTrain ? "train" : "test";
+}
+
+std::int64_t count_classes(std::span<const std::int64_t> labels, const DatasetConfig& config,
+                           const std::string& file) {
+  std::int64_t classes = config.classes.value_or(0);
+  for (std::size_t i = 0; i < labels.size(); ++i) {
+    const std::int64_t label = labels[i];
+    if (label < 0 || label > kMaxClasses || (config.classes && label >= classes)) {
+      throw Error(ErrorCode::kCorrupt,
+                  fmt::format("{}: label {} of sample {} is not a class{}", file, label, i,
+                              config.classes
+                                  ? fmt::format(" below {}, the classes in dataset.toml", classes)
+                                  : std::string()));
+    }
+    if (label >= classes) classes = label + 1;
+  }
+  return classes;
+}
+
+std::unique_ptr<Dataset> open_dataset(const DataSource& source, Split split) {
+  try {
+    const bool is_file = fs::is_regular_file(source.path);
+    if (!fs::exists(source.path)) {
+      throw Error(ErrorCode::kFile, fmt::format("no data at {}: there is no such folder or .npz",
+                                                source.path.string()));
+    }
+    const fs::path folder = is_file ? source.path.parent_path() : source.path;
+    const DatasetConfig config = find_config(source, folder);
+    const fs::path& named = split == Split::kTrain ? config.train : config.test;
+    fs::path only = is_file ? source.path : fs::path();
+    if (!named.empty()) only = folder / named;
+    if (!only.empty() && !fs::exists(only)) {
+      throw Error(ErrorCode::kFile, fmt::format("{}, the {} samples of dataset.toml, is not there",
+                                                only.string(), split_name(split)));
+    }
+    const FormatRequest request{.folder = folder, .split = split, .only = only, .config = config};
+    auto opened = open_source(request, only.empty() ? folder : only);
+    return std::make_unique<PreprocessedDataset>(std::move(opened), config);
+  } catch (const fs::filesystem_error& error) {
+    throw Error(ErrorCode::kFile,
+                fmt::format("cannot read {}: {}", source.path.string(), error.code().message()));
+  }
+}
+
+}  // namespace qc

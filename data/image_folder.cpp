@@ -1,0 +1,147 @@
+// Folders of pictures: a folder per class, or a label file.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <optional>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include "core/error.h"
+#include "core/file.h"
+#include "data/formats.h"
+#include "data/image_source.h"
+#include "data/label_file.h"
+
+namespace qc {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view kLabelFile = "labels.csv";
+
+std::vector<fs::path> sorted_entries(const fs::path& folder) {
+  std::vector<fs::path> entries;
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    if (!entry.path().filename().string().starts_with('.')) entries.push_back(entry.path());
+  }
+  std::ranges::sort(entries, {}, [](const fs::path& path) { return path.filename().string(); });
+  return entries;
+}
+
+std::optional<fs::path> first_folder(const fs::path& parent,
+                                     std::initializer_list<std::string_view> names) {
+  for (const std::string_view name : names) {
+    if (fs::is_directory(parent / name)) return parent / name;
+  }
+  return std::nullopt;
+}
+
+std::optional<fs::path> train_folder(const FormatRequest& request) {
+  const fs::path named = request.folder / request.config.train;
+  if (!request.config.train.empty() && fs::is_directory(named)) return named;
+  return first_folder(request.folder, {"train"});
+}
+
+// The folder that the split lies in; nothing when there are splits, but not this one.
+std::optional<fs::path> split_folder(const FormatRequest& request) {
+  if (!request.only.empty()) {
+    return fs::is_directory(request.only) ? std::optional(request.only) : std::nullopt;
+  }
+  const auto train = first_folder(request.folder, {"train"});
+  const auto test = first_folder(request.folder, {"test", "val"});
+  if (!train && !test) return request.folder;
+  return request.split == Split::kTrain ? train : test;
+}
+
+std::optional<fs::path> find_label_file(const FormatRequest& request, const fs::path& root) {
+  const fs::path& named = request.config.labels;
+  const fs::path name = named.empty() ? fs::path(kLabelFile) : named;
+  for (const fs::path& folder : {root, request.folder}) {
+    if (fs::is_regular_file(folder / name)) return folder / name;
+    if (named.empty()) break;
+  }
+  if (named.empty()) return std::nullopt;
+  throw Error(ErrorCode::kFile, fmt::format("{}, the labels of dataset.toml, is not there",
+                                            (request.folder / named).string()));
+}
+
+std::unique_ptr<SampleSource> open_labelled(const fs::path& label_file, const fs::path& root,
+                                            const FormatRequest& request) {
+  std::vector<LabelledImage> images;
+  std::vector<std::int64_t> labels;
+  for (const LabelLine& line : read_label_file(label_file)) {
+    if (!stays_inside(line.file)) {
+      throw Error(ErrorCode::kCorrupt,
+                  fmt::format("{}: {} lies outside its folder", label_file.string(), line.file));
+    }
+    fs::path path = root / line.file;
+    if (!fs::exists(path)) path = root / "images" / line.file;
+    if (!fs::exists(path)) {
+      throw Error(ErrorCode::kFile, fmt::format("{} names {}, which is not in {}",
+                                                label_file.string(), line.file, root.string()));
+    }
+    images.push_back({.path = std::move(path), .label = line.label});
+    labels.push_back(line.label);
+  }
+  const std::int64_t classes = count_classes(labels, request.config, label_file.string());
+  return std::make_unique<ImageSource>(std::move(images), classes,
+                                       fmt::format("pictures of {}", label_file.string()));
+}
+
+// The names of the classes in ascending order with their labels.
+std::map<std::string, std::int64_t> class_names(const fs::path& root) {
+  std::map<std::string, std::int64_t> names;
+  for (const fs::path& entry : sorted_entries(root)) {
+    if (!fs::is_directory(entry)) continue;
+    const auto label = static_cast<std::int64_t>(names.size());
+    names.emplace(entry.filename().string(), label);
+  }
+  return names;
+}
+
+std::unique_ptr<SampleSource> open_class_folders(const fs::path& root,
+                                                 const FormatRequest& request) {
+  // The training samples number the classes: a class may be without test samples.
+  const bool has_splits = root != request.folder;
+  const auto train = has_splits ? train_folder(request) : std::nullopt;
+  const fs::path& numbering = train ? *train : root;
+  const auto names = class_names(numbering);
+  std::vector<LabelledImage> images;
+  for (const fs::path& folder : sorted_entries(root)) {
+    if (!fs::is_directory(folder)) continue;
+    const auto name = names.find(folder.filename().string());
+    if (name == names.end()) {
+      throw Error(ErrorCode::kCorrupt, fmt::format("{} is a class without a folder in {}",
+                                                   folder.string(), numbering.string()));
+    }
+    for (fs::path& file : sorted_entries(folder)) {
+      if (is_image_name(file)) images.push_back({std::move(file), name->second});
+    }
+  }
+  if (images.empty()) return nullptr;
+  const auto found = static_cast<std::int64_t>(names.size());
+  const std::int64_t classes = request.config.classes.value_or(found);
+  if (classes < found) {
+    throw Error(ErrorCode::kUsage, fmt::format("dataset.toml: classes is {}, but {} has {} class "
+                                               "folders",
+                                               classes, numbering.string(), found));
+  }
+  return std::make_unique<ImageSource>(std::move(images), classes,
+                                       fmt::format("class folders in {}", root.string()));
+}
+
+}  // namespace
+
+std::unique_ptr<SampleSource> open_image_folder(const FormatRequest& request) {
+  const auto root = split_folder(request);
+  if (!root) return nullptr;
+  if (const auto labels = find_label_file(request, *root)) {
+    return open_labelled(*labels, *root, request);
+  }
+  return open_class_folders(*root, request);
+}
+
+}  // namespace qc

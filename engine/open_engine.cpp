@@ -1,0 +1,69 @@
+#include <dlfcn.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdlib>
+#include <filesystem>
+#include <system_error>
+#include <vector>
+
+#include "core/error.h"
+#include "core/parallel.h"
+#include "engine/engine.h"
+
+namespace qc {
+namespace {
+
+constexpr const char* kModuleName = "qcompress_torch.so";
+constexpr const char* kModuleVariable = "QCOMPRESS_ENGINE";
+
+// A module named by the user, beside the program, or in the library folder of its installation.
+std::vector<std::filesystem::path> candidates() {
+  if (const char* named = std::getenv(kModuleVariable)) return {named};
+  std::error_code error;
+  const std::filesystem::path program = std::filesystem::read_symlink("/proc/self/exe", error);
+  const std::filesystem::path folder = program.parent_path();
+  return {folder / kModuleName, folder.parent_path() / "lib" / "qcompress" / kModuleName};
+}
+
+[[noreturn]] void unavailable(const std::string& reason) {
+  throw Error(ErrorCode::kUnsupported,
+              fmt::format("running and training networks needs libtorch, which cannot be loaded: "
+                          "{}\n  install it with: apt-get install libtorch1.13 "
+                          "libopenblas0-pthread\n  (pack, unpack, inspect, test and diff do "
+                          "not need it)",
+                          reason));
+}
+
+EngineEntry load_module() {
+  const std::vector<std::filesystem::path> paths = candidates();
+  for (const std::filesystem::path& path : paths) {
+    std::error_code error;
+    if (!std::filesystem::exists(path, error)) continue;
+    void* handle = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+    if (handle == nullptr) unavailable(dlerror());
+    void* entry = dlsym(handle, kEngineEntry);
+    if (entry == nullptr) unavailable(dlerror());
+    return reinterpret_cast<EngineEntry>(entry);
+  }
+  unavailable(fmt::format("no {} (built where libtorch-dev was there)", paths.front().string()));
+}
+
+}  // namespace
+
+std::unique_ptr<Engine> open_engine(const EngineOptions& options) {
+  // OpenMP threads that spin while they wait steal the cores from everybody else; what is set here
+  // counts only before the first OpenMP library is loaded. A user's own setting stays.
+  setenv("OMP_WAIT_POLICY", "PASSIVE", 0);
+  EngineOptions resolved = options;
+  resolved.threads = thread_count(options.threads);
+  // BLAS keeps a pool of its own.
+  setenv("OPENBLAS_NUM_THREADS", fmt::format("{}", resolved.threads).c_str(), 0);
+  static const EngineEntry entry = load_module();
+  Engine* engine = entry(kEngineInterface, resolved);
+  if (engine == nullptr) unavailable("the module is of another version of qcompress");
+  return std::unique_ptr<Engine>(engine);
+}
+
+}  // namespace qc

@@ -1,0 +1,27 @@
+#include "engine/torch/constants.h"
+
+#include <ATen/ATen.h>
+
+#include "engine/torch/convert.h"
+
+namespace qc::torch_engine {
+
+at::Tensor Constants::get(const GraphTensor& constant) {
+  if (constant.source && !replaced_.empty()) {
+    const auto found = replaced_.find(*constant.source);
+    // Weights are trained in float32, whatever the graph computes in.
+    if (found != replaced_.end()) {
+      return found->second.requires_grad() ? found->second.to(scalar_type(constant.value.type))
+                                           : found->second;
+    }
+  }
+  at::Tensor& converted = converted_[&constant];
+  if (!converted.defined()) {
+    converted = to_torch(constant.value);
+    // Shapes and indices stay where their numbers are read.
+    if (converted.is_floating_point()) converted = converted.to(device_);
+  }
+  return converted;
+}
+
+}  // namespace qc::torch_engine

@@ -1,0 +1,205 @@
+#include "engine/torch/interpreter.h"
+
+#include <ATen/ATen.h>
+#include <fmt/format.h>
+
+#include <set>
+#include <utility>
+
+#include "core/error.h"
+#include "engine/torch/convert.h"
+
+namespace qc::torch_engine {
+namespace {
+
+// Calls visit(name) for every value that a node reads, those of its subgraphs included.
+template <typename Visit>
+void for_each_use(const Node& node, const Visit& visit) {
+  for (const std::string& name : node.inputs) visit(name);
+  for (const auto& [key, attribute] : node.attributes) {
+    const auto* graph = std::get_if<std::shared_ptr<const Graph>>(&attribute);
+    if (graph == nullptr) continue;
+    for (const Node& inner : (*graph)->nodes) for_each_use(inner, visit);
+    for (const GraphValue& output : (*graph)->outputs) visit(output.name);
+  }
+}
+
+// The first line of what libtorch says; the rest is its call stack.
+std::string first_line(const c10::Error& error) {
+  const std::string text = error.what_without_backtrace();
+  return text.substr(0, text.find('\n'));
+}
+
+// float16 and bfloat16, for which libtorch has not all kernels on the CPU.
+bool is_narrow_float(const Value& value) {
+  return value.tensor.defined() &&
+         (value.tensor.scalar_type() == at::kHalf || value.tensor.scalar_type() == at::kBFloat16);
+}
+
+bool lacks_narrow_kernel(const std::string& message) {
+  return message.find("not implemented for 'Half'") != std::string::npos ||
+         message.find("not implemented for 'BFloat16'") != std::string::npos;
+}
+
+// Runs an operator in float32 and rounds what it gives.
+Values run_widened(const Operator& row, const OpContext& narrow, Interpreter& interpreter) {
+  Values inputs = narrow.inputs;
+  at::ScalarType type = at::kHalf;
+  for (Value& input : inputs) {
+    if (!is_narrow_float(input)) continue;
+    type = input.tensor.scalar_type();
+    input = input.tensor.to(at::kFloat);
+  }
+  const OpContext wide(interpreter, narrow.node, narrow.opset, std::move(inputs));
+  Values outputs = row.run(wide);
+  for (Value& output : outputs) {
+    if (output.tensor.defined() && output.tensor.scalar_type() == at::kFloat) {
+      output = output.tensor.to(type);
+    }
+  }
+  return outputs;
+}
+
+}  // namespace
+
+Interpreter::Interpreter(const GraphModel& model, at::Device device)
+    : model_(model), constants_(device) {
+  compile(model.graph);
+}
+
+void Interpreter::compile(const Graph& graph) {
+  std::vector<Step> steps;
+  for (const Node& node : graph.nodes) {
+    const auto opset = model_.opsets.find(node.domain);
+    const std::int64_t version = opset == model_.opsets.end() ? 1 : opset->second;
+    const Operator* row = find_operator(node.domain, node.op, version);
+    if (row == nullptr) {
+      throw Error(
+          ErrorCode::kUnsupported,
+          fmt::format("operator {}{}{} of node '{}' (opset {}) cannot be executed", node.domain,
+                      node.domain.empty() ? "" : ".", node.op, node.label(), version));
+    }
+    steps.push_back({&node, row, version, {}, false});
+    for (const auto& [key, attribute] : node.attributes) {
+      const auto* inner = std::get_if<std::shared_ptr<const Graph>>(&attribute);
+      if (inner != nullptr) compile(**inner);
+    }
+  }
+  find_last_uses(graph, steps);
+  plans_[&graph] = std::move(steps);
+}
+
+void Interpreter::find_last_uses(const Graph& graph, std::vector<Step>& steps) {
+  std::set<std::string_view> used;
+  for (const GraphValue& output : graph.outputs) used.insert(output.name);
+  for (auto step = steps.rbegin(); step != steps.rend(); ++step) {
+    for_each_use(*step->node, [&](const std::string& name) {
+      if (!name.empty() && used.insert(name).second) step->last_uses.push_back(name);
+    });
+  }
+}
+
+Values Interpreter::run(const Values& inputs, const std::vector<std::string>& wanted, Mode mode) {
+  mode_ = mode;
+  Values results = execute(model_.graph, inputs, {wanted.begin(), wanted.end()});
+  require_declared_types(wanted, results);
+  return results;
+}
+
+void Interpreter::require_declared_types(const std::vector<std::string>& wanted,
+                                         const Values& results) const {
+  for (const GraphValue& output : model_.graph.outputs) {
+    for (std::size_t i = 0; i < wanted.size(); ++i) {
+      if (wanted[i] != output.name || !results[i].tensor.defined()) continue;
+      const DataType type = data_type(results[i].tensor.scalar_type());
+      if (output.type == DataType::kUndefined || output.type == type) continue;
+      throw Error(ErrorCode::kUnsupported,
+                  fmt::format("output {} is declared as {}, its operators make {}", output.name,
+                              data_type_name(output.type), data_type_name(type)));
+    }
+  }
+}
+
+Values Interpreter::run_subgraph(const Graph& graph, const Values& arguments) {
+  std::vector<std::string_view> wanted;
+  for (const GraphValue& output : graph.outputs) wanted.push_back(output.name);
+  return execute(graph, arguments, wanted);
+}
+
+Values Interpreter::execute(const Graph& graph, const Values& arguments,
+                            const std::vector<std::string_view>& wanted) {
+  Scope scope{{}, &graph, scope_};
+  if (arguments.size() != graph.inputs.size()) {
+    throw Error(ErrorCode::kUsage, fmt::format("graph {} takes {} inputs, not {}", graph.name,
+                                               graph.inputs.size(), arguments.size()));
+  }
+  for (std::size_t i = 0; i < arguments.size(); ++i) {
+    scope.values[graph.inputs[i].name] = arguments[i];
+  }
+  scope_ = &scope;
+  const auto leave = [this](Scope* inner) { scope_ = inner->outer; };
+  const std::unique_ptr<Scope, decltype(leave)> guard(&scope, leave);
+
+  const std::set<std::string_view> kept(wanted.begin(), wanted.end());
+  for (Step& step : plans_.at(&graph)) {
+    Values outputs = execute_node(step);
+    const std::vector<std::string>& names = step.node->outputs;
+    for (std::size_t i = 0; i < names.size() && i < outputs.size(); ++i) {
+      if (!names[i].empty()) scope.values[names[i]] = std::move(outputs[i]);
+    }
+    for (const std::string_view name : step.last_uses) {
+      if (!kept.contains(name)) scope.values.erase(name);
+    }
+  }
+  Values results;
+  for (const std::string_view name : wanted) results.push_back(look_up(name));
+  return results;
+}
+
+Values Interpreter::execute_node(Step& step) {
+  const Node& node = *step.node;
+  Values inputs;
+  inputs.reserve(node.inputs.size());
+  for (const std::string& name : node.inputs) {
+    try {
+      inputs.push_back(name.empty() ? Value() : look_up(name));
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::kUnsupported) throw;
+      OpContext(*this, node, step.opset, {}).refuse(error.what());
+    }
+  }
+  const OpContext context(*this, node, step.opset, std::move(inputs));
+  try {
+    if (!step.widen) {
+      try {
+        return step.row->run(context);
+      } catch (const c10::Error& error) {
+        if (!lacks_narrow_kernel(error.what_without_backtrace())) throw;
+        step.widen = true;
+      }
+    }
+    return run_widened(*step.row, context, *this);
+  } catch (const Error&) {
+    throw;
+  } catch (const c10::Error& error) {
+    context.refuse(first_line(error));
+  } catch (const std::exception& error) {
+    context.refuse(error.what());
+  }
+}
+
+Value Interpreter::look_up(std::string_view name) {
+  for (const Scope* scope = scope_; scope != nullptr; scope = scope->outer) {
+    if (const auto found = scope->values.find(name); found != scope->values.end()) {
+      return found->second;
+    }
+    const auto& initializers = scope->graph->initializers;
+    if (const auto found = initializers.find(name); found != initializers.end()) {
+      return constants_.get(found->second);
+    }
+  }
+  throw Error(ErrorCode::kCorrupt,
+              fmt::format("value '{}' is read before any node makes it", name));
+}
+
+}  // namespace qc::torch_engine

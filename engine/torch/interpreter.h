@@ -1,0 +1,69 @@
+// Executes a graph node by node on libtorch tensors, so that autograd sees every operation.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "engine/torch/constants.h"
+#include "engine/torch/op.h"
+#include "engine/torch/value.h"
+#include "formats/graph.h"
+
+namespace qc::torch_engine {
+
+struct Mode {
+  bool training = false;
+  bool train_norm = false;
+};
+
+class Interpreter {
+ public:
+  /// Throws Error(kUnsupported) naming the first operator, its node and opset, that has no row in
+  /// the table. The model must outlive this.
+  Interpreter(const GraphModel& model, at::Device device);
+
+  /// The values called `wanted` for one value of each graph input.
+  Values run(const Values& inputs, const std::vector<std::string>& wanted, Mode mode);
+
+  Values run_subgraph(const Graph& graph, const Values& arguments);
+
+  Constants& constants() { return constants_; }
+  const Mode& mode() const { return mode_; }
+
+ private:
+  // Names of one graph, inside those of the graphs around it.
+  struct Scope {
+    std::unordered_map<std::string_view, Value> values;
+    const Graph* graph = nullptr;
+    Scope* outer = nullptr;
+  };
+  // What a node needs at run time, found once.
+  struct Step {
+    const Node* node;
+    const Operator* row;
+    std::int64_t opset;
+    std::vector<std::string_view> last_uses;  // values that no later node of this graph reads
+    bool widen = false;                       // libtorch has no kernel for the narrow floats here
+  };
+
+  void compile(const Graph& graph);
+  void find_last_uses(const Graph& graph, std::vector<Step>& steps);
+  Values execute(const Graph& graph, const Values& arguments,
+                 const std::vector<std::string_view>& wanted);
+  void require_declared_types(const std::vector<std::string>& wanted, const Values& results) const;
+  Values execute_node(Step& step);
+  Value look_up(std::string_view name);
+
+  const GraphModel& model_;
+  Constants constants_;
+  std::unordered_map<const Graph*, std::vector<Step>> plans_;
+  Scope* scope_ = nullptr;
+  Mode mode_;
+};
+
+}  // namespace qc::torch_engine

@@ -1,0 +1,158 @@
+#include "engine/torch/network.h"
+
+#include <ATen/ATen.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+#include <limits>
+
+#include "core/error.h"
+#include "engine/torch/convert.h"
+#include "engine/torch/trainer.h"
+
+namespace qc::torch_engine {
+namespace {
+
+std::int64_t sample_size(const Dataset& data) {
+  std::int64_t size = 1;
+  for (const std::int64_t dim : data.sample_shape()) size *= dim;
+  return size;
+}
+
+// The data's shape, or, where the input has other dimensions with as many elements, the input's.
+std::vector<std::int64_t> batch_shape(const GraphValue& input, const Dataset& data,
+                                      std::size_t count) {
+  std::vector<std::int64_t> shape = {static_cast<std::int64_t>(count)};
+  const auto& sample = data.sample_shape();
+  shape.insert(shape.end(), sample.begin(), sample.end());
+  if (!input.has_shape || input.dims.empty()) return shape;
+  std::vector<std::int64_t> declared(input.dims.begin() + 1, input.dims.end());
+  const bool known = std::ranges::all_of(declared, [](std::int64_t dim) { return dim > 0; });
+  if (!known) return shape;
+  std::int64_t size = 1;
+  for (const std::int64_t dim : declared) size *= dim;
+  if (size != sample_size(data)) {
+    throw Error(ErrorCode::kUsage,
+                fmt::format("the model's input {} takes samples of {}, the data has {}", input.name,
+                            shape_text(declared), shape_text(sample)));
+  }
+  declared.insert(declared.begin(), static_cast<std::int64_t>(count));
+  return declared;
+}
+
+}  // namespace
+
+void Tally::add(const at::Tensor& scores, const at::Tensor& labels, double mean_loss) {
+  const auto count = static_cast<std::uint64_t>(labels.size(0));
+  const std::int64_t k = std::min<std::int64_t>(5, scores.size(1));
+  const at::Tensor best = std::get<1>(scores.detach().topk(k, 1));
+  const at::Tensor hits = best.eq(labels.unsqueeze(1));
+  samples += count;
+  loss += mean_loss * static_cast<double>(count);
+  top1 += static_cast<std::uint64_t>(hits.select(1, 0).sum().item().toLong());
+  top5 += static_cast<std::uint64_t>(hits.sum().item().toLong());
+}
+
+Metrics Tally::metrics() const {
+  const auto count = static_cast<double>(std::max<std::uint64_t>(samples, 1));
+  return {samples, loss / count, static_cast<double>(top1) / count,
+          static_cast<double>(top5) / count};
+}
+
+TorchNetwork::TorchNetwork(const GraphModel& model, at::Device device)
+    : model_(model), device_(device), interpreter_(model_, device), scores_name_(scores_name()) {}
+
+std::vector<HostTensor> TorchNetwork::run(std::span<const HostTensor> inputs) {
+  const at::InferenceMode inference;
+  Values values;
+  for (const HostTensor& input : inputs) values.emplace_back(to_torch(input).to(device_));
+  std::vector<std::string> wanted;
+  for (const GraphValue& output : model_.graph.outputs) wanted.push_back(output.name);
+  const Values results = interpreter_.run(values, wanted, {});
+  std::vector<HostTensor> outputs;
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    if (!results[i].tensor.defined()) {
+      throw Error(ErrorCode::kUnsupported, fmt::format("output {} is not a tensor", wanted[i]));
+    }
+    outputs.push_back(to_host(results[i].tensor));
+  }
+  return outputs;
+}
+
+// A Softmax at the end is part of the loss: log(softmax(x)) from x itself loses no precision.
+std::string TorchNetwork::scores_name() const {
+  if (model_.graph.outputs.empty()) return "";
+  const std::string& output = model_.graph.outputs.front().name;
+  for (const Node& node : model_.graph.nodes) {
+    if (node.op == "Softmax" && node.domain.empty() && !node.outputs.empty() &&
+        node.outputs.front() == output && !node.inputs.empty()) {
+      return node.inputs.front();
+    }
+  }
+  return output;
+}
+
+void TorchNetwork::require_classifier(const Dataset& data) const {
+  if (model_.graph.inputs.size() != 1 || model_.graph.outputs.empty()) {
+    throw Error(ErrorCode::kUnsupported,
+                fmt::format("evaluation needs a classifier with one input; this model has {} "
+                            "inputs and {} outputs",
+                            model_.graph.inputs.size(), model_.graph.outputs.size()));
+  }
+  static_cast<void>(batch_shape(model_.graph.inputs.front(), data, 1));
+}
+
+void TorchNetwork::require_classes(const at::Tensor& scores, const Dataset& data) {
+  if (scores.size(1) >= data.classes()) return;
+  throw Error(ErrorCode::kUsage, fmt::format("the model scores {} classes, the data has {}",
+                                             scores.size(1), data.classes()));
+}
+
+std::size_t TorchNetwork::batch_limit() const {
+  const GraphValue& input = model_.graph.inputs.front();
+  const bool fixed = input.has_shape && !input.dims.empty() && input.dims.front() > 0;
+  return fixed ? static_cast<std::size_t>(input.dims.front())
+               : std::numeric_limits<std::size_t>::max();
+}
+
+at::Tensor TorchNetwork::input_tensor(const Dataset& data, std::vector<float>& samples,
+                                      std::size_t count) const {
+  const GraphValue& input = model_.graph.inputs.front();
+  at::Tensor tensor = at::empty(batch_shape(input, data, count), at::kFloat);
+  std::memcpy(tensor.data_ptr(), samples.data(), tensor.nbytes());
+  tensor = tensor.to(device_);
+  return input.type == DataType::kUndefined ? tensor : tensor.to(scalar_type(input.type));
+}
+
+at::Tensor TorchNetwork::scores(const at::Tensor& input, Mode mode) {
+  const Values results = interpreter_.run({input}, {scores_name_}, mode);
+  at::Tensor scores = results.front().tensor;
+  if (!scores.defined() || scores.dim() < 2 || scores.size(0) != input.size(0)) {
+    throw Error(ErrorCode::kUnsupported,
+                fmt::format("output {} is not one row of scores for each sample",
+                            model_.graph.outputs.front().name));
+  }
+  return scores.flatten(1).to(at::kFloat);
+}
+
+Metrics TorchNetwork::evaluate(const Dataset& data, std::size_t batch,
+                               const std::function<void(std::uint64_t)>& progress) {
+  require_classifier(data);
+  const at::InferenceMode inference;
+  Tally tally;
+  BatchStream stream(data, in_order(data.size()), std::min(batch, batch_limit()));
+  Batch samples;
+  while (stream.next(samples)) {
+    const at::Tensor labels = at::tensor(samples.labels, at::kLong).to(device_);
+    const at::Tensor output = scores(input_tensor(data, samples.inputs, samples.labels.size()), {});
+    require_classes(output, data);
+    tally.add(output, labels, at::cross_entropy_loss(output, labels).item().toDouble());
+    if (progress) progress(samples.labels.size());
+  }
+  return tally.metrics();
+}
+
+TrainResult TorchNetwork::train(const TrainJob& job) { return Trainer(*this, job).run(); }
+
+}  // namespace qc::torch_engine

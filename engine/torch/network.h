@@ -1,0 +1,62 @@
+// A model on libtorch: runs it, evaluates it as a classifier, trains it.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "engine/engine.h"
+#include "engine/torch/interpreter.h"
+
+namespace qc::torch_engine {
+
+/// Loss and hits of a batch or more, in sums.
+struct Tally {
+  std::uint64_t samples = 0;
+  double loss = 0;
+  std::uint64_t top1 = 0;
+  std::uint64_t top5 = 0;
+
+  void add(const at::Tensor& scores, const at::Tensor& labels, double mean_loss);
+  Metrics metrics() const;
+};
+
+class TorchNetwork final : public Network {
+ public:
+  TorchNetwork(const GraphModel& model, at::Device device);
+
+  std::vector<HostTensor> run(std::span<const HostTensor> inputs) override;
+  Metrics evaluate(const Dataset& data, std::size_t batch,
+                   const std::function<void(std::uint64_t)>& progress) override;
+  TrainResult train(const TrainJob& job) override;
+
+  // For the trainer.
+
+  /// Samples of a data set as the graph's input takes them: {samples, ...}.
+  at::Tensor input_tensor(const Dataset& data, std::vector<float>& samples,
+                          std::size_t count) const;
+  /// Unnormalised scores {samples, classes}.
+  at::Tensor scores(const at::Tensor& input, Mode mode);
+  Constants& constants() { return interpreter_.constants(); }
+  const GraphModel& model() const { return model_; }
+  at::Device device() const { return device_; }
+  /// Throws Error unless samples and classes of the data fit a classifier with this graph's input.
+  void require_classifier(const Dataset& data) const;
+  /// Throws Error(kUsage) unless there is a score for every class of the data.
+  static void require_classes(const at::Tensor& scores, const Dataset& data);
+  /// Largest batch that the graph takes: 1 where its input says so.
+  std::size_t batch_limit() const;
+
+ private:
+  std::string scores_name() const;
+
+  GraphModel model_;
+  at::Device device_;
+  Interpreter interpreter_;
+  std::string scores_name_;
+};
+
+}  // namespace qc::torch_engine

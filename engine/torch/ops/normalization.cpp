@@ -1,0 +1,173 @@
+// Normalisation and dropout.
+#include <ATen/ATen.h>
+
+#include <array>
+
+#include "engine/torch/ops/common.h"
+
+namespace qc::torch_engine {
+namespace {
+
+// How much of a batch's statistics goes into the running ones.
+constexpr double kNormMomentum = 0.1;
+
+// training_mode in the graph itself: the statistics of the batch, and running ones as outputs.
+Values batch_norm_of_batch(const OpContext& op) {
+  const at::Tensor& x = float_in(op, 0);
+  std::vector<std::int64_t> axes = all_axes(x.dim());
+  axes.erase(axes.begin() + 1);
+  const at::Tensor mean = at::mean(x, axes);
+  const at::Tensor variance = at::var(x, axes, /*unbiased=*/false);
+  const float momentum = op.float_or("momentum", 0.9F);
+  const at::Tensor y = at::batch_norm(x, op.in(1), op.in(2), {}, {}, /*training=*/true, 0,
+                                      op.float_or("epsilon", 1e-5F), /*cudnn_enabled=*/true);
+  return {y, op.in(3) * momentum + mean * (1 - momentum),
+          op.in(4) * momentum + variance * (1 - momentum)};
+}
+
+Values batch_normalization(const OpContext& op) {
+  const at::Tensor& x = float_in(op, 0);
+  if (x.dim() < 2) op.refuse("of fewer than two dimensions");
+  if (op.opset < 9 && op.int_or("spatial", 1) == 0) op.refuse("spatial=0");
+  if (op.opset >= 14 && op.int_or("training_mode", 0) != 0) {
+    if (op.training()) op.refuse("training_mode is set in the graph");
+    return batch_norm_of_batch(op);
+  }
+  // Before opset 14 further outputs asked for training.
+  if (op.node.outputs.size() > 1) op.refuse("in training mode");
+  // With running statistics, batch_norm updates them in place.
+  const bool learn = op.train_norm();
+  const at::ScalarType type = x.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
+  const auto wide = [&](std::size_t i) { return op.in(i).to(type); };
+  return {at::batch_norm(wide(0), wide(1), wide(2), wide(3), wide(4), learn, kNormMomentum,
+                         op.float_or("epsilon", 1e-5F), /*cudnn_enabled=*/true)
+              .to(x.scalar_type())};
+}
+
+Values instance_normalization(const OpContext& op) {
+  if (op.in(0).dim() < 3) op.refuse("of fewer than three dimensions");
+  return {at::instance_norm(float_in(op, 0), op.in(1), op.in(2), {}, {}, /*use_input_stats=*/true,
+                            0, op.float_or("epsilon", 1e-5F), /*cudnn_enabled=*/true)};
+}
+
+struct Normalized {
+  at::Tensor values;
+  at::Tensor mean;
+  at::Tensor inverse_deviation;
+};
+
+// Each run of the dimensions from `axis` on to mean 0 and variance 1.
+Normalized normalized(const at::Tensor& x, std::int64_t axis, double epsilon) {
+  const auto shape = x.sizes().slice(static_cast<std::size_t>(axis));
+  const auto [y, mean, inverse] = at::native_layer_norm(x, shape, {}, {}, epsilon);
+  return {y, mean, inverse};
+}
+
+// Narrow floats are normalised as float32: stash_type, whose one value in use is float.
+at::Tensor stashed(const OpContext& op, const at::Tensor& x) {
+  if (op.int_or("stash_type", 1) != 1) op.refuse("stash_type");
+  return x.scalar_type() == at::kDouble ? x : x.to(at::kFloat);
+}
+
+Values layer_normalization(const OpContext& op) {
+  const at::Tensor& x = float_in(op, 0);
+  const std::int64_t axis = op.axis(op.int_or("axis", -1), x.dim());
+  require_same_type(op, x, op.in(1));
+  const Normalized result = normalized(stashed(op, x), axis, op.float_or("epsilon", 1e-5F));
+  at::Tensor y = result.values.to(x.scalar_type()) * op.in(1);
+  if (op.has(2)) y = y + op.in(2);
+  if (y.sizes() != x.sizes()) op.refuse("its scale has more dimensions than its input");
+  return {y, result.mean, result.inverse_deviation};
+}
+
+// LayerNormalization of the sum of two tensors and a bias; the sum is the fourth output.
+Values skip_layer_normalization(const OpContext& op) {
+  at::Tensor x = float_in(op, 0) + op.in(1);
+  if (op.in(0).sizes() != op.in(1).sizes()) op.refuse("its inputs differ in shape");
+  if (op.has(4)) x = x + op.in(4);
+  const Normalized result = normalized(stashed(op, x), x.dim() - 1, op.float_or("epsilon", 1e-12F));
+  at::Tensor y = result.values.to(x.scalar_type()) * op.in(2);
+  if (op.has(3)) y = y + op.in(3);
+  return {y, result.mean, result.inverse_deviation, x};
+}
+
+// Scale and bias are one for each group up to opset 20, for each channel since.
+Values group_normalization(const OpContext& op) {
+  const at::Tensor& x = float_in(op, 0);
+  const std::int64_t groups = op.int_or("num_groups", 0);
+  if (x.dim() < 3 || groups < 1 || x.size(1) % groups != 0) op.refuse("its groups do not fit");
+  const std::int64_t count = op.opset >= 21 ? x.size(1) : groups;
+  if (op.in(1).numel() != count || op.in(2).numel() != count) op.refuse("its scale does not fit");
+  const Normalized result =
+      normalized(stashed(op, x).reshape({x.size(0), groups, -1}), 2, op.float_or("epsilon", 1e-5F));
+  const at::Tensor y = result.values.to(x.scalar_type()).reshape({x.size(0), count, -1});
+  return {(y * op.in(1).reshape({count, 1}) + op.in(2).reshape({count, 1})).reshape(x.sizes())};
+}
+
+Values lp_normalization(const OpContext& op) {
+  const at::Tensor& x = float_in(op, 0);
+  const std::int64_t axis = op.axis(op.int_or("axis", -1), x.dim());
+  const std::int64_t p = op.int_or("p", 2);
+  if (p != 1 && p != 2) op.refuse("p is neither 1 nor 2");
+  const at::Tensor norm = at::norm(x, p, {axis}, /*keepdim=*/true);
+  if (norm.eq(0).any().item().toBool()) op.refuse("of zeros");
+  return {x / norm};
+}
+
+// x / (bias + alpha / size * sum of squares over `size` neighbouring channels) ^ beta
+Values lrn(const OpContext& op) {
+  const at::Tensor& x = float_in(op, 0);
+  const std::int64_t size = op.int_or("size", 0);
+  constexpr std::int64_t kMostChannels = 1 << 20;
+  if (x.dim() < 3 || size < 1 || size > kMostChannels) op.refuse("its size does not fit");
+  const std::int64_t before = (size - 1) / 2;
+  std::vector<std::int64_t> pads(static_cast<std::size_t>(2 * (x.dim() - 2)), 0);
+  pads.push_back(before);
+  pads.push_back(size - 1 - before);
+  const at::Tensor squares = at::constant_pad_nd(at::square(x), pads);
+  const at::Tensor sums = at::sum(squares.unfold(1, size, 1), {-1});
+  const double alpha = op.float_or("alpha", 1e-4F);
+  const at::Tensor base = sums * (alpha / static_cast<double>(size)) + op.float_or("bias", 1);
+  return {x / at::pow(base, op.float_or("beta", 0.75F))};
+}
+
+Values mean_variance_normalization(const OpContext& op) {
+  const at::Tensor& x = float_in(op, 0);
+  const std::vector<std::int64_t> given =
+      op.has_attribute("axes") ? op.ints("axes") : std::vector<std::int64_t>{0, 2, 3};
+  if (given.empty()) op.refuse("without axes");
+  const std::vector<std::int64_t> axes = unique_axes(op, given, x.dim());
+  constexpr double kEpsilon = 1e-9;
+  const at::Tensor centred = x - at::mean(x, axes, /*keepdim=*/true);
+  const at::Tensor variance = at::mean(at::square(centred), axes, /*keepdim=*/true);
+  return {centred / (at::sqrt(variance) + kEpsilon)};
+}
+
+Values dropout(const OpContext& op) {
+  const double ratio = op.opset >= 12 ? (op.has(1) ? op.scalar_in(1) : 0.5)
+                                      : static_cast<double>(op.float_or("ratio", 0.5F));
+  const bool asked = op.opset >= 12 && op.has(2) && op.scalar_in(2) != 0;
+  if (asked && ratio != 0 && !op.training()) op.refuse("training_mode is set in the graph");
+  const at::Tensor& x = op.in(0);
+  const at::Tensor mask = at::ones_like(x, at::kBool);
+  return {op.training() ? at::dropout(x, ratio, true) : x,
+          op.opset < 10 ? mask.to(x.scalar_type()) : mask};
+}
+
+constexpr std::array kOperators = std::to_array<Operator>({
+    {"BatchNormalization", 1, batch_normalization},
+    {"InstanceNormalization", 1, instance_normalization},
+    {"LayerNormalization", 17, layer_normalization},
+    {"SkipLayerNormalization", 1, skip_layer_normalization, 1, "com.microsoft"},
+    {"GroupNormalization", 18, group_normalization},
+    {"LpNormalization", 1, lp_normalization},
+    {"LRN", 1, lrn},
+    {"MeanVarianceNormalization", 9, mean_variance_normalization},
+    {"Dropout", 1, dropout},
+});
+
+}  // namespace
+
+std::span<const Operator> normalization_operators() { return kOperators; }
+
+}  // namespace qc::torch_engine

@@ -1,0 +1,37 @@
+#include "formats/skeleton.h"
+
+#include <google/protobuf/io/coded_stream.h>
+
+#include <cstdint>
+#include <limits>
+
+#include "core/bytes.h"
+#include "core/error.h"
+#include "formats/onnx_wire.h"
+
+namespace qc {
+
+onnx::ModelProto parse_skeleton(const std::string& skeleton) {
+  if (skeleton.size() > static_cast<std::size_t>(std::numeric_limits<int>::max())) {
+    throw Error(ErrorCode::kLimit, "the graph without its tensors is larger than 2 GB");
+  }
+  google::protobuf::io::CodedInputStream stream(
+      reinterpret_cast<const std::uint8_t*>(skeleton.data()), static_cast<int>(skeleton.size()));
+  stream.SetRecursionLimit(2 * kMaxMessageNesting);
+  onnx::ModelProto model;
+  if (!model.ParseFromCodedStream(&stream)) {
+    throw Error(ErrorCode::kCorrupt, "not a well-formed ONNX model: its graph cannot be parsed");
+  }
+  return model;
+}
+
+std::optional<std::size_t> skeleton_index(const onnx::TensorProto& tensor, std::size_t count) {
+  // Concatenated fields keep the last: the index is there.
+  const std::string& raw = tensor.raw_data();
+  if (raw.size() < sizeof(std::uint32_t)) return std::nullopt;
+  const auto index = load_le<std::uint32_t>(as_bytes(raw).data());
+  if (index >= count) return std::nullopt;
+  return index;
+}
+
+}  // namespace qc

@@ -1,0 +1,19 @@
+// The graph that onnx_wire leaves when it takes the payloads out, in ONNX's own protobuf classes.
+#pragma once
+
+#include <onnx/onnx_pb.h>
+
+#include <cstddef>
+#include <optional>
+#include <string>
+
+namespace qc {
+
+/// Parses WireModel::skeleton. Throws Error(kCorrupt) when it is no ModelProto, Error(kLimit) over
+/// 2 GB.
+onnx::ModelProto parse_skeleton(const std::string& skeleton);
+
+/// The number of a tensor of the skeleton among `count` tensors; nothing when it has none.
+std::optional<std::size_t> skeleton_index(const onnx::TensorProto& tensor, std::size_t count);
+
+}  // namespace qc

@@ -1,0 +1,64 @@
+#include "pipeline/pack_params.h"
+
+#include <array>
+#include <string_view>
+#include <vector>
+
+#include "codecs/layout_table.h"
+
+namespace qc {
+namespace {
+
+constexpr std::array<std::string_view, 2> kGapModes = {"escape", "filler"};
+
+std::vector<ParamSpec> make_params() {
+  static const std::vector<std::string_view> layouts = [] {
+    std::vector<std::string_view> names;
+    for (const Layout* layout : layout_table()) names.push_back(layout->name);
+    return names;
+  }();
+  return {
+      {.name = "huffman",
+       .kind = ParamKind::kFlag,
+       .placeholder = "",
+       .help = "Code every stream with Huffman, as in Deep Compression, instead of the cheapest "
+               "coder (fixed-width codes remain where Huffman is no smaller)"},
+      {.name = "layout",
+       .kind = ParamKind::kChoice,
+       .placeholder = "NAME",
+       .help = "Use this layout wherever it applies, instead of the smallest",
+       .choices = layouts},
+      {.name = "gap-bits",
+       .kind = ParamKind::kInteger,
+       .placeholder = "2..8",
+       .help = "Width of the relative indices of layout csr, instead of the best",
+       .min = 2,
+       .max = 8},
+      {.name = "gaps",
+       .kind = ParamKind::kChoice,
+       .placeholder = "escape|filler",
+       .help = "How layout csr bridges a gap that does not fit: with an escape symbol (default) or "
+               "with filler zeros, as in the paper",
+       .choices = kGapModes},
+  };
+}
+
+}  // namespace
+
+std::span<const ParamSpec> pack_params() {
+  static const std::vector<ParamSpec> params = make_params();
+  return params;
+}
+
+EncodeOptions encode_options(const Params& params) {
+  EncodeOptions options;
+  if (params.flag("huffman")) options.stages = StageChoice::kHuffman;
+  if (params.has("layout")) options.layout = find_layout(params.choice("layout"))->id;
+  if (const auto bits = params.integer("gap-bits")) options.gap_bits = static_cast<unsigned>(*bits);
+  if (params.has("gaps")) {
+    options.gap_mode = params.choice("gaps") == "filler" ? GapMode::kFiller : GapMode::kEscape;
+  }
+  return options;
+}
+
+}  // namespace qc

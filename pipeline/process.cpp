@@ -1,0 +1,398 @@
+#include "pipeline/process.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <poll.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <utility>
+#include <vector>
+
+#include "core/error.h"
+
+namespace qc {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// How long the end of the command, a stop or the time-out may go unnoticed.
+constexpr int kSliceMilliseconds = 20;
+// More than a pipe holds: what the command itself wrote before its end.
+constexpr std::size_t kMaxLeftover = std::size_t{1} << 20;
+
+[[noreturn]] void fail(const char* action, int error) {
+  throw Error(ErrorCode::kFile, fmt::format("cannot {}: {}", action, std::strerror(error)));
+}
+
+class Descriptor {
+ public:
+  Descriptor() = default;
+  explicit Descriptor(int fd) : fd_(fd) {}
+  ~Descriptor() { reset(); }
+  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  Descriptor& operator=(Descriptor&& other) noexcept {
+    std::swap(fd_, other.fd_);
+    return *this;
+  }
+
+  int get() const noexcept { return fd_; }
+  bool is_open() const noexcept { return fd_ >= 0; }
+  void reset() noexcept {
+    if (fd_ >= 0) ::close(std::exchange(fd_, -1));
+  }
+
+ private:
+  int fd_ = -1;
+};
+
+struct Pipe {
+  Pipe() {
+    std::array<int, 2> ends{};
+    if (::pipe2(ends.data(), O_CLOEXEC) != 0) fail("make a pipe", errno);
+    read = Descriptor(ends[0]);
+    write = Descriptor(ends[1]);
+    // The command's end must block as usual; only this side never waits.
+    if (::fcntl(read.get(), F_SETFL, O_NONBLOCK) != 0) fail("make a pipe", errno);
+  }
+
+  Descriptor read;
+  Descriptor write;
+};
+
+std::atomic<pid_t> running_group = 0;
+static_assert(std::atomic<pid_t>::is_always_lock_free, "a signal handler reads it");
+
+extern "C" void end_group_and_self(int number) {
+  const pid_t group = running_group.load();
+  if (group > 0) ::kill(-group, SIGTERM);
+  std::signal(number, SIG_DFL);
+  ::raise(number);
+}
+
+// While a command runs, signals that end this process end the command too: it is in a process group
+// of its own, where a key of the terminal does not reach it. The program's own handlers stay.
+class SignalGuard {
+ public:
+  SignalGuard() {
+    take_over();
+    // Where children's ends are ignored, their exit status is lost.
+    struct sigaction action {};
+    action.sa_handler = SIG_DFL;
+    ::sigaction(SIGCHLD, &action, &children_before_);
+  }
+  ~SignalGuard() {
+    for (const int number : kForwarded) replace(number, end_group_and_self, SIG_DFL);
+    ::sigaction(SIGCHLD, &children_before_, nullptr);
+  }
+  SignalGuard(const SignalGuard&) = delete;
+  SignalGuard& operator=(const SignalGuard&) = delete;
+
+  /// To be repeated: a handler of the program's may go back to the default when it is called.
+  static void take_over() {
+    for (const int number : kForwarded) replace(number, SIG_DFL, end_group_and_self);
+  }
+
+ private:
+  using Handler = void (*)(int);
+
+  static void replace(int number, Handler from, Handler to) {
+    struct sigaction action {};
+    ::sigaction(number, nullptr, &action);
+    if (action.sa_handler != from) return;
+    action = {};
+    action.sa_handler = to;
+    ::sigaction(number, &action, nullptr);
+  }
+
+  static constexpr std::array kForwarded = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+  struct sigaction children_before_ {};
+};
+
+std::vector<std::string> environment_with(const std::map<std::string, std::string>& added) {
+  std::vector<std::string> result;
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    const std::string text = *entry;
+    if (!added.contains(text.substr(0, text.find('=')))) result.push_back(text);
+  }
+  for (const auto& [name, value] : added) result.push_back(fmt::format("{}={}", name, value));
+  return result;
+}
+
+std::vector<char*> pointers(std::vector<std::string>& texts) {
+  std::vector<char*> result;
+  result.reserve(texts.size() + 1);
+  for (std::string& text : texts) result.push_back(text.data());
+  result.push_back(nullptr);
+  return result;
+}
+
+class SpawnAttributes {
+ public:
+  SpawnAttributes() {
+    ::posix_spawnattr_init(&value_);
+    ::posix_spawnattr_setpgroup(&value_, 0);
+    sigset_t signals;
+    ::sigemptyset(&signals);
+    ::posix_spawnattr_setsigmask(&value_, &signals);
+    ::sigaddset(&signals, SIGPIPE);
+    ::sigaddset(&signals, SIGINT);
+    ::sigaddset(&signals, SIGQUIT);
+    ::sigaddset(&signals, SIGTERM);
+    ::posix_spawnattr_setsigdefault(&value_, &signals);
+    ::posix_spawnattr_setflags(
+        &value_, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+  }
+  ~SpawnAttributes() { ::posix_spawnattr_destroy(&value_); }
+  SpawnAttributes(const SpawnAttributes&) = delete;
+  SpawnAttributes& operator=(const SpawnAttributes&) = delete;
+  const posix_spawnattr_t* get() const noexcept { return &value_; }
+
+ private:
+  posix_spawnattr_t value_{};
+};
+
+class SpawnActions {
+ public:
+  SpawnActions(int out, int err) {
+    ::posix_spawn_file_actions_init(&value_);
+    ::posix_spawn_file_actions_addopen(&value_, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+    ::posix_spawn_file_actions_adddup2(&value_, out, STDOUT_FILENO);
+    ::posix_spawn_file_actions_adddup2(&value_, err, STDERR_FILENO);
+  }
+  ~SpawnActions() { ::posix_spawn_file_actions_destroy(&value_); }
+  SpawnActions(const SpawnActions&) = delete;
+  SpawnActions& operator=(const SpawnActions&) = delete;
+  const posix_spawn_file_actions_t* get() const noexcept { return &value_; }
+
+ private:
+  posix_spawn_file_actions_t value_{};
+};
+
+pid_t spawn(const ProcessOptions& options, int out, int err) {
+  std::vector<std::string> arguments = {"/bin/sh", "-c", options.command};
+  std::vector<std::string> variables = environment_with(options.environment);
+  const SpawnAttributes attributes;
+  const SpawnActions actions(out, err);
+  pid_t child = 0;
+  const int error = ::posix_spawn(&child, "/bin/sh", actions.get(), attributes.get(),
+                                  pointers(arguments).data(), pointers(variables).data());
+  if (error != 0) fail("run /bin/sh", error);
+  return child;
+}
+
+void show(std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t written = ::write(STDERR_FILENO, text.data(), text.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0) return;
+    text.remove_prefix(static_cast<std::size_t>(written));
+  }
+}
+
+// Cuts text into lines of bounded length.
+class Lines {
+ public:
+  explicit Lines(const std::function<void(std::string_view)>& on_line) : on_line_(on_line) {}
+
+  void add(std::string_view text) {
+    if (!on_line_) return;
+    while (true) {
+      const std::size_t end = text.find('\n');
+      const std::string_view part = text.substr(0, end);
+      line_.append(part.substr(0, kMaxLine - line_.size()));
+      if (end == std::string_view::npos) return;
+      on_line_(line_);
+      line_.clear();
+      text.remove_prefix(end + 1);
+    }
+  }
+
+  void finish() {
+    if (on_line_ && !line_.empty()) on_line_(line_);
+  }
+
+ private:
+  const std::function<void(std::string_view)>& on_line_;
+  std::string line_;
+};
+
+// The end of a text.
+class Tail {
+ public:
+  void add(std::string_view text) {
+    text_.append(text.substr(text.size() - std::min(text.size(), kTailBytes)));
+    if (text_.size() > kTailBytes) text_.erase(0, text_.size() - kTailBytes);
+  }
+
+  std::string last_lines() const {
+    const std::size_t last = text_.find_last_not_of(" \t\r\n");
+    if (last == std::string::npos) return "";
+    std::size_t begin = last + 1;
+    for (std::size_t lines = 0; begin > 0; --begin) {
+      if (text_[begin - 1] == '\n' && ++lines == kTailLines) break;
+    }
+    return text_.substr(begin, last + 1 - begin);
+  }
+
+ private:
+  std::string text_;
+};
+
+class Run {
+ public:
+  explicit Run(const ProcessOptions& options) : options_(options), lines_(options.on_line) {
+    Pipe out;
+    Pipe err;
+    group_ = spawn(options, out.write.get(), err.write.get());
+    running_group = group_;
+    out_ = std::move(out.read);
+    err_ = std::move(err.read);
+  }
+
+  // Reached with the command still there only when a callback has thrown.
+  ~Run() {
+    if (reaped_) return;
+    ::kill(-group_, SIGKILL);
+    reap();
+  }
+  Run(const Run&) = delete;
+  Run& operator=(const Run&) = delete;
+
+  ProcessResult to_end() {
+    while (!is_over()) {
+      SignalGuard::take_over();
+      wait_for_output();
+      if (ending_) {
+        if (Clock::now() < kill_at_) continue;
+        ::kill(-group_, SIGKILL);
+        break;
+      }
+      if (options_.stop_requested && options_.stop_requested()) {
+        result_.stopped = true;
+        end(SIGINT);
+      } else if (options_.timeout.count() > 0 && Clock::now() - start_ >= options_.timeout) {
+        result_.timed_out = true;
+        end(SIGTERM);
+      }
+    }
+    reap();
+    read_leftover(out_, true);
+    read_leftover(err_, false);
+    lines_.finish();
+    result_.last_lines = tail_.last_lines();
+    return std::move(result_);
+  }
+
+ private:
+  // Once it has been asked to end, what the command started must have ended too: a shell may be
+  // gone at once while its commands still save what they have.
+  bool is_over() {
+    if (!has_ended()) return false;
+    if (!ending_) return true;
+    reap();
+    return ::kill(-group_, 0) != 0;
+  }
+
+  bool has_ended() const {
+    if (reaped_) return true;
+    siginfo_t info{};
+    const int got = ::waitid(P_PID, static_cast<id_t>(group_), &info, WEXITED | WNOHANG | WNOWAIT);
+    if (got != 0 && errno != EINTR) fail("wait for the command", errno);
+    return got == 0 && info.si_pid == group_;
+  }
+
+  void end(int signal) {
+    ::kill(-group_, signal);
+    ending_ = true;
+    kill_at_ = Clock::now() + options_.grace;
+  }
+
+  void wait_for_output() {
+    std::array<pollfd, 2> events{{{out_.get(), POLLIN, 0}, {err_.get(), POLLIN, 0}}};
+    const int ready = ::poll(events.data(), events.size(), kSliceMilliseconds);
+    if (ready < 0 && errno != EINTR) fail("wait for the command", errno);
+    if (ready <= 0) return;
+    if (events[0].revents != 0) read(out_, true);
+    if (events[1].revents != 0) read(err_, false);
+  }
+
+  // Takes some of what is there; how much. Closes the descriptor at its end.
+  std::size_t read(Descriptor& from, bool is_stdout) {
+    std::array<char, 16384> buffer;
+    const ssize_t got = ::read(from.get(), buffer.data(), buffer.size());
+    if (got < 0 && (errno == EINTR || errno == EAGAIN)) return 0;
+    if (got <= 0) {
+      from.reset();
+      return 0;
+    }
+    const std::string_view text(buffer.data(), static_cast<std::size_t>(got));
+    if (options_.show_output) show(text);
+    tail_.add(text);
+    if (is_stdout) lines_.add(text);
+    return text.size();
+  }
+
+  void read_leftover(Descriptor& from, bool is_stdout) {
+    std::size_t done = 0;
+    while (from.is_open() && done < kMaxLeftover) {
+      const std::size_t got = read(from, is_stdout);
+      if (got == 0) return;
+      done += got;
+    }
+  }
+
+  void reap() {
+    if (reaped_) return;
+    running_group = 0;
+    int status = 0;
+    while (::waitpid(group_, &status, 0) < 0 && errno == EINTR) {
+    }
+    reaped_ = true;
+    if (WIFEXITED(status)) {
+      result_.exit_status = WEXITSTATUS(status);
+    } else {
+      result_.signal = WTERMSIG(status);
+    }
+  }
+
+  const ProcessOptions& options_;
+  Clock::time_point start_ = Clock::now();
+  Clock::time_point kill_at_;
+  pid_t group_ = 0;
+  Descriptor out_;
+  Descriptor err_;
+  Lines lines_;
+  Tail tail_;
+  ProcessResult result_;
+  bool ending_ = false;
+  bool reaped_ = false;
+};
+
+}  // namespace
+
+ProcessResult run_process(const ProcessOptions& options) {
+  const SignalGuard guard;
+  return Run(options).to_end();
+}
+
+std::string shell_quote(std::string_view text) {
+  std::string quoted = "'";
+  for (const char c : text) {
+    if (c == '\'') {
+      quoted += "'\\''";
+    } else {
+      quoted += c;
+    }
+  }
+  return quoted + "'";
+}
+
+}  // namespace qc

@@ -1,0 +1,71 @@
+// The steps of a pipeline and their parameters, which are flags of commands and keys of recipes.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/engine.h"
+#include "passes/params.h"
+#include "passes/pass.h"
+#include "pipeline/constraints.h"
+
+namespace qc {
+
+/// A kind of step: every pass, "train" and "finetune". One row in the table of step.cpp.
+struct StepKind {
+  std::string_view name;
+  const Pass* pass;  ///< null for pure training
+  /// What fine-tuning after the pass keeps, unless a parameter says otherwise.
+  Keep keep;
+  bool from_scratch;  ///< starts from fresh weights
+  /// Parameters beyond those of the pass: repetition, training, gates.
+  std::vector<ParamSpec> params;
+};
+
+std::span<const StepKind> step_kinds();
+
+/// Throws Error(kUsage) that lists the kinds when there is none of this name.
+const StepKind& find_step_kind(std::string_view name);
+
+/// One step with its parameters.
+class Step {
+ public:
+  explicit Step(const StepKind& kind);
+
+  const StepKind& kind() const { return *kind_; }
+
+  /// True when the step has a parameter of this name.
+  bool takes(std::string_view name) const;
+  /// Sets a parameter of the pass, of the step or of both. Throws Error(kUsage).
+  void set(std::string_view name, const std::string& text);
+  /// The specs of all parameters, each name once.
+  std::vector<ParamSpec> specs() const;
+  /// Every value given, by name, in the order of specs().
+  std::vector<std::pair<std::string, std::vector<std::string>>> given() const;
+
+  bool was_given(std::string_view name) const;
+
+  const Params& params() const { return params_; }
+
+  TrainOptions train_options() const;
+  Keep keep() const;
+  /// How often pass and fine-tuning are repeated; 1 for all but iterative pruning.
+  int repetitions() const;
+  /// Parameters of the pass for repetition `i` of repetitions(), from 1: rates and thresholds grow
+  /// along --schedule. Requires a pass.
+  Params pass_params(int i) const;
+
+ private:
+  const StepKind* kind_;
+  Params pass_params_;
+  Params params_;
+};
+
+/// How much of the final rate repetition i of n (from 1) prunes: "linear" i/n, "cubic"
+/// 1 - (1 - i/n)^3 (Zhu, Gupta, arXiv 1710.01878, equation 1), "constant" 1.
+double schedule_fraction(std::string_view schedule, int i, int n);
+
+}  // namespace qc

@@ -1,0 +1,204 @@
+// Judge: ONNX Runtime on every shared model that the engine executes, with the same random inputs.
+#include "onnxruntime.h"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/error.h"
+#include "core/random.h"
+#include "engine/engine.h"
+#include "formats/graph.h"
+#include "formats/onnx_model.h"
+#include "harness.h"
+
+namespace qc {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr double kTolerance = 1e-4;
+// ONNX Runtime computes float16 graphs in float32, rounding where it likes to.
+constexpr double kHalfTolerance = 2e-2;
+
+// Models on which two runtimes that are both right differ by more.
+const std::map<std::string, double> kLooser = {
+    // Instance normalisation of flat images: float and double differ by 5e-4 themselves.
+    {"fns_candy/fns-candy.onnx", 2e-3},
+    // Where float sums are quantised, one that lies between two steps goes either way.
+    {"edge/qdq_with_multi_consumer_dq_nodes.onnx", 0.1},
+    {"maui_model/model.onnx", 0.1},
+};
+
+constexpr std::int64_t kImageSize = 64;      // for unknown dimensions of four
+constexpr std::int64_t kSequenceLength = 8;  // for other unknown dimensions but the first
+constexpr int kIntegersBelow = 2;            // so that they are indices into any table
+
+std::vector<std::int64_t> input_shape(const GraphValue& input) {
+  std::vector<std::int64_t> dims = input.dims;
+  for (std::size_t axis = 0; axis < dims.size(); ++axis) {
+    if (dims[axis] > 0) continue;
+    if (axis == 0) {
+      dims[axis] = 1;
+    } else {
+      dims[axis] = dims.size() == 4 ? kImageSize : kSequenceLength;
+    }
+  }
+  return dims;
+}
+
+std::uint16_t half_bits(double value) {  // of a number in [0, 1)
+  if (value < 0x1p-14) return static_cast<std::uint16_t>(value * 0x1p24);
+  const int exponent = std::ilogb(value);
+  const double mantissa = std::ldexp(value, -exponent) - 1;
+  return static_cast<std::uint16_t>(((exponent + 15) << 10) + static_cast<int>(mantissa * 1024));
+}
+
+template <typename T>
+void append(Bytes& bytes, T value) {
+  bytes.resize(bytes.size() + sizeof value);
+  store_le(bytes.data() + bytes.size() - sizeof value, value);
+}
+
+// Floats in [0, 1), small integers.
+HostTensor random_tensor(const GraphValue& input, SplitMix64& random) {
+  HostTensor tensor{input.type, input_shape(input), {}};
+  const std::uint64_t count = element_count(tensor.dims).value_or(0);
+  const unsigned width = data_type_bits(input.type) / 8;
+  for (std::uint64_t i = 0; i < count; ++i) {
+    const double value = random.uniform();
+    switch (input.type) {
+      case DataType::kFloat:
+        append(tensor.bytes, static_cast<float>(value));
+        break;
+      case DataType::kDouble:
+        append(tensor.bytes, value);
+        break;
+      case DataType::kFloat16:
+        append(tensor.bytes, half_bits(value));
+        break;
+      case DataType::kBfloat16:
+        append(tensor.bytes, static_cast<std::uint16_t>(
+                                 std::bit_cast<std::uint32_t>(static_cast<float>(value)) >> 16));
+        break;
+      default: {
+        tensor.bytes.push_back(static_cast<std::uint8_t>(value * kIntegersBelow));
+        tensor.bytes.resize(tensor.bytes.size() + width - 1);
+      }
+    }
+  }
+  return tensor;
+}
+
+bool has_float_weights(const OnnxModel& model) {
+  return std::ranges::any_of(model.tensors(), [](const TensorInfo& tensor) {
+    return tensor.has_values() && tensor.count() > 0;
+  });
+}
+
+// Loads and runs a model with the engine. Throws Error(kUnsupported) when it is refused; nothing
+// for a model without float weights.
+std::optional<test::Case> run_engine(Engine& engine, const fs::path& path, std::uint64_t seed) {
+  const OnnxModel model = OnnxModel::open(path);
+  const GraphModel graph = load_graph(model);
+  if (!has_float_weights(model)) return std::nullopt;
+  const auto network = engine.load(graph);
+  test::Case result{path, graph.graph.inputs, {}, {}};
+  SplitMix64 random(seed);
+  for (const GraphValue& input : result.inputs) {
+    if (data_type_bits(input.type) == 0) {
+      throw Error(ErrorCode::kUnsupported,
+                  fmt::format("input {} of {}", input.name, data_type_name(input.type)));
+    }
+    result.values.push_back(random_tensor(input, random));
+  }
+  result.outputs = network->run(result.values);
+  return result;
+}
+
+// Empty when all outputs agree.
+std::string difference(const test::Case& one, const std::string& name,
+                       const std::vector<HostTensor>& expected) {
+  const bool half = std::ranges::any_of(
+      one.values, [](const HostTensor& value) { return value.type == DataType::kFloat16; });
+  double tolerance = half ? kHalfTolerance : kTolerance;
+  if (const auto looser = kLooser.find(name); looser != kLooser.end()) tolerance = looser->second;
+  if (expected.size() != one.outputs.size()) return "another number of outputs";
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    const std::string text = test::difference(expected[i], one.outputs[i], tolerance);
+    if (!text.empty()) return fmt::format("output {}: {}", i, text);
+  }
+  return {};
+}
+
+std::vector<std::string> shared_models(const fs::path& folder) {
+  std::vector<std::string> models;
+  for (const std::string& file : harness::list_files(folder)) {
+    if (file.ends_with(".onnx")) models.push_back(file);
+  }
+  return models;
+}
+
+TEST(OnnxRuntime, AgreesOnEverySharedModel) {
+  const auto shared = harness::shared_dir();
+  if (!shared) GTEST_SKIP() << "needs the shared folder";
+  if (const std::string missing = test::missing_runtime(); !missing.empty()) {
+    GTEST_SKIP() << missing;
+  }
+
+  const fs::path folder = *shared / "models";
+  const auto engine = open_engine({.threads = 2});
+  std::vector<test::Case> cases;
+  std::size_t refused = 0;
+  std::uint64_t seed = 0;
+  for (const std::string& file : shared_models(folder)) {
+    try {
+      if (auto one = run_engine(*engine, folder / file, ++seed)) {
+        cases.push_back(std::move(*one));
+      } else {
+        fmt::print("  no float weights: {}\n", file);
+      }
+    } catch (const Error& error) {
+      // Some lack a file on purpose, or have their nodes in an order that ONNX forbids.
+      EXPECT_NE(error.code(), ErrorCode::kInternal) << file << ": " << error.what();
+      fmt::print("  refused: {}: {}\n", file, error.what());
+      ++refused;
+    }
+  }
+
+  const std::vector<test::Verdict> verdicts = test::run_onnxruntime(cases);
+  ASSERT_EQ(verdicts.size(), cases.size());
+  std::size_t agree = 0;
+  std::size_t unjudged = 0;
+  std::vector<std::string> disagree;
+  for (std::size_t i = 0; i < cases.size(); ++i) {
+    const std::string name = fs::relative(cases[i].model, folder);
+    if (!verdicts[i].error.empty()) {
+      fmt::print("  refused by onnxruntime: {}: {}\n", name, verdicts[i].error);
+      ++unjudged;
+      continue;
+    }
+    const std::string text = difference(cases[i], name, verdicts[i].outputs);
+    if (text.empty()) {
+      ++agree;
+    } else {
+      disagree.push_back(fmt::format("{}: {}", name, text));
+    }
+  }
+  fmt::print("onnxruntime: {} agree, {} disagree, {} refused by us, {} refused by onnxruntime\n",
+             agree, disagree.size(), refused, unjudged);
+  EXPECT_TRUE(disagree.empty()) << fmt::format("{}", fmt::join(disagree, "\n"));
+  EXPECT_GE(agree, 40U);
+}
+
+}  // namespace
+}  // namespace qc
