@@ -25,7 +25,7 @@ struct EvalCommand {
     if (!tuning.evaluates()) {
       throw Error(ErrorCode::kUsage, "eval needs data: --data DIR, or --eval-cmd CMD");
     }
-    Tuning tools(tuning, common, 0, 0);
+    Tuning tools(tuning, common);
     std::vector<std::pair<std::string, Score>> scores;
     for (const std::string& path : {baseline, input}) {
       if (path.empty()) continue;

@@ -44,11 +44,17 @@ struct InspectCommand {
       show_tensor(reader, breakdown);
       return;
     }
+    const std::map<std::string, std::string>& metadata = reader.manifest().metadata;
     if (common.json) {
-      print_json(inspect_json(breakdown, view));
+      nlohmann::ordered_json document = inspect_json(breakdown, view);
+      if (!metadata.empty()) document["metadata"] = metadata;
+      print_json(document);
       return;
     }
     if (common.prints()) print(inspect_text(breakdown, view));
+    if (common.prints() && common.verbose) {
+      for (const auto& [key, value] : metadata) print(fmt::format("\n{}:\n{}", key, value));
+    }
     if (!common.quiet) {
       for (const std::string& warning : inspect_warnings(breakdown)) warn(warning);
     }

@@ -45,12 +45,9 @@ struct RunCommand {
     require_outputs(target);
     AtomicFile out(target, common.overwrite());
 
-    Tuning tools(tuning, common, recipe.validation, recipe.seed);
-    PipelineTools pipeline;
-    pipeline.evaluator = tools.evaluator();
-    pipeline.tuner = tools.tuner();
+    Tuning tools(tuning, common, recipe.validation);
+    PipelineTools pipeline = tools.pipeline_tools();
     pipeline.encode = encode_options(recipe.pack);
-    pipeline.threads = common.threads;
     pipeline.on_step = [&](const StepReport& step) {
       tools.monitor().clear();
       if (common.prints()) print(step_line(step) + "\n");
@@ -151,7 +148,7 @@ void add_run_command(CLI::App& app) {
                   "Write the compressed model here too, as a plain ONNX file")
       ->type_name("FILE");
   sub->add_option("--seed", command->seed, "Use this seed instead of the recipe's")
-      ->check(CLI::Range(0.0, 4294967295.0))
+      ->check(CLI::Range(std::uint64_t{0}, std::uint64_t{4294967295}))
       ->type_name("SEED");
   sub->add_flag("--resolve", command->resolve,
                 "Only print the recipe with every default filled in; needs no model");

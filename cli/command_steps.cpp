@@ -30,7 +30,7 @@ constexpr StepText kTrainingTexts[] = {
     {"finetune", "tuned", "Train a model further; pruned and shared weights stay so.",
      "qcompress finetune pruned.onnx --data mnist --epochs 3 --lr 0.005"},
     {"train", "trained", "Train a model from fresh weights.",
-     "qcompress train lenet5.onnx --data mnist --epochs 20 --lr 0.05"},
+     "qcompress train lenet5.onnx --data mnist --epochs 20 --lr 0.02"},
 };
 
 StepText text_of(const StepKind& kind) {
@@ -105,13 +105,10 @@ struct StepCommand {
     require_different(input, target);
     require_absent(target, common.overwrite());
 
-    Tuning tools(tuning, common, validation_fraction(step.params()), step.train_options().seed);
-    PipelineTools pipeline;
-    pipeline.evaluator = tools.evaluator();
-    pipeline.tuner = tools.tuner();
-    pipeline.threads = common.threads;
-    if (!checkpoint.empty()) use_checkpoint(pipeline, target);
+    Tuning tools(tuning, common, validation_fraction(step.params()));
+    PipelineTools pipeline = tools.pipeline_tools();
     pipeline.on_step = [&](const StepReport&) { tools.monitor().clear(); };
+    if (!checkpoint.empty()) use_checkpoint(pipeline, target);
     if (common.prints() && !tools.description().empty()) print(tools.description() + "\n");
 
     PipelineReport report;

@@ -80,7 +80,9 @@ void naming_errors(const std::filesystem::path& path, const std::function<void()
   } catch (const Error& error) {
     // Errors of files name the file that could not be written.
     if (error.code() == ErrorCode::kFile) throw;
-    throw Error(error.code(), fmt::format("{}: {}", path.string(), error.what()));
+    const std::string message = error.what();
+    if (message.starts_with(path.string() + ":")) throw;
+    throw Error(error.code(), fmt::format("{}: {}", path.string(), message));
   }
 }
 

@@ -65,8 +65,7 @@ std::string pipeline_text(const PipelineReport& report, const TestScores& scores
   Table table({"step", "epochs", "kept %", "packed", "ratio", "held-out", "change", "time", ""},
               true);
   if (report.validation_before && report.steps.front().name != "train") {
-    table.add_row({"start", "", "", size_text(report.original_bytes), "",
-                   score_text(*report.validation_before), "", "", ""});
+    table.add_row({"start", "", "", "", "", score_text(*report.validation_before), "", "", ""});
   }
   for (const StepReport& step : report.steps) {
     table.add_row(

@@ -44,9 +44,22 @@ void add_tuning_flags(CLI::App& command, TuningFlags& flags, Hooks hooks) {
       ->group(group);
 }
 
-Tuning::Tuning(const TuningFlags& flags, const CommonOptions& common, double validation,
-               std::uint64_t seed)
-    : monitor_(common.prints(), common.verbose && common.prints()) {
+Tuning::Tuning(const TuningFlags& flags, const CommonOptions& common)
+    : threads_(common.threads), monitor_(common.prints(), common.verbose && common.prints()) {
+  EngineWorkbench::Options workbench;
+  workbench.trains = false;
+  open(flags, common, workbench);
+}
+
+Tuning::Tuning(const TuningFlags& flags, const CommonOptions& common, double validation)
+    : threads_(common.threads), monitor_(common.prints(), common.verbose && common.prints()) {
+  EngineWorkbench::Options workbench;
+  workbench.validation = validation;
+  open(flags, common, workbench);
+}
+
+void Tuning::open(const TuningFlags& flags, const CommonOptions& common,
+                  EngineWorkbench::Options workbench) {
   HookOptions hooks;
   hooks.finetune_command = flags.finetune_command;
   hooks.eval_command = flags.eval_command;
@@ -55,12 +68,9 @@ Tuning::Tuning(const TuningFlags& flags, const CommonOptions& common, double val
   hooks.stop_requested = [this] { return monitor_.stop_requested(); };
   check_hook_options(hooks);
   if (!flags.data.empty()) {
-    EngineWorkbench::Options options;
-    options.engine = {common.threads, flags.device};
-    options.data = {flags.data, flags.data_config};
-    options.validation = validation;
-    options.seed = seed;
-    workbench_ = std::make_unique<EngineWorkbench>(options, monitor_);
+    workbench.engine = {common.threads, flags.device};
+    workbench.data = {flags.data, flags.data_config};
+    workbench_ = std::make_unique<EngineWorkbench>(workbench, monitor_);
     evaluator_ = workbench_.get();
     tuner_ = workbench_.get();
   }
@@ -72,6 +82,15 @@ Tuning::Tuning(const TuningFlags& flags, const CommonOptions& common, double val
     hook_tuner_ = std::make_unique<HookTuner>(hooks);
     tuner_ = hook_tuner_.get();
   }
+}
+
+PipelineTools Tuning::pipeline_tools() {
+  PipelineTools tools;
+  tools.evaluator = evaluator_;
+  tools.tuner = tuner_;
+  tools.threads = threads_;
+  tools.stop_requested = [this] { return monitor_.stop_requested(); };
+  return tools;
 }
 
 std::string Tuning::description() const {

@@ -36,17 +36,24 @@ void add_tuning_flags(CLI::App& command, TuningFlags& flags, Hooks hooks);
 /// Evaluator and tuner for a run: the built-in ones with --data, a user's commands where given.
 class Tuning {
  public:
-  /// Opens engine and data where needed. `validation` and `seed` say which samples are held out.
-  Tuning(const TuningFlags& flags, const CommonOptions& common, double validation,
-         std::uint64_t seed);
+  /// For the test data only.
+  Tuning(const TuningFlags& flags, const CommonOptions& common);
+  /// Opens engine and data where needed; `validation` is the fraction that is held out.
+  Tuning(const TuningFlags& flags, const CommonOptions& common, double validation);
 
   Evaluator* evaluator() const { return evaluator_; }
   Tuner* tuner() const { return tuner_; }
   ConsoleMonitor& monitor() { return monitor_; }
+  /// For run_steps(): both of them, the threads, and Ctrl-C.
+  PipelineTools pipeline_tools();
   /// "libtorch ..., idx files in DIR: 54000 samples to train on, 6000 held out, 10000 to test".
   std::string description() const;
 
  private:
+  void open(const TuningFlags& flags, const CommonOptions& common,
+            EngineWorkbench::Options workbench);
+
+  unsigned threads_;
   ConsoleMonitor monitor_;
   std::unique_ptr<EngineWorkbench> workbench_;
   std::unique_ptr<HookEvaluator> hook_evaluator_;

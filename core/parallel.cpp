@@ -1,22 +1,31 @@
 #include "core/parallel.h"
 
+#include <tbb/info.h>
 #include <tbb/parallel_for.h>
 #include <tbb/parallel_pipeline.h>
 #include <tbb/task_arena.h>
 
-#include <thread>
+#include <algorithm>
 
 namespace qc {
+namespace {
+
+// TBB has no more workers than the process has cores, and says so on standard error when an arena
+// asks for more.
+int arena_width(unsigned threads) {
+  return std::min(static_cast<int>(thread_count(threads)), tbb::info::default_concurrency());
+}
+
+}  // namespace
 
 unsigned thread_count(unsigned requested) noexcept {
   if (requested > 0) return requested;
-  const unsigned cores = std::thread::hardware_concurrency();
-  return cores > 0 ? cores : 1;
+  return static_cast<unsigned>(std::max(1, tbb::info::default_concurrency()));
 }
 
 void parallel_for(std::size_t count, unsigned threads,
                   const std::function<void(std::size_t)>& body) {
-  tbb::task_arena arena(static_cast<int>(thread_count(threads)));
+  tbb::task_arena arena(arena_width(threads));
   arena.execute([&] {
     tbb::parallel_for(
         tbb::blocked_range<std::size_t>(0, count, 1),
@@ -30,7 +39,7 @@ void parallel_for(std::size_t count, unsigned threads,
 void ordered_pipeline(std::size_t count, unsigned threads, std::size_t in_flight,
                       const std::function<void(std::size_t)>& produce,
                       const std::function<void(std::size_t)>& consume) {
-  tbb::task_arena arena(static_cast<int>(thread_count(threads)));
+  tbb::task_arena arena(arena_width(threads));
   std::size_t next = 0;
   const auto source = tbb::make_filter<void, std::size_t>(
       tbb::filter_mode::serial_in_order, [&](tbb::flow_control& control) -> std::size_t {

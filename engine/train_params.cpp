@@ -131,7 +131,7 @@ constexpr std::array kParams = {
     ParamSpec{.name = "seed",
               .kind = ParamKind::kInteger,
               .placeholder = "SEED",
-              .help = "of everything random: held-out samples, their order, augmentation",
+              .help = "of everything random: fresh weights, the order of samples, augmentation",
               .max = 4294967295,
               .default_text = "0"},
 };

@@ -8,6 +8,8 @@
 namespace qc {
 namespace {
 
+constexpr std::uint64_t kHeldOutSeed = 0;
+
 // Weights, biases and normalisations, which is what training changes.
 std::vector<std::size_t> trainable(const OnnxModel& model) {
   std::vector<std::size_t> tensors;
@@ -43,11 +45,12 @@ EngineWorkbench::EngineWorkbench(const Options& options, Monitor& monitor)
     : options_(options),
       monitor_(monitor),
       engine_(open_engine(options.engine)),
-      train_(open_dataset(options.data, Split::kTrain)),
       test_(open_dataset(options.data, Split::kTest)) {
+  if (!options.trains) return;
+  train_ = open_dataset(options.data, Split::kTrain);
   const auto count = static_cast<std::size_t>(
       std::llround(options.validation * static_cast<double>(train_->size())));
-  HeldOut split = hold_out(train_->size(), count, options.seed);
+  HeldOut split = hold_out(train_->size(), count, kHeldOutSeed);
   kept_ = std::make_unique<Subset>(*train_, std::move(split.kept));
   held_out_ = std::make_unique<Subset>(*train_, std::move(split.held_out));
 }

@@ -25,8 +25,10 @@ class EngineWorkbench final : public Evaluator, public Tuner {
   struct Options {
     EngineOptions engine;
     DataSource data;
-    double validation = 0.1;  ///< fraction of the training data that is held out
-    std::uint64_t seed = 0;   ///< of which samples those are
+    bool trains = true;  ///< false: only test() is called, and training data need not be there
+    /// Fraction of the training data that is held out: always the same samples, so that none of
+    /// those that judge a later step was trained on in an earlier one.
+    double validation = 0.1;
     std::size_t batch = 256;  ///< samples evaluated at once
   };
 

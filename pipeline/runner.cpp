@@ -91,7 +91,7 @@ class Runner {
       done.packed_bytes = packed_size(next, tools_.encode, tools_.threads);
       if (tools_.evaluator != nullptr) done.validation = tools_.evaluator->validate(next);
       done.kept = !limit || !report_.validation_before || drop(done) <= *limit;
-      report_.interrupted = done.interrupted;
+      report_.interrupted = done.interrupted || (tools_.stop_requested && tools_.stop_requested());
       report_.steps.push_back(done);
       if (tools_.on_step) tools_.on_step(done);
       if (!done.kept) {

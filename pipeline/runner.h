@@ -47,6 +47,7 @@ struct PipelineTools {
   EncodeOptions encode;  ///< for the sizes in the reports
   unsigned threads = 0;
   std::function<void(const StepReport&)> on_step;
+  std::function<bool()> stop_requested;      ///< asked after every repetition
   Bytes resume_from;                         ///< for a pipeline that is one training
   std::function<void(ByteView)> save_state;  ///< likewise
 };

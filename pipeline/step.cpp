@@ -61,7 +61,7 @@ struct Default {
 };
 constexpr std::array kShareDefaults = {Default{"optimizer", "adam"}, Default{"lr", "0.0005"},
                                        Default{"weight-decay", "0"}};
-constexpr std::array kTrainDefaults = {Default{"epochs", "20"}, Default{"lr", "0.05"}};
+constexpr std::array kTrainDefaults = {Default{"epochs", "20"}, Default{"lr", "0.02"}};
 
 std::vector<ParamSpec> with_training(std::vector<ParamSpec> specs,
                                      std::span<const Default> defaults) {

@@ -20,6 +20,7 @@ struct BenchTable {
   std::string_view about;  ///< what the columns are, Markdown
   /// Measures and gives Markdown.
   std::string (*run)(const BenchOptions& options);
+  bool slow = false;  ///< takes long: made only when it is named
 };
 
 extern const BenchTable kPackTable;
@@ -27,6 +28,8 @@ extern const BenchTable kDecodeTable;
 extern const BenchTable kKmeansTable;
 extern const BenchTable kModelsTable;
 extern const BenchTable kFiguresTable;
+extern const BenchTable kThroughputTable;
+extern const BenchTable kTrainingTable;
 
 /// A table in Markdown whose columns line up as plain text too: the first one to the left, the
 /// others to the right.

@@ -27,8 +27,8 @@ namespace {
 namespace fs = std::filesystem;
 
 // The first one measures child processes: their memory counts this process as it is at the start.
-constexpr std::array kTables = {&kPackTable, &kDecodeTable, &kKmeansTable, &kFiguresTable,
-                                &kModelsTable};
+constexpr std::array kTables = {&kPackTable,   &kDecodeTable,     &kKmeansTable,  &kFiguresTable,
+                                &kModelsTable, &kThroughputTable, &kTrainingTable};
 
 std::string cpu_model() {
   std::ifstream file("/proc/cpuinfo");
@@ -62,8 +62,9 @@ void keep_files_in_memory() {
 std::string header(const BenchOptions& options) {
   std::string text =
       "# Benchmarks\n\n"
-      "Written by `cmake --preset bench && cmake --build --preset bench --target report`; each "
-      "table\nnames the command that prints it alone. Nothing here is edited by hand.\n\n";
+      "Written by `cmake --preset bench && cmake --build --preset bench --target report` (or\n"
+      "`report-training`); each table names the command that prints it alone. Nothing here is "
+      "edited\nby hand.\n\n";
   if (options.quick) text += "**A quick run: the figures mean nothing.**\n\n";
   text += fmt::format(
       "- {:%Y-%m-%d}, load average {:.1f} at the start\n"
@@ -86,7 +87,8 @@ void run(const std::vector<std::string>& names, const BenchOptions& options,
   std::string text = header(options);
   fmt::print("{}", text);
   for (const BenchTable* table : kTables) {
-    if (!names.empty() && std::ranges::find(names, table->name) == names.end()) continue;
+    const bool named = std::ranges::find(names, table->name) != names.end();
+    if (!(names.empty() ? !table->slow : named)) continue;
     const std::string part = "\n" + section(*table, options);
     fmt::print("{}", part);
     std::fflush(stdout);
@@ -103,7 +105,8 @@ int run_command_line(int argc, char** argv) {
                          [](const auto* table) { return std::string(table->name); });
   BenchOptions options;
   std::string report;
-  app.add_option("table", names, "Which tables; without any, all")->check(CLI::IsMember(known));
+  app.add_option("table", names, "Which tables; without any, all that take minutes only")
+      ->check(CLI::IsMember(known));
   app.add_flag("--quick", options.quick, "As little as shows that it works");
   app.add_option("--report", report, "Write what is printed to a file, too");
   CLI11_PARSE(app, argc, argv);

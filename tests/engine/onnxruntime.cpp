@@ -39,9 +39,9 @@ bool has_node() {
 }  // namespace
 
 std::string missing_runtime() {
-  if (!has_node()) return "needs node: scripts/setup-onnxruntime";
+  if (!has_node()) return "needs node: scripts/setup --judges";
   if (!fs::exists(runtime_folder() / "node_modules" / "onnxruntime-node")) {
-    return "needs onnxruntime-node: scripts/setup-onnxruntime";
+    return "needs onnxruntime-node: scripts/setup --judges";
   }
   return {};
 }

@@ -1,0 +1,204 @@
+// Deep Compression on real data: size and error before and after, over several seeds.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <numeric>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "bench.h"
+#include "harness.h"
+
+namespace qc::bench {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int kSeeds = 3;
+
+// A network trained from scratch and the recipes that compress it.
+struct Subject {
+  std::string name;
+  std::string architecture;  // of make_sample
+  std::vector<std::string> training;
+  std::vector<std::string> recipes;  // in samples/recipes
+};
+
+const std::vector<Subject>& subjects() {
+  static const std::vector<Subject> all = {
+      {"LeNet-300-100",
+       "lenet-300-100",
+       {"--epochs", "30", "--lr", "0.05", "--weight-decay", "0.0005"},
+       {"lenet-300-100.toml", "lenet-300-100-small.toml"}},
+      {"LeNet-5",
+       "lenet-5",
+       {"--epochs", "15", "--lr", "0.03", "--weight-decay", "0.0005"},
+       {"lenet-5.toml", "lenet-5-small.toml"}}};
+  return all;
+}
+
+void run_or_throw(const std::vector<std::string>& args, const harness::RunOptions& options) {
+  const harness::RunResult result = harness::run(args, options);
+  if (result.exit_code != 0) throw std::runtime_error(result.err);
+}
+
+nlohmann::json run_json(std::vector<std::string> args) {
+  harness::RunOptions options;
+  options.timeout = std::chrono::hours(2);
+  args.emplace_back("--json");
+  const harness::RunResult result = harness::run(args, options);
+  if (result.exit_code != 0) throw std::runtime_error(result.err);
+  return nlohmann::json::parse(result.out);
+}
+
+// What one run of a recipe gave.
+struct Figures {
+  std::uint64_t original = 0;
+  std::uint64_t packed = 0;
+  double error_before = 0;  // per cent
+  double error_after = 0;
+  double seconds = 0;
+
+  double ratio() const { return static_cast<double>(original) / static_cast<double>(packed); }
+  double change() const { return error_after - error_before; }
+};
+
+Figures run_recipe(const std::string& recipe, const fs::path& model, const fs::path& data,
+                   const std::vector<std::string>& more) {
+  const harness::TempDir temp;
+  std::vector<std::string> args = {
+      "run",          (fs::path(QC_SOURCE_DIR) / "samples" / "recipes" / recipe).string(),
+      model,          "--data",
+      data,           "-o",
+      temp / "out.qc"};
+  args.insert(args.end(), more.begin(), more.end());
+  const nlohmann::json report = run_json(args);
+  Figures figures;
+  figures.original = report.at("original_bytes").get<std::uint64_t>();
+  figures.packed = report.at("packed_bytes").get<std::uint64_t>();
+  figures.error_before = 100 * (1 - report.at("test_before").at("value").get<double>());
+  figures.error_after = 100 * (1 - report.at("test_after").at("value").get<double>());
+  figures.seconds = report.at("seconds").get<double>();
+  return figures;
+}
+
+template <typename Get>
+double mean(const std::vector<Figures>& runs, const Get& get) {
+  double sum = 0;
+  for (const Figures& run : runs) sum += static_cast<double>(get(run));
+  return sum / static_cast<double>(runs.size());
+}
+
+std::vector<std::string> row(const std::string& name, const Figures& figures) {
+  return {name,
+          fmt::format("{}", figures.packed),
+          fmt::format("{:.1f}", figures.ratio()),
+          fmt::format("{:.2f}", figures.error_before),
+          fmt::format("{:.2f}", figures.error_after),
+          fmt::format("{:+.2f}", figures.change()),
+          fmt::format("{:.0f}", figures.seconds)};
+}
+
+void add_summary(MarkdownTable& table, const std::vector<Figures>& runs) {
+  Figures average = runs.front();
+  average.packed = static_cast<std::uint64_t>(mean(runs, [](const auto& r) { return r.packed; }));
+  average.error_before = mean(runs, [](const auto& r) { return r.error_before; });
+  average.error_after = mean(runs, [](const auto& r) { return r.error_after; });
+  average.seconds = mean(runs, [](const auto& r) { return r.seconds; });
+  table.add_row(row("mean", average));
+  const auto largest = std::ranges::max_element(runs, {}, &Figures::packed);
+  const auto worst = std::ranges::max_element(runs, {}, &Figures::error_after);
+  const auto loss = std::ranges::max_element(runs, {}, &Figures::change);
+  table.add_row(
+      {"worst", fmt::format("{}", largest->packed), fmt::format("{:.1f}", largest->ratio()), "",
+       fmt::format("{:.2f}", worst->error_after), fmt::format("{:+.2f}", loss->change()), ""});
+}
+
+std::string measure_subject(const Subject& subject, const fs::path& mnist, int seeds) {
+  const harness::TempDir temp;
+  const fs::path architecture = temp / "arch.onnx";
+  harness::RunOptions maker;
+  maker.program = QC_MAKE_SAMPLE;
+  run_or_throw({subject.architecture, architecture}, maker);
+  std::vector<fs::path> models;
+  for (int seed = 1; seed <= seeds; ++seed) {
+    tell(fmt::format("  training {}, seed {}", subject.name, seed));
+    models.push_back(temp / fmt::format("trained{}.onnx", seed));
+    std::vector<std::string> args = {"train",  architecture,         "--data", mnist,
+                                     "--seed", std::to_string(seed), "-o",     models.back()};
+    args.insert(args.end(), subject.training.begin(), subject.training.end());
+    run_json(args);
+  }
+  std::string text =
+      fmt::format("### {}\n\nTrained by `qcompress train {}.onnx --data mnist {}`.\n", subject.name,
+                  subject.architecture, fmt::join(subject.training, " "));
+  for (const std::string& recipe : subject.recipes) {
+    MarkdownTable table(
+        {"seed", "bytes", "ratio", "error before %", "after %", "change", "seconds"});
+    std::vector<Figures> runs;
+    for (int seed = 1; seed <= seeds; ++seed) {
+      tell(fmt::format("  {}, seed {}", recipe, seed));
+      runs.push_back(run_recipe(recipe, models[static_cast<std::size_t>(seed - 1)], mnist,
+                                {"--seed", std::to_string(seed)}));
+      table.add_row(row(std::to_string(seed), runs.back()));
+      tell(fmt::format("    {} bytes, {:.1f}x, error {:.2f} -> {:.2f}", runs.back().packed,
+                       runs.back().ratio(), runs.back().error_before, runs.back().error_after));
+    }
+    add_summary(table, runs);
+    text += fmt::format("\n`qcompress run samples/recipes/{} {}.trained.onnx --data mnist`\n\n{}",
+                        recipe, subject.architecture, table.text());
+  }
+  return text + "\n";
+}
+
+std::string measure_resnet(const fs::path& shared) {
+  const fs::path archive = shared / "data" / "cifar10-jpeg" / "cifar10-jpeg.tar.xz";
+  const fs::path model = shared / "models" / "converted" / "resnet20_cifar10.onnx";
+  if (!fs::exists(archive) || !fs::exists(model)) return "ResNet-20: not measured.\n";
+  const harness::TempDir temp;
+  harness::RunOptions tar;
+  tar.program = "tar";
+  run_or_throw({"-xJf", archive, "-C", temp.path()}, tar);
+  tell("  ResNet-20");
+  const fs::path config = fs::path(QC_SOURCE_DIR) / "samples" / "data" / "cifar-10.toml";
+  const Figures figures =
+      run_recipe("resnet-20.toml", model, temp / "cifar10-jpeg", {"--data-config", config});
+  MarkdownTable table({"seed", "bytes", "ratio", "error before %", "after %", "change", "seconds"});
+  table.add_row(row("1", figures));
+  return fmt::format(
+      "### ResNet-20 on CIFAR-10-JPEG\n\n"
+      "Trained elsewhere on the original images; here on JPEGs of them, fine-tuned on 5,000.\n\n"
+      "`qcompress run samples/recipes/resnet-20.toml resnet20_cifar10.onnx --data cifar10-jpeg "
+      "--data-config samples/data/cifar-10.toml`\n\n{}",
+      table.text());
+}
+
+std::string run(const BenchOptions& options) {
+  const auto shared = harness::shared_dir();
+  if (!shared) return "Not measured: `../shared` is not here.\n";
+  std::string text;
+  for (const Subject& subject : subjects()) {
+    text += measure_subject(subject, *shared / "data" / "mnist", options.quick ? 1 : kSeeds);
+  }
+  return text + measure_resnet(*shared);
+}
+
+}  // namespace
+
+const BenchTable kTrainingTable{
+    .name = "training",
+    .title = "Deep Compression, trained and fine-tuned here",
+    .about =
+        "Whole `.qc` files in bytes; *ratio* is that of the `.onnx` file to it. Errors are of "
+        "the\n10,000 test samples of MNIST, which nothing was chosen by: 10% of the training "
+        "samples are\nheld out for that. *Worst* takes each column by itself.",
+    .run = run,
+    .slow = true,
+};
+
+}  // namespace qc::bench
