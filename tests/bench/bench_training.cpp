@@ -33,11 +33,11 @@ const std::vector<Subject>& subjects() {
   static const std::vector<Subject> all = {
       {"LeNet-300-100",
        "lenet-300-100",
-       {"--epochs", "30", "--lr", "0.05", "--weight-decay", "0.0005"},
+       {"--epochs", "20", "--lr", "0.05"},
        {"lenet-300-100.toml", "lenet-300-100-small.toml"}},
       {"LeNet-5",
        "lenet-5",
-       {"--epochs", "15", "--lr", "0.03", "--weight-decay", "0.0005"},
+       {"--epochs", "15", "--lr", "0.02", "--weight-decay", "0.0005"},
        {"lenet-5.toml", "lenet-5-small.toml"}}};
   return all;
 }
