@@ -53,7 +53,9 @@ struct InspectCommand {
     }
     if (common.prints()) print(inspect_text(breakdown, view));
     if (common.prints() && common.verbose) {
-      for (const auto& [key, value] : metadata) print(fmt::format("\n{}:\n{}", key, value));
+      for (const auto& [key, value] : metadata) {
+        print(fmt::format("\n{}:\n{}{}", key, value, value.ends_with('\n') ? "" : "\n"));
+      }
     }
     if (!common.quiet) {
       for (const std::string& warning : inspect_warnings(breakdown)) warn(warning);

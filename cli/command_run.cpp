@@ -65,7 +65,7 @@ struct RunCommand {
       }
     });
     tools.monitor().clear();
-    pack(result->model, recipe, pipeline.encode, out);
+    pack(result->model, recipe, pipeline.encode, tools.engine(), out);
     out.commit();
     if (!onnx_output.empty()) result->model.write(onnx_output, {}, common.overwrite());
     const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
@@ -101,13 +101,15 @@ struct RunCommand {
     });
   }
 
-  // The recipe goes along, so that the run can be repeated.
+  // The recipe and what trained go along, so that the run can be repeated; the container itself
+  // names the version of qcompress.
   void pack(const OnnxModel& result, const Recipe& recipe, const EncodeOptions& encode,
-            ByteSink& out) const {
+            const std::string& engine, ByteSink& out) const {
     PackOptions options;
     options.encode = encode;
     options.threads = common.threads;
     options.metadata["recipe"] = recipe_text(recipe, /*defaults=*/false);
+    if (!engine.empty()) options.metadata["engine"] = engine;
     pack_model(result, options, out);
   }
 

@@ -28,15 +28,17 @@ std::string step_name(const StepReport& step) {
 
 std::string test_text(const TestScores& scores) {
   if (!scores.after) return "";
+  // A user's command may look at any data.
+  const std::string_view data = scores.after->details ? "test data" : "score";
   const std::string after = score_text(*scores.after);
   if (!scores.before) {
-    return fmt::format("test data: {} {}{}\n", scores.after->metric, after,
+    return fmt::format("{}: {} {}{}\n", data, scores.after->metric, after,
                        is_fraction(*scores.after)
                            ? fmt::format(", error {:.2f} %", 100 * (1 - scores.after->value))
                            : "");
   }
   std::string text =
-      fmt::format("test data: {} {} -> {}  ({})", scores.after->metric, score_text(*scores.before),
+      fmt::format("{}: {} {} -> {}  ({})", data, scores.after->metric, score_text(*scores.before),
                   after, change_text(*scores.before, *scores.after));
   if (is_fraction(*scores.before) && is_fraction(*scores.after)) {
     text += fmt::format(", error {:.2f} % -> {:.2f} %", 100 * (1 - scores.before->value),

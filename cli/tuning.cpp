@@ -93,6 +93,10 @@ PipelineTools Tuning::pipeline_tools() {
   return tools;
 }
 
+std::string Tuning::engine() const {
+  return workbench_ != nullptr ? workbench_->engine().description() : "";
+}
+
 std::string Tuning::description() const {
   if (workbench_ == nullptr) return "";
   return fmt::format("{}; {}: {} samples to train on, {} held out, {} to test",

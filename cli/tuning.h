@@ -46,6 +46,8 @@ class Tuning {
   ConsoleMonitor& monitor() { return monitor_; }
   /// For run_steps(): both of them, the threads, and Ctrl-C.
   PipelineTools pipeline_tools();
+  /// "libtorch 1.13.1, 2 threads, cpu"; empty without the built-in engine.
+  std::string engine() const;
   /// "libtorch ..., idx files in DIR: 54000 samples to train on, 6000 held out, 10000 to test".
   std::string description() const;
 

@@ -6,7 +6,6 @@
 #include <string>
 #include <vector>
 
-#include "formats/qc_reader.h"
 #include "training_fixture.h"
 
 namespace qc::test {
@@ -206,8 +205,10 @@ TEST_F(TrainingTest, ARecipeRunsFromTrainingToContainer) {
   EXPECT_EQ(run_json(with_data({"eval", "model.qc"}))["value"], document["test_after"]["value"]);
 
   // The recipe is in the container, and with the defaults filled in it is the same run.
-  const QcReader packed = QcReader::open(file("model.qc"));
-  write("again.toml", packed.manifest().metadata.at("recipe"));
+  const json metadata = run_json({"inspect", "model.qc"})["metadata"];
+  EXPECT_THAT(metadata["engine"].get<std::string>(), HasSubstr("libtorch"));
+  EXPECT_THAT(run_well({"inspect", "-v", "model.qc"}).out, HasSubstr("do = \"prune\""));
+  write("again.toml", metadata["recipe"]);
   write("resolved.toml", run_well({"run", "recipe.toml", "--resolve"}).out);
   EXPECT_THAT(content("resolved.toml"), AllOf(HasSubstr("lr = 0.05"), HasSubstr("momentum = ")));
   run_well(with_data({"run", "again.toml", "model.onnx", "-o", "again.qc", "-q"}));
