@@ -61,6 +61,17 @@ const Constraint* find_constraint(const TrainJob& job, std::size_t tensor) {
   return found == job.constraints.end() ? nullptr : &*found;
 }
 
+// How to permute batches of such samples to {samples, channels, height, width}. Channels are the
+// end with few entries.
+std::vector<std::int64_t> channels_first(const std::vector<std::int64_t>& sample) {
+  constexpr std::int64_t kMostChannels = 4;
+  if (sample.size() == 3 && sample[0] <= kMostChannels) return {0, 1, 2, 3};
+  if (sample.size() == 3 && sample[2] <= kMostChannels) return {0, 3, 1, 2};
+  throw Error(
+      ErrorCode::kUsage,
+      fmt::format("--shift and --flip are for images; these samples are {}", shape_text(sample)));
+}
+
 bool better(const Metrics& a, const Metrics& b) {
   return a.top1 > b.top1 || (a.top1 == b.top1 && a.loss < b.loss);
 }
@@ -262,25 +273,31 @@ double Trainer::train_batch(const at::Tensor& input, const at::Tensor& labels, T
 
 at::Tensor Trainer::augmented(const at::Tensor& input, std::uint64_t batch_seed) const {
   const std::int64_t reach = job_.options.shift;
-  if ((reach == 0 && !job_.options.flip) || input.dim() != 4) return input;
+  if (reach == 0 && !job_.options.flip) return input;
+  // The network may take the pixels in a row: the data knows their shape.
+  const std::vector<std::int64_t> order = channels_first(job_.train->sample_shape());
+  std::vector<std::int64_t> shape = job_.train->sample_shape();
+  shape.insert(shape.begin(), input.size(0));
+  const at::Tensor images = input.reshape(shape).permute(order);
   SplitMix64 random(batch_seed);
-  const std::int64_t height = input.size(2);
-  const std::int64_t width = input.size(3);
+  const std::int64_t height = images.size(2);
+  const std::int64_t width = images.size(3);
   // Edge pixels are repeated: a constant would depend on how the data is normalised.
   const at::Tensor padded =
-      reach > 0 ? at::replication_pad2d(input, {reach, reach, reach, reach}) : input;
-  at::Tensor output = at::empty_like(input);
+      reach > 0 ? at::replication_pad2d(images, {reach, reach, reach, reach}) : images;
+  at::Tensor output = at::empty(shape, input.options()).permute(order);
   const auto draw = [&](std::int64_t choices) {
     return static_cast<std::int64_t>(random.uniform() * static_cast<double>(choices));
   };
-  for (std::int64_t i = 0; i < input.size(0); ++i) {
+  for (std::int64_t i = 0; i < images.size(0); ++i) {
     const std::int64_t top = draw(2 * reach + 1);
     const std::int64_t left = draw(2 * reach + 1);
     at::Tensor sample = padded[i].narrow(1, top, height).narrow(2, left, width);
     if (job_.options.flip && draw(2) == 1) sample = sample.flip({2});
     output[i].copy_(sample);
   }
-  return output;
+  const bool last = order[1] == 3;
+  return (last ? output.permute({0, 2, 3, 1}) : output).reshape(input.sizes());
 }
 
 Trainer::Snapshot Trainer::snapshot() const {

@@ -29,7 +29,9 @@ extern const BenchTable kKmeansTable;
 extern const BenchTable kModelsTable;
 extern const BenchTable kFiguresTable;
 extern const BenchTable kThroughputTable;
-extern const BenchTable kTrainingTable;
+extern const BenchTable kLenet300Table;
+extern const BenchTable kLenet5Table;
+extern const BenchTable kResnetTable;
 
 /// A table in Markdown whose columns line up as plain text too: the first one to the left, the
 /// others to the right.

@@ -368,6 +368,49 @@ TEST_F(Training, LearnsTheStatisticsOfBatchNormalisationOnlyWhenAsked) {
   EXPECT_FALSE(train(model, job).values.contains(mean));
 }
 
+TEST_F(Training, AugmentsImagesOnly) {
+  const Clusters images(100, {1, 6, 6});
+  const OnnxModel model = image_model();
+  TrainJob job = make_job(model, images);
+  const PayloadEdits plain = train(model, job).values;
+  job.options.shift = 1;
+  const PayloadEdits shifted = train(model, job).values;
+  EXPECT_NE(shifted, plain);
+  EXPECT_EQ(train(model, job).values, shifted);
+  job.options.shift = 0;
+  job.options.flip = true;
+  const PayloadEdits flipped = train(model, job).values;
+  EXPECT_NE(flipped, plain);
+  EXPECT_NE(flipped, shifted);
+
+  const Clusters rows(100);
+  const OnnxModel of_rows = structured_model();
+  TrainJob no_images = make_job(of_rows, rows);
+  no_images.options.shift = 1;
+  try {
+    train(of_rows, no_images);
+    FAIL() << "moved the pixels of no image";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::kUsage);
+  }
+}
+
+// Pixels in the other order, and weights with them: the same images move the same way.
+TEST_F(Training, MovesImagesWithChannelsLastAlike) {
+  const Clusters first(60, {1, 6, 6});
+  const Clusters last(60, {6, 6, 1});  // one channel: the same memory
+  test::ModelBuilder builder;
+  builder.add_node("Flatten", {});
+  builder.add_gemm("fc", {36, kClasses}, test::bell_values(36 * kClasses, 8, 0.2F));
+  const OnnxModel model = builder.open();
+  TrainJob job = make_job(model, first);
+  job.options.shift = 2;
+  job.options.flip = true;
+  const PayloadEdits expected = train(model, job).values;
+  job.train = &last;
+  EXPECT_EQ(train(model, job).values, expected);
+}
+
 TEST_F(Training, ATeacherPullsScoresTowardsItsOwn) {
   const Clusters data(150);
   const OnnxModel model = structured_model();
