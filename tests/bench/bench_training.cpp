@@ -183,11 +183,11 @@ std::string measure_resnet(const BenchOptions&) {
 constexpr std::string_view kAbout =
     "Whole `.qc` files in bytes; *ratio* is that of the `.onnx` file to it. Errors are of the "
     "10,000\n"
-    "test samples of MNIST, by which nothing was chosen: 10% of the training samples are held out "
-    "for\n"
-    "that. *Worst* takes each column by itself. Fine-tuning moves the digits by up to a pixel, "
-    "which\n"
-    "the training of the baseline does not.";
+    "test samples of MNIST, by which no run chooses anything: 10% of the training samples are held "
+    "out\n"
+    "for that. *Worst* takes each column by itself. Fine-tuning moves the digits by up to a "
+    "pixel,\n"
+    "which the training of the baseline does not.";
 
 }  // namespace
 
