@@ -19,27 +19,12 @@
 #include <string_view>
 #include <vector>
 
+#include "core/random.h"
+
 namespace qc {
 namespace {
 
 constexpr std::uint64_t kSeed = 5;
-
-/// Steele, Lea and Flood's SplitMix64.
-class SplitMix64 {
- public:
-  explicit SplitMix64(std::uint64_t seed) : state_(seed) {}
-
-  std::uint64_t next() {
-    state_ += 0x9e3779b97f4a7c15U;
-    std::uint64_t mixed = state_;
-    mixed = (mixed ^ (mixed >> 30U)) * 0xbf58476d1ce4e5b9U;
-    mixed = (mixed ^ (mixed >> 27U)) * 0x94d049bb133111ebU;
-    return mixed ^ (mixed >> 31U);
-  }
-
- private:
-  std::uint64_t state_;
-};
 
 /// A draw close to the normal distribution with mean 0 and standard deviation 1: the sum of twelve
 /// uniform 16-bit numbers has variance 2^32.

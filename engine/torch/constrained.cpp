@@ -17,7 +17,7 @@ at::Tensor groups_tensor(const Constraint& constraint, at::Device device) {
   return at::tensor(groups, at::kLong).to(device);
 }
 
-// Mean of the weights of each group; of equal weights it is their value, exactly.
+// The centroids: the weights of a group are equal, so the first one is their value.
 at::Tensor first_of_each_group(const at::Tensor& flat, const Constraint& constraint) {
   const std::uint32_t count = *std::ranges::max_element(constraint.groups);
   std::vector<float> centroids(count, 0);

@@ -63,12 +63,6 @@ std::uint16_t half_bits(double value) {  // of a number in [0, 1)
   return static_cast<std::uint16_t>(((exponent + 15) << 10) + static_cast<int>(mantissa * 1024));
 }
 
-template <typename T>
-void append(Bytes& bytes, T value) {
-  bytes.resize(bytes.size() + sizeof value);
-  store_le(bytes.data() + bytes.size() - sizeof value, value);
-}
-
 // Floats in [0, 1), small integers.
 HostTensor random_tensor(const GraphValue& input, SplitMix64& random) {
   HostTensor tensor{input.type, input_shape(input), {}};
@@ -78,17 +72,17 @@ HostTensor random_tensor(const GraphValue& input, SplitMix64& random) {
     const double value = random.uniform();
     switch (input.type) {
       case DataType::kFloat:
-        append(tensor.bytes, static_cast<float>(value));
+        append_le(tensor.bytes, static_cast<float>(value));
         break;
       case DataType::kDouble:
-        append(tensor.bytes, value);
+        append_le(tensor.bytes, value);
         break;
       case DataType::kFloat16:
-        append(tensor.bytes, half_bits(value));
+        append_le(tensor.bytes, half_bits(value));
         break;
       case DataType::kBfloat16:
-        append(tensor.bytes, static_cast<std::uint16_t>(
-                                 std::bit_cast<std::uint32_t>(static_cast<float>(value)) >> 16));
+        append_le(tensor.bytes, static_cast<std::uint16_t>(
+                                    std::bit_cast<std::uint32_t>(static_cast<float>(value)) >> 16));
         break;
       default: {
         tensor.bytes.push_back(static_cast<std::uint8_t>(value * kIntegersBelow));
