@@ -69,7 +69,7 @@ struct RunCommand {
     out.commit();
     if (!onnx_output.empty()) result->model.write(onnx_output, {}, common.overwrite());
     const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
-    show(report, scores, result->model, target, seconds.count());
+    show(report, scores, target, seconds.count());
     if (!common.quiet && !tuning.tunes() && asks_for_training(recipe)) {
       warn("nothing was fine-tuned: that needs --data DIR, or --finetune-cmd CMD");
     }
@@ -113,7 +113,7 @@ struct RunCommand {
     pack_model(result, options, out);
   }
 
-  void show(const PipelineReport& report, const TestScores& scores, const OnnxModel& model,
+  void show(const PipelineReport& report, const TestScores& scores,
             const std::filesystem::path& target, double seconds) const {
     const std::uint64_t packed = std::filesystem::file_size(target);
     const Breakdown breakdown = break_down(QcReader::open(target), common.threads);
@@ -133,7 +133,7 @@ struct RunCommand {
                         ratio_text(report.original_bytes, packed), seconds));
     }
     if (common.quiet) return;
-    for (const std::string& warning : pipeline_warnings(report, model)) warn(warning);
+    for (const std::string& warning : pipeline_warnings(report)) warn(warning);
   }
 };
 

@@ -122,8 +122,8 @@ struct StepCommand {
       if (tools.evaluator() != nullptr) scores.after = tools.evaluator()->test(result->model);
     });
     tools.monitor().clear();
-    write(model, result->model, target);
-    show(model, report, scores, target);
+    write(result->model, target);
+    show(report, scores, target);
   }
 
   void use_checkpoint(PipelineTools& pipeline, const std::filesystem::path& target) const {
@@ -143,26 +143,19 @@ struct StepCommand {
   }
 
   // The default output of a model with external data is in a folder of its own.
-  void write(const OnnxModel& model, const OnnxModel& result,
-             const std::filesystem::path& target) const {
-    PayloadEdits edits;
-    for (std::size_t i = 0; i < model.tensors().size(); ++i) {
-      const ByteView before = model.payload(model.tensors()[i]);
-      const ByteView after = result.payload(result.tensors()[i]);
-      if (!std::ranges::equal(before, after)) edits[i].assign(after.begin(), after.end());
-    }
+  void write(const OnnxModel& result, const std::filesystem::path& target) const {
     std::error_code error;
-    const bool made = common.output.empty() && model.files().size() > 1 &&
+    const bool made = common.output.empty() && result.files().size() > 1 &&
                       std::filesystem::create_directory(target.parent_path(), error);
     try {
-      model.write(target, edits, common.overwrite());
+      result.write(target, {}, common.overwrite());
     } catch (const Error&) {
       if (made) std::filesystem::remove(target.parent_path(), error);
       throw;
     }
   }
 
-  void show(const OnnxModel& model, const PipelineReport& report, const TestScores& scores,
+  void show(const PipelineReport& report, const TestScores& scores,
             const std::filesystem::path& target) const {
     const bool tuned = tuning.tunes() || tuning.evaluates();
     // Of several repetitions the last one kept tells where the pass ended.
@@ -186,7 +179,7 @@ struct StepCommand {
       print(shown);
     }
     if (common.quiet) return;
-    for (const std::string& warning : pipeline_warnings(report, model)) warn(warning);
+    for (const std::string& warning : pipeline_warnings(report)) warn(warning);
   }
 };
 

@@ -83,14 +83,13 @@ std::string pipeline_text(const PipelineReport& report, const TestScores& scores
   return table.text() + test_text(scores);
 }
 
-std::vector<std::string> pipeline_warnings(const PipelineReport& report, const OnnxModel& model) {
+std::vector<std::string> pipeline_warnings(const PipelineReport& report) {
   std::vector<std::string> warnings;
   for (const StepReport& step : report.steps) {
     for (const Violation& violation : step.violations) {
       warnings.push_back(fmt::format(
           "{}: fine-tuning revived {} pruned weights and split {} shared ones of {}; repaired",
-          step_name(step), violation.revived, violation.split,
-          model.tensors()[violation.tensor].name));
+          step_name(step), violation.revived, violation.split, violation.tensor));
     }
   }
   if (report.interrupted) warnings.emplace_back("interrupted: the best model so far is kept");

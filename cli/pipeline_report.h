@@ -28,6 +28,6 @@ nlohmann::ordered_json score_json(const Score& score);
 nlohmann::ordered_json pipeline_json(const PipelineReport& report, const TestScores& scores);
 
 /// Warnings about what fine-tuning broke and was repaired.
-std::vector<std::string> pipeline_warnings(const PipelineReport& report, const OnnxModel& model);
+std::vector<std::string> pipeline_warnings(const PipelineReport& report);
 
 }  // namespace qc

@@ -23,6 +23,7 @@ enum class LayoutId : std::uint8_t {
   kChannelPalette = 5,
   kCsr = 6,
   kBitmap = 7,
+  kLevels = 8,
 };
 
 /// How the gaps of a relative index that do not fit their code are bridged.

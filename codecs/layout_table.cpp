@@ -6,8 +6,9 @@ namespace qc {
 namespace {
 
 constexpr std::array kLayouts = {
-    &kRawLayout,     &kPlanesLayout,         &kNarrowLayout, &kConstantLayout,
-    &kPaletteLayout, &kChannelPaletteLayout, &kCsrLayout,    &kBitmapLayout,
+    &kRawLayout,      &kPlanesLayout,  &kNarrowLayout,
+    &kConstantLayout, &kPaletteLayout, &kChannelPaletteLayout,
+    &kCsrLayout,      &kBitmapLayout,  &kLevelsLayout,
 };
 
 // The deepest that makes sense: sparse, narrowed twice (double, float, half), palette.

@@ -13,5 +13,6 @@ extern const Layout kPaletteLayout;
 extern const Layout kChannelPaletteLayout;
 extern const Layout kCsrLayout;
 extern const Layout kBitmapLayout;
+extern const Layout kLevelsLayout;
 
 }  // namespace qc

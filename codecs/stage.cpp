@@ -8,7 +8,7 @@
 namespace qc {
 namespace {
 
-constexpr std::array kStages = {&kBitpackStage, &kHuffmanStage, &kZstdStage};
+constexpr std::array kStages = {&kBitpackStage, &kHuffmanStage, &kZstdStage, &kRadixStage};
 
 const Stage* find_stage(std::uint8_t id) noexcept {
   for (const Stage* stage : kStages) {

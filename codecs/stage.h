@@ -25,7 +25,7 @@ static_assert(kBlock % kReadUnit == 0);
 inline constexpr std::uint32_t kMaxAlphabet = 1u << 14;
 
 /// Ids on disk; stable for ever.
-enum class StageId : std::uint8_t { kBitpack = 0, kHuffman = 1, kZstd = 2 };
+enum class StageId : std::uint8_t { kBitpack = 0, kHuffman = 1, kZstd = 2, kRadix = 3 };
 
 /// Reads the symbols of one stream, front to back.
 class SymbolReader {
@@ -69,6 +69,7 @@ struct Stage {
 extern const Stage kBitpackStage;
 extern const Stage kHuffmanStage;
 extern const Stage kZstdStage;
+extern const Stage kRadixStage;
 
 /// All stages.
 std::span<const Stage* const> stage_table() noexcept;

@@ -16,6 +16,7 @@
 #include "core/host_tensor.h"
 #include "data/batches.h"
 #include "formats/graph.h"
+#include "passes/kernels/weight_form.h"
 
 namespace qc {
 
@@ -27,13 +28,18 @@ struct Metrics {
   double top5 = 0;  ///< fraction of the samples whose label is among the five highest
 };
 
-/// What training may not change about a tensor (Deep Compression, sections 2 and 3).
+/// What training may not change about a tensor (Deep Compression, sections 2 and 3), or the form
+/// that it has to have.
 struct Constraint {
   std::size_t tensor = 0;  ///< index into OnnxModel::tensors()
-  /// One for each element. 0: pruned, stays zero. Otherwise free, or, with `shared`, the number
-  /// (from 1) of the shared value it follows.
-  std::vector<std::uint32_t> groups;
+  /// One for each element; empty: all are free. 0: pruned, stays zero. Otherwise free, or, with
+  /// `shared`, the number (from 1) of the shared value it follows.
+  std::vector<std::uint32_t> groups = {};
   bool shared = false;
+  /// The values are latent weights: the network reads the low-bit form of them, and gradients reach
+  /// them by straight-through estimators. Not with `shared`.
+  std::optional<WeightForm> form = {};
+  ChannelMap channels = {};  ///< of the form
 };
 
 enum class Optimizer { kSgd, kAdam };
@@ -61,6 +67,9 @@ struct TrainOptions {
   int patience = 0;  ///< stop after so many epochs without a better validation; 0: never
   std::uint64_t seed = 0;
   std::size_t samples = 0;  ///< train on so many of the samples only, drawn by the seed; 0: all
+  /// Bits of the gradients by what layers with weights of DoReFa's form give (arXiv 1606.06160,
+  /// equation 12); 0: they stay as they are.
+  int gradient_bits = 0;
 };
 
 struct EpochReport {
@@ -148,7 +157,7 @@ struct EngineOptions {
 std::unique_ptr<Engine> open_engine(const EngineOptions& options);
 
 /// The module's entry point; the version changes with every change of the types above.
-inline constexpr int kEngineInterface = 1;
+inline constexpr int kEngineInterface = 2;
 inline constexpr const char* kEngineEntry = "qc_create_engine";
 using EngineEntry = Engine* (*)(int interface_version, const EngineOptions& options);
 

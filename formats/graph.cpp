@@ -46,7 +46,7 @@ class GraphReader {
 
   GraphModel read() {
     const onnx::ModelProto proto =
-        parse_skeleton(walk_model(GappedBytes(model_.files().front().bytes)).skeleton);
+        parse_model(as_bytes(walk_model(GappedBytes(model_.files().front().bytes)).skeleton));
     if (proto.functions_size() > 0) {
       throw Error(ErrorCode::kUnsupported,
                   fmt::format("the model defines functions of its own ({}): they cannot be "

@@ -174,13 +174,29 @@ void OnnxModel::splice(std::size_t file, const std::vector<Edit>& edits, ByteSin
 
 OnnxModel OnnxModel::edited(const PayloadEdits& edits) const {
   const std::vector<Edit> ordered = in_order(edits);
-  std::vector<std::pair<std::filesystem::path, Bytes>> files;
+  OwnedFiles files;
   for (std::size_t i = 0; i < files_.size(); ++i) {
     MemorySink sink;
     splice(i, ordered, sink);
     files.emplace_back(files_[i].relative, sink.take());
   }
-  return from_memory(std::move(files));
+  return derived(std::move(files));
+}
+
+OnnxModel OnnxModel::with_main_file(Bytes bytes) const {
+  OwnedFiles files;
+  files.emplace_back(files_.front().relative, std::move(bytes));
+  for (std::size_t i = 1; i < files_.size(); ++i) {
+    files.emplace_back(files_[i].relative, Bytes(files_[i].bytes.begin(), files_[i].bytes.end()));
+  }
+  return derived(std::move(files));
+}
+
+OnnxModel OnnxModel::derived(OwnedFiles files) const {
+  OnnxModel model = from_memory(std::move(files));
+  model.path_ = path_;
+  model.folder_ = folder_;
+  return model;
 }
 
 void OnnxModel::write(const std::filesystem::path& path, const PayloadEdits& edits,

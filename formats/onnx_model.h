@@ -42,8 +42,9 @@ struct TensorInfo {
   DataType type = DataType::kUndefined;
   std::vector<std::int64_t> dims;
   Role role = Role::kOther;
-  int channel_axis = -1;  ///< axis of the output channels, -1 when there is none
-  std::string op;         ///< operator that consumes it ("Conv"); empty when none does
+  int channel_axis = -1;     ///< axis of the output channels, -1 when there is none
+  std::string op;            ///< operator that consumes it ("Conv"); empty when none does
+  std::size_t position = 0;  ///< of that operator's node in the order of execution
 
   Storage storage = Storage::kNone;
   std::size_t file = 0;      ///< index into OnnxModel::files()
@@ -93,20 +94,28 @@ class OnnxModel {
   /// The model in memory with some payloads replaced.
   OnnxModel edited(const PayloadEdits& edits) const;
 
+  /// The model in memory with another .onnx file beside the same external data.
+  OnnxModel with_main_file(Bytes bytes) const;
+
  private:
   struct Edit;
 
+  using OwnedFiles = std::vector<std::pair<std::filesystem::path, Bytes>>;
+
   OnnxModel() = default;
+  OnnxModel derived(OwnedFiles files) const;
   std::vector<Edit> in_order(const PayloadEdits& edits) const;
   void splice(std::size_t file, const std::vector<Edit>& edits, ByteSink& out) const;
   void load(ByteView model_bytes, const std::filesystem::path& name);
   std::size_t external_file(const std::string& location);
   void refuse_input(const std::filesystem::path& target, bool is_model) const;
 
-  std::filesystem::path path_;  // empty for a model in memory
+  // Of the files that the model, or the one it was derived from, was opened from; empty where there
+  // are none. Outputs must not overwrite them.
+  std::filesystem::path path_;
   std::filesystem::path folder_;
   std::vector<std::unique_ptr<MappedFile>> mappings_;
-  std::vector<std::pair<std::filesystem::path, Bytes>> owned_;
+  OwnedFiles owned_;
   std::vector<ModelFile> files_;
   std::vector<TensorInfo> tensors_;
 };

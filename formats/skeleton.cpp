@@ -11,12 +11,11 @@
 
 namespace qc {
 
-onnx::ModelProto parse_skeleton(const std::string& skeleton) {
-  if (skeleton.size() > static_cast<std::size_t>(std::numeric_limits<int>::max())) {
-    throw Error(ErrorCode::kLimit, "the graph without its tensors is larger than 2 GB");
+onnx::ModelProto parse_model(ByteView bytes) {
+  if (bytes.size() > static_cast<std::size_t>(std::numeric_limits<int>::max())) {
+    throw Error(ErrorCode::kLimit, "the graph is larger than 2 GB");
   }
-  google::protobuf::io::CodedInputStream stream(
-      reinterpret_cast<const std::uint8_t*>(skeleton.data()), static_cast<int>(skeleton.size()));
+  google::protobuf::io::CodedInputStream stream(bytes.data(), static_cast<int>(bytes.size()));
   stream.SetRecursionLimit(2 * kMaxMessageNesting);
   onnx::ModelProto model;
   if (!model.ParseFromCodedStream(&stream)) {

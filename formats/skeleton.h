@@ -5,13 +5,14 @@
 
 #include <cstddef>
 #include <optional>
-#include <string>
+
+#include "core/bytes.h"
 
 namespace qc {
 
-/// Parses WireModel::skeleton. Throws Error(kCorrupt) when it is no ModelProto, Error(kLimit) over
-/// 2 GB.
-onnx::ModelProto parse_skeleton(const std::string& skeleton);
+/// Parses a model, whole or a WireModel::skeleton. Throws Error(kCorrupt) when it is no ModelProto,
+/// Error(kLimit) over 2 GB.
+onnx::ModelProto parse_model(ByteView bytes);
 
 /// The number of a tensor of the skeleton among `count` tensors; nothing when it has none.
 std::optional<std::size_t> skeleton_index(const onnx::TensorProto& tensor, std::size_t count);

@@ -144,6 +144,7 @@ int resolve_axis(Axis axis, const onnx::NodeProto& node, int rank) {
 struct Use {
   const onnx::NodeProto* node;
   int index;
+  std::size_t position;  // of the node
 };
 
 using Uses = std::multimap<std::string, Use, std::less<>>;
@@ -176,8 +177,9 @@ class RoleFinder {
   template <typename Nodes>
   void collect_node_uses(const Nodes& nodes) {
     for (const auto& node : nodes) {
+      const std::size_t position = nodes_seen_++;
       for (int i = 0; i < node.input_size(); ++i) {
-        if (!node.input(i).empty()) uses_.emplace(node.input(i), Use{&node, i});
+        if (!node.input(i).empty()) uses_.emplace(node.input(i), Use{&node, i, position});
       }
       for (const auto& attribute : node.attribute()) {
         if (attribute.has_g()) collect_uses(attribute.g());
@@ -255,18 +257,18 @@ class RoleFinder {
     for (auto use = begin; use != end; ++use) {
       const onnx::NodeProto& node = *use->second.node;
       const int input = use->second.index;
-      if (tensor.op.empty()) tensor.op = node.op_type();
+      if (tensor.op.empty()) set_op(tensor, use->second);
       if (const InputRole* row = find_input_role(node.op_type(), input)) {
         if (tensor.role != Role::kWeight) {
           tensor.role = row->role;
-          tensor.op = node.op_type();
+          set_op(tensor, use->second);
           tensor.channel_axis = same_shape ? resolve_axis(row->axis, node, rank) : -1;
         }
         continue;
       }
       if (is_added_bias(node, tensor, input) && tensor.role == Role::kOther) {
         tensor.role = Role::kBias;
-        tensor.op = node.op_type();
+        set_op(tensor, use->second);
         continue;
       }
       const PassThrough* pass = find_pass_through(node.op_type());
@@ -274,6 +276,11 @@ class RoleFinder {
         follow(node, *pass, rank, same_shape, depth, tensor, seen);
       }
     }
+  }
+
+  static void set_op(TensorInfo& tensor, const Use& use) {
+    tensor.op = use.node->op_type();
+    tensor.position = use.position;
   }
 
   void follow(const onnx::NodeProto& node, const PassThrough& pass, int rank, bool same_shape,
@@ -327,13 +334,14 @@ class RoleFinder {
   onnx::ModelProto model_;
   std::vector<TensorInfo>& tensors_;
   Uses uses_;
+  std::size_t nodes_seen_ = 0;
   std::map<std::string, int, std::less<>> name_uses_;
 };
 
 }  // namespace
 
 void assign_roles(const std::string& skeleton, std::vector<TensorInfo>& tensors) {
-  RoleFinder(parse_skeleton(skeleton), tensors).run();
+  RoleFinder(parse_model(as_bytes(skeleton)), tensors).run();
   for (std::size_t i = 0; i < tensors.size(); ++i) {
     if (tensors[i].name.empty()) tensors[i].name = fmt::format("tensor_{}", i);
   }

@@ -2,12 +2,14 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "formats/onnx_model.h"
+#include "passes/kernels/weight_form.h"
 #include "passes/params.h"
 
 namespace qc {
@@ -42,6 +44,12 @@ struct PassReport {
   bool seeded = false;
 };
 
+/// A tensor that a pass puts into a low-bit form.
+struct FormedTensor {
+  std::size_t tensor = 0;  ///< index into OnnxModel::tensors()
+  WeightForm form;
+};
+
 /// A pass: one row in the table, one file with its implementation.
 struct Pass {
   std::string_view name;     ///< the subcommand
@@ -53,6 +61,13 @@ struct Pass {
   /// not go together and names that match no tensor. The result does not depend on `threads`.
   PassReport (*run)(const OnnxModel& model, const Params& params, unsigned threads,
                     PayloadEdits& edits);
+  /// Puts nodes into the graph, before `run`; null for a pass that changes values only. Nothing
+  /// where there is nothing to put in. Notes are lines for the user. Throws as `run` does.
+  std::optional<OnnxModel> (*rewrite)(const OnnxModel& model, const Params& params,
+                                      std::vector<std::string>& notes) = nullptr;
+  /// The forms that `run` gives to tensors, for training that keeps to them; null for a pass
+  /// without.
+  std::vector<FormedTensor> (*forms)(const OnnxModel& model, const Params& params) = nullptr;
 };
 
 /// Every pass, in the order of the help.
@@ -61,5 +76,8 @@ std::span<const Pass> pass_table() noexcept;
 /// The rows, each defined in the file of its pass.
 extern const Pass kPrunePass;
 extern const Pass kSharePass;
+extern const Pass kTernarizePass;
+extern const Pass kBinarizePass;
+extern const Pass kDorefaPass;
 
 }  // namespace qc

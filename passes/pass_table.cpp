@@ -5,7 +5,8 @@
 namespace qc {
 
 std::span<const Pass> pass_table() noexcept {
-  static const std::array kTable = {kPrunePass, kSharePass};
+  static const std::array kTable = {kPrunePass, kSharePass, kTernarizePass, kBinarizePass,
+                                    kDorefaPass};
   return kTable;
 }
 

@@ -41,8 +41,17 @@ Constraint zero_constraint(std::size_t tensor, const std::vector<float>& values)
   return constraint;
 }
 
+void give_form(DataType type, const Constraint& constraint, MutableBytes payload) {
+  std::vector<float> values = load_floats(type, payload);
+  if (has_form(*constraint.form, values, constraint.channels)) return;
+  apply_form(*constraint.form, values, constraint.channels, std::nullopt, values);
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    store_value(type, payload, i, static_cast<double>(values[i]));
+  }
+}
+
 Violation enforce_one(DataType type, const Constraint& constraint, MutableBytes payload) {
-  Violation violation{constraint.tensor};
+  Violation violation;
   const std::vector<float> values = load_floats(type, payload);
   if (constraint.groups.empty()) return violation;
   const std::uint32_t groups = *std::ranges::max_element(constraint.groups);
@@ -102,15 +111,39 @@ std::vector<Constraint> find_constraints(const OnnxModel& model, Keep keep) {
   return found;
 }
 
+std::vector<Constraint> form_constraints(const OnnxModel& model,
+                                         const std::vector<FormedTensor>& formed) {
+  std::vector<Constraint> constraints;
+  for (const auto& [index, form] : formed) {
+    const TensorInfo& tensor = model.tensors()[index];
+    Constraint constraint{.tensor = index};
+    const bool has_zeros = form.kind == FormKind::kTernary || form.kind == FormKind::kFiveLevels;
+    if (has_zeros) {
+      const std::vector<float> values = load_floats(tensor.type, model.payload(tensor));
+      constraint = zero_constraint(index, values);
+    }
+    constraint.form = form;
+    constraint.channels = channel_map(tensor.dims, tensor.channel_axis);
+    constraints.push_back(std::move(constraint));
+  }
+  return constraints;
+}
+
 std::vector<Violation> enforce(const OnnxModel& model, const std::vector<Constraint>& constraints,
                                PayloadEdits& values) {
   std::vector<Violation> violations;
   for (const Constraint& constraint : constraints) {
-    const auto edit = values.find(constraint.tensor);
-    if (edit == values.end()) continue;
-    const DataType type = model.tensors()[constraint.tensor].type;
-    const Violation violation = enforce_one(type, constraint, edit->second);
-    if (violation.revived > 0 || violation.split > 0) violations.push_back(violation);
+    const TensorInfo& tensor = model.tensors()[constraint.tensor];
+    auto edit = values.find(constraint.tensor);
+    if (edit == values.end()) {
+      if (!constraint.form) continue;
+      const ByteView payload = model.payload(tensor);
+      edit = values.emplace(constraint.tensor, Bytes(payload.begin(), payload.end())).first;
+    }
+    if (constraint.form) give_form(tensor.type, constraint, edit->second);
+    Violation violation = enforce_one(tensor.type, constraint, edit->second);
+    violation.tensor = tensor.name;
+    if (violation.revived > 0 || violation.split > 0) violations.push_back(std::move(violation));
   }
   return violations;
 }

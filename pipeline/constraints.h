@@ -3,10 +3,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "engine/engine.h"
 #include "formats/onnx_model.h"
+#include "passes/pass.h"
 
 namespace qc {
 
@@ -24,13 +26,18 @@ std::vector<Constraint> find_constraints(const OnnxModel& model, Keep keep);
 
 /// What enforcing had to repair in one tensor.
 struct Violation {
-  std::size_t tensor = 0;
+  std::string tensor;         ///< its name
   std::uint64_t revived = 0;  ///< pruned weights that were no longer zero
   std::uint64_t split = 0;    ///< weights that differed from the first of their group
 };
 
-/// Makes `values` keep the constraints: pruned weights become zero, and the weights of a group the
-/// mean of the group. Tensors that are not in `values` have not changed and keep them already.
+/// Constraints that give tensors a form; of those with three or five levels, zeros stay zero.
+std::vector<Constraint> form_constraints(const OnnxModel& model,
+                                         const std::vector<FormedTensor>& formed);
+
+/// Makes `values` keep the constraints: pruned weights become zero, the weights of a group the mean
+/// of the group, and tensors with a form, which is no violation, take it. Other tensors that are
+/// not in `values` have not changed and keep the constraints already.
 std::vector<Violation> enforce(const OnnxModel& model, const std::vector<Constraint>& constraints,
                                PayloadEdits& values);
 

@@ -265,6 +265,7 @@ void write_masks(const OnnxModel& model, std::span<const Constraint> constraints
                  const fs::path& path) {
   std::vector<NpzArray> arrays;
   for (const Constraint& constraint : constraints) {
+    if (constraint.groups.empty()) continue;
     arrays.push_back(make_mask(model.tensors()[constraint.tensor], constraint));
   }
   write_npz(path, arrays);

@@ -70,8 +70,7 @@ class Runner {
       throw Error(ErrorCode::kUsage, "--max-drop needs data to evaluate on: --data or --eval-cmd");
     }
     if (kind.pass == nullptr || tools_.tuner == nullptr) return;
-    PayloadEdits discarded;
-    kind.pass->run(input, step.pass_params(step.repetitions()), tools_.threads, discarded);
+    prepare(step, step.repetitions(), input);
   }
 
   void run_step(const Step& step, OnnxModel& model) {
@@ -113,22 +112,60 @@ class Runner {
                             step.kind().name, drop(done), done.validation->metric, limit));
   }
 
-  OnnxModel apply(const Step& step, int repetition, const OnnxModel& model, StepReport& done) {
-    PayloadEdits edits;
-    if (step.kind().pass != nullptr) {
-      done.pass = step.kind().pass->run(model, step.pass_params(repetition), tools_.threads, edits);
-    } else if (step.kind().from_scratch && tools_.resume_from.empty()) {
-      edits = initial_weights(model, step.train_options().seed);
+  // What a pass makes of a model.
+  struct Prepared {
+    std::optional<OnnxModel> rewritten;  // with the nodes that the pass puts in, where it does
+    PayloadEdits edits;                  // of that one
+    std::optional<PassReport> report;
+    std::vector<Constraint> forms;  // that training gives to weights, starting from those before
+  };
+
+  // Requires a step with a pass.
+  Prepared prepare(const Step& step, int repetition, const OnnxModel& input) const {
+    const Pass& pass = *step.kind().pass;
+    const Params params = step.pass_params(repetition);
+    std::vector<std::string> notes;
+    Prepared prepared;
+    if (pass.rewrite != nullptr) prepared.rewritten = pass.rewrite(input, params, notes);
+    const OnnxModel& model = prepared.rewritten ? *prepared.rewritten : input;
+    prepared.report = pass.run(model, params, tools_.threads, prepared.edits);
+    prepared.report->notes.insert(prepared.report->notes.end(), notes.begin(), notes.end());
+    if (pass.forms != nullptr) prepared.forms = form_constraints(model, pass.forms(model, params));
+    return prepared;
+  }
+
+  // What training keeps: forms, and of all other tensors zeros or shared values.
+  static std::vector<Constraint> all_constraints(const OnnxModel& model, Keep keep,
+                                                 std::vector<Constraint> forms) {
+    std::vector<Constraint> all = std::move(forms);
+    for (Constraint& constraint : find_constraints(model, keep)) {
+      const bool formed =
+          std::ranges::find(all, constraint.tensor, &Constraint::tensor) != all.end();
+      if (!formed) all.push_back(std::move(constraint));
     }
-    OnnxModel changed = model.edited(edits);
-    if (tools_.tuner == nullptr || step.train_options().epochs == 0) return changed;
+    return all;
+  }
+
+  OnnxModel apply(const Step& step, int repetition, const OnnxModel& model, StepReport& done) {
+    const bool tunes = tools_.tuner != nullptr && step.train_options().epochs > 0;
+    Prepared prepared;
+    if (step.kind().pass != nullptr) {
+      prepared = prepare(step, repetition, model);
+      done.pass = std::move(prepared.report);
+      // Low-bit weights are trained from the floats that they come from.
+      if (tunes && !prepared.forms.empty()) prepared.edits.clear();
+    } else if (step.kind().from_scratch && tools_.resume_from.empty()) {
+      prepared.edits = initial_weights(model, step.train_options().seed);
+    }
+    OnnxModel changed = (prepared.rewritten ? *prepared.rewritten : model).edited(prepared.edits);
+    if (!tunes) return changed;
 
     TuneRequest request;
     request.label = step.repetitions() > 1
                         ? fmt::format("{} {}/{}", done.name, repetition, done.repetitions)
                         : done.name;
     request.step = ++tunings_;
-    request.constraints = find_constraints(changed, step.keep());
+    request.constraints = all_constraints(changed, step.keep(), std::move(prepared.forms));
     request.options = step.train_options();
     request.teacher = step.kind().from_scratch ? nullptr : teacher_;
     request.resume_from = tools_.resume_from;

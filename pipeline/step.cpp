@@ -89,6 +89,10 @@ std::vector<StepKind> make_kinds() {
   return kinds;
 }
 
+// DoReFa's, a parameter of the pass that only training heeds.
+constexpr std::string_view kGradientBits = "gbits";
+constexpr int kFloatBits = 32;
+
 bool has_spec(std::span<const ParamSpec> specs, std::string_view name) {
   return std::ranges::find(specs, name, &ParamSpec::name) != specs.end();
 }
@@ -154,7 +158,14 @@ bool Step::was_given(std::string_view name) const {
   return params.has(name);
 }
 
-TrainOptions Step::train_options() const { return qc::train_options(params_); }
+TrainOptions Step::train_options() const {
+  TrainOptions options = qc::train_options(params_);
+  if (has_spec(pass_params_.specs(), kGradientBits)) {
+    const auto bits = static_cast<int>(pass_params_.integer(kGradientBits).value());
+    options.gradient_bits = bits < kFloatBits ? bits : 0;
+  }
+  return options;
+}
 
 Keep Step::keep() const {
   if (!has_spec(params_.specs(), kKeepParam.name)) return kind_->keep;

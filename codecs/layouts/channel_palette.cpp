@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "codecs/channel_map.h"
 #include "codecs/codebook.h"
 #include "codecs/layout_table.h"
 
@@ -85,9 +86,7 @@ bool encode(const Analysis& tensor, const EncodeOptions& options, Bytes& out) {
   for (const auto& book : codebooks) {
     sizes.push_back(static_cast<Symbol>(book.empty() ? 0 : book.size() - 1));
   }
-  append_varint(out, channels.count);
-  append_varint(out, channels.stride);
-  append_varint(out, channels.first);
+  write_channel_map(channels, out);
   encode_stream(sizes, kMaxChannelCodebook, options.stages, out);
   for (auto& book : codebooks) {
     if (book.empty()) book.push_back(0);
@@ -100,13 +99,7 @@ bool encode(const Analysis& tensor, const EncodeOptions& options, Bytes& out) {
 ElementReader* open(ByteReader& in, Element element, std::uint64_t count,
                     DecodeContext& context) noexcept {
   ChannelMap channels;
-  channels.count = in.varint();
-  channels.stride = in.varint();
-  channels.first = in.varint();
-  if (!in.ok() || channels.count < 1 || channels.count > count || channels.stride < 1 ||
-      channels.first > UINT64_MAX - count) {
-    return context.refuse("a channel map is damaged");
-  }
+  if (!read_channel_map(in, count, channels)) return context.refuse("a channel map is damaged");
   auto* reader = context.make<ChannelPaletteReader>();
   CodedStats* const stats = std::exchange(context.stats, nullptr);
   const std::size_t before_sizes = in.rest().size();

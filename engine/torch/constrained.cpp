@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <span>
 #include <vector>
 
 #include "core/error.h"
@@ -15,6 +16,11 @@ namespace {
 at::Tensor groups_tensor(const Constraint& constraint, at::Device device) {
   const std::vector<std::int64_t> groups(constraint.groups.begin(), constraint.groups.end());
   return at::tensor(groups, at::kLong).to(device);
+}
+
+// The elements of a contiguous float tensor on the CPU.
+std::span<float> floats(const at::Tensor& tensor) {
+  return {tensor.data_ptr<float>(), static_cast<std::size_t>(tensor.numel())};
 }
 
 // The centroids: the weights of a group are equal, so the first one is their value.
@@ -36,7 +42,11 @@ ConstrainedTensor::ConstrainedTensor(std::size_t source, const at::Tensor& initi
     : source_(source),
       weights_(initial.detach().to(at::kFloat, /*non_blocking=*/false,
                                    /*copy=*/true)) {
-  if (constraint != nullptr) {
+  if (constraint != nullptr && constraint->form) {
+    form_ = constraint->form;
+    channels_ = constraint->channels;
+  }
+  if (constraint != nullptr && !constraint->groups.empty()) {
     if (constraint->groups.size() != static_cast<std::size_t>(weights_.numel())) {
       throw Error(ErrorCode::kInternal, fmt::format("a constraint of {} elements for tensor {}",
                                                     constraint->groups.size(), source));
@@ -50,6 +60,7 @@ ConstrainedTensor::ConstrainedTensor(std::size_t source, const at::Tensor& initi
       mask_ = groups.gt(0).to(at::kFloat).reshape(weights_.sizes());
     }
   }
+  if (form_) leaf_ = weights_.clone();
   // Convolutions are faster with channels last.
   if (weights_.dim() == 4) {
     weights_ = weights_.contiguous(at::MemoryFormat::ChannelsLast);
@@ -63,6 +74,14 @@ ConstrainedTensor::ConstrainedTensor(std::size_t source, const at::Tensor& initi
 void ConstrainedTensor::gather_gradient() {
   at::Tensor& gradient = weights_.mutable_grad();
   if (!gradient.defined()) return;
+  if (form_) {
+    at::Tensor latent_gradient = gradient.contiguous().to(at::kCPU).clone();
+    const at::Tensor latent = leaf_.detach().to(at::kCPU);
+    straight_through(*form_, floats(latent), channels_, floats(latent_gradient));
+    leaf_.mutable_grad() = latent_gradient.to(leaf_.device());
+    if (mask_.defined()) leaf_.mutable_grad().mul_(mask_);
+    return;
+  }
   if (mask_.defined()) gradient.mul_(mask_);
   if (!groups_.defined()) return;
   const at::Tensor sums =
@@ -71,9 +90,18 @@ void ConstrainedTensor::gather_gradient() {
   gradient.zero_();
 }
 
-void ConstrainedTensor::spread() {
+void ConstrainedTensor::spread(std::optional<std::uint64_t> seed) {
   const at::NoGradGuard no_gradient;
-  if (groups_.defined()) {
+  if (form_) {
+    if (mask_.defined()) leaf_.mul_(mask_);
+    at::Tensor latent = leaf_.detach().to(at::kCPU);
+    clip_latent(*form_, floats(latent));
+    at::Tensor formed = at::empty_like(latent);
+    apply_form(*form_, floats(latent), channels_, seed, floats(formed));
+    leaf_.copy_(latent);
+    weights_.copy_(formed);
+    if (mask_.defined()) weights_.mul_(mask_);
+  } else if (groups_.defined()) {
     const at::Tensor table = at::cat({at::zeros({1}, leaf_.options()), leaf_.detach()});
     weights_.copy_(table.index_select(0, groups_).reshape(weights_.sizes()));
   } else if (mask_.defined()) {

@@ -4,6 +4,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 
 #include "engine/engine.h"
@@ -11,7 +12,8 @@
 namespace qc::torch_engine {
 
 /// The weights that the network uses and the leaf that the optimiser moves. They are the same
-/// tensor, except where weights are shared: there the leaf holds the centroids.
+/// tensor, but where weights are shared the leaf holds the centroids, and where they have a low-bit
+/// form the latent weights.
 class ConstrainedTensor {
  public:
   /// `initial` holds the values; the constraint, which may be null, must agree with its size.
@@ -24,10 +26,15 @@ class ConstrainedTensor {
   const at::Tensor& leaf() const { return leaf_; }
 
   /// After the backward pass: makes the leaf's gradient from that of the weights. Pruned weights
-  /// get none; a centroid gets the sum over its group (Deep Compression, equation 3).
+  /// get none; a centroid gets the sum over its group (Deep Compression, equation 3); a latent
+  /// weight what passes straight through its form.
   void gather_gradient();
-  /// After the optimiser's step: weights follow their centroids.
-  void spread();
+  /// After the optimiser's step: weights follow their leaf. Stochastic forms draw from `seed`;
+  /// nothing: they take the values for inference.
+  void spread(std::optional<std::uint64_t> seed = std::nullopt);
+
+  /// The form of the weights; null where they have none.
+  const WeightForm* form() const { return form_ ? &*form_ : nullptr; }
 
   /// Values to return to later, and the way back.
   at::Tensor snapshot() const { return leaf_.detach().clone(); }
@@ -39,6 +46,8 @@ class ConstrainedTensor {
   at::Tensor leaf_;
   at::Tensor mask_;    // of the shape of the weights; undefined where nothing is pruned
   at::Tensor groups_;  // int64, flat; defined where weights are shared
+  std::optional<WeightForm> form_;
+  ChannelMap channels_;
 };
 
 }  // namespace qc::torch_engine

@@ -3,11 +3,14 @@
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <set>
 #include <utility>
 
 #include "core/error.h"
+#include "core/random.h"
 #include "engine/torch/convert.h"
+#include "passes/kernels/dorefa.h"
 
 namespace qc::torch_engine {
 namespace {
@@ -79,7 +82,7 @@ void Interpreter::compile(const Graph& graph) {
           fmt::format("operator {}{}{} of node '{}' (opset {}) cannot be executed", node.domain,
                       node.domain.empty() ? "" : ".", node.op, node.label(), version));
     }
-    steps.push_back({&node, row, version, {}, false});
+    steps.push_back({&node, row, version, {}, steps.size()});
     for (const auto& [key, attribute] : node.attributes) {
       const auto* inner = std::get_if<std::shared_ptr<const Graph>>(&attribute);
       if (inner != nullptr) compile(**inner);
@@ -143,6 +146,7 @@ Values Interpreter::execute(const Graph& graph, const Values& arguments,
   const std::set<std::string_view> kept(wanted.begin(), wanted.end());
   for (Step& step : plans_.at(&graph)) {
     Values outputs = execute_node(step);
+    if (mode_.gradients != nullptr) quantize_gradient_of(step, outputs);
     const std::vector<std::string>& names = step.node->outputs;
     for (std::size_t i = 0; i < names.size() && i < outputs.size(); ++i) {
       if (!names[i].empty()) scope.values[names[i]] = std::move(outputs[i]);
@@ -186,6 +190,27 @@ Values Interpreter::execute_node(Step& step) {
   } catch (const std::exception& error) {
     context.refuse(error.what());
   }
+}
+
+void Interpreter::quantize_gradient_of(const Step& step, const Values& outputs) const {
+  const GradientQuantizer& quantizer = *mode_.gradients;
+  const bool reads = std::ranges::any_of(
+      step.node->inputs, [&](const std::string& name) { return quantizer.weights.contains(name); });
+  if (!reads || outputs.empty()) return;
+  const at::Tensor& output = outputs.front().tensor;
+  if (!output.defined() || !output.requires_grad() || output.dim() == 0) return;
+  const std::uint64_t seed = SplitMix64(mode_.seed + step.number).next();
+  output.register_hook([bits = quantizer.bits, seed](const at::Tensor& gradient) {
+    at::Tensor quantised = gradient.to(at::kCPU, at::kFloat).contiguous().clone();
+    SplitMix64 random(seed);
+    const auto samples = static_cast<std::size_t>(quantised.size(0));
+    const std::size_t size =
+        samples > 0 ? static_cast<std::size_t>(quantised.numel()) / samples : 0;
+    for (std::size_t i = 0; i < samples; ++i) {
+      quantize_gradient({quantised.data_ptr<float>() + i * size, size}, bits, random);
+    }
+    return quantised.to(gradient.device(), gradient.scalar_type());
+  });
 }
 
 Value Interpreter::look_up(std::string_view name) {

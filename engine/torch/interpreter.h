@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -16,9 +17,17 @@
 
 namespace qc::torch_engine {
 
+/// Gradients by what some nodes give, quantised (DoReFa-Net, arXiv 1606.06160, equation 12).
+struct GradientQuantizer {
+  int bits = 0;
+  std::set<std::string> weights;  ///< nodes that read one of these values
+};
+
 struct Mode {
   bool training = false;
   bool train_norm = false;
+  const GradientQuantizer* gradients = nullptr;
+  std::uint64_t seed = 0;  ///< of the noise of quantised gradients
 };
 
 class Interpreter {
@@ -48,6 +57,7 @@ class Interpreter {
     const Operator* row;
     std::int64_t opset;
     std::vector<std::string_view> last_uses;  // values that no later node of this graph reads
+    std::uint64_t number = 0;                 // in its graph
     bool widen = false;                       // libtorch has no kernel for the narrow floats here
   };
 
@@ -57,6 +67,7 @@ class Interpreter {
                  const std::vector<std::string_view>& wanted);
   void require_declared_types(const std::vector<std::string>& wanted, const Values& results) const;
   Values execute_node(Step& step);
+  void quantize_gradient_of(const Step& step, const Values& outputs) const;
   Value look_up(std::string_view name);
 
   const GraphModel& model_;

@@ -88,6 +88,7 @@ Trainer::Trainer(TorchNetwork& network, const TrainJob& job) : network_(network)
 Trainer::~Trainer() = default;
 
 void Trainer::take_tensors() {
+  gradients_.bits = job_.options.gradient_bits;
   const std::map<std::size_t, NamedConstant> constants =
       constants_by_source(network_.model().graph);
   const std::set<std::string> statistics = statistic_names(network_.model().graph);
@@ -104,6 +105,10 @@ void Trainer::take_tensors() {
       continue;
     }
     tensors_.emplace_back(source, initial, find_constraint(job_, source));
+    const WeightForm* form = tensors_.back().form();
+    if (form != nullptr && form->kind == FormKind::kDorefa) {
+      gradients_.weights.insert(found->second.name);
+    }
     network_.constants().replace(source, tensors_.back().weights());
   }
   if (tensors_.empty()) {
@@ -223,7 +228,7 @@ EpochReport Trainer::run_epoch(int epoch) {
     at::manual_seed(seed);  // dropout
     const at::Tensor labels = at::tensor(samples.labels, at::kLong).to(network_.device());
     const at::Tensor input = network_.input_tensor(data, samples.inputs, samples.labels.size());
-    const double loss = train_batch(augmented(input, seed), labels, tally);
+    const double loss = train_batch(augmented(input, seed), labels, seed, tally);
     if (!std::isfinite(loss)) {
       throw Error(ErrorCode::kUsage,
                   fmt::format("training diverged in epoch {}: the loss is not finite; a smaller "
@@ -237,6 +242,7 @@ EpochReport Trainer::run_epoch(int epoch) {
       break;
     }
   }
+  for (ConstrainedTensor& tensor : tensors_) tensor.spread();
   report.train_loss = tally.metrics().loss;
   report.train_top1 = tally.metrics().top1;
   if (job_.validation != nullptr) {
@@ -246,9 +252,11 @@ EpochReport Trainer::run_epoch(int epoch) {
   return report;
 }
 
-double Trainer::train_batch(const at::Tensor& input, const at::Tensor& labels, Tally& tally) {
+double Trainer::train_batch(const at::Tensor& input, const at::Tensor& labels, std::uint64_t seed,
+                            Tally& tally) {
   for (const ConstrainedTensor& tensor : tensors_) tensor.weights().mutable_grad().reset();
-  const at::Tensor scores = network_.scores(input, {true, job_.options.train_norm});
+  const at::Tensor scores = network_.scores(
+      input, {true, job_.options.train_norm, gradients_.bits > 0 ? &gradients_ : nullptr, seed});
   TorchNetwork::require_classes(scores, *job_.train);
   at::Tensor loss = at::cross_entropy_loss(scores, labels, {}, at::Reduction::Mean, -100,
                                            job_.options.label_smoothing);
@@ -265,7 +273,7 @@ double Trainer::train_batch(const at::Tensor& input, const at::Tensor& labels, T
   loss.backward();
   for (ConstrainedTensor& tensor : tensors_) tensor.gather_gradient();
   optimizer_->step();
-  for (ConstrainedTensor& tensor : tensors_) tensor.spread();
+  for (ConstrainedTensor& tensor : tensors_) tensor.spread(seed);
   const double value = loss.item().toDouble();
   tally.add(scores, labels, value);
   return value;

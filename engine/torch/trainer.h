@@ -39,7 +39,8 @@ class Trainer {
   void set_learning_rate(double rate);
   double learning_rate(double epochs_done) const;
   EpochReport run_epoch(int epoch);
-  double train_batch(const at::Tensor& input, const at::Tensor& labels, Tally& tally);
+  double train_batch(const at::Tensor& input, const at::Tensor& labels, std::uint64_t seed,
+                     Tally& tally);
   at::Tensor augmented(const at::Tensor& input, std::uint64_t batch_seed) const;
   bool improves(const EpochReport& report) const;
   Snapshot snapshot() const;
@@ -57,6 +58,7 @@ class Trainer {
   std::optional<Metrics> best_metrics_;
   int best_epoch_ = 0;
   bool interrupted_ = false;
+  GradientQuantizer gradients_;
 };
 
 }  // namespace qc::torch_engine

@@ -7,11 +7,13 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <numeric>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
 #include "bench.h"
+#include "core/parallel.h"
 #include "harness.h"
 
 namespace qc::bench {
@@ -19,7 +21,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int kSeeds = 3;
+constexpr std::size_t kSeeds = 3;
+// Networks this small gain nothing from a second thread: each run takes one, side by side.
+constexpr unsigned kAllCores = 0;
 
 // A network trained from scratch and the recipes that compress it.
 struct Subject {
@@ -88,7 +92,7 @@ Figures run_recipe(const std::string& recipe, const fs::path& model, const fs::p
 }
 
 template <typename Get>
-double mean(const std::vector<Figures>& runs, const Get& get) {
+double mean(std::span<const Figures> runs, const Get& get) {
   double sum = 0;
   for (const Figures& run : runs) sum += static_cast<double>(get(run));
   return sum / static_cast<double>(runs.size());
@@ -104,7 +108,7 @@ std::vector<std::string> row(const std::string& name, const Figures& figures) {
           fmt::format("{:.0f}", figures.seconds)};
 }
 
-void add_summary(MarkdownTable& table, const std::vector<Figures>& runs) {
+void add_summary(MarkdownTable& table, std::span<const Figures> runs) {
   Figures average = runs.front();
   average.packed = static_cast<std::uint64_t>(mean(runs, [](const auto& r) { return r.packed; }));
   average.error_before = mean(runs, [](const auto& r) { return r.error_before; });
@@ -119,42 +123,58 @@ void add_summary(MarkdownTable& table, const std::vector<Figures>& runs) {
        fmt::format("{:.2f}", worst->error_after), fmt::format("{:+.2f}", loss->change()), ""});
 }
 
+// The models that training `subject` with the seeds 1, 2, ... gives, in `folder`.
+std::vector<fs::path> train_models(const Subject& subject, std::size_t seeds, const fs::path& data,
+                                   const fs::path& folder) {
+  const fs::path architecture = folder / "arch.onnx";
+  harness::RunOptions maker;
+  maker.program = QC_MAKE_SAMPLE;
+  run_or_throw({subject.name, architecture}, maker);
+  std::vector<fs::path> models(seeds);
+  parallel_for(seeds, kAllCores, [&](std::size_t i) {
+    tell(fmt::format("  training {}, seed {}", subject.name, i + 1));
+    models[i] = folder / fmt::format("trained{}.onnx", i + 1);
+    std::vector<std::string> args = {
+        "train",     architecture, "--data", data,     "--seed", std::to_string(i + 1),
+        "--threads", "1",          "-o",     models[i]};
+    args.insert(args.end(), subject.training.begin(), subject.training.end());
+    run_json(args);
+  });
+  return models;
+}
+
 std::string measure(const Subject& subject, const BenchOptions& options) {
   const auto shared = harness::shared_dir();
   if (!shared) return "Not measured: `../shared` is not here.\n";
   const fs::path mnist = *shared / "data" / "mnist";
-  const int seeds = options.quick ? 1 : kSeeds;
+  const std::size_t seeds = options.quick ? 1 : kSeeds;
   const harness::TempDir temp;
-  const fs::path architecture = temp / "arch.onnx";
-  harness::RunOptions maker;
-  maker.program = QC_MAKE_SAMPLE;
-  run_or_throw({subject.name, architecture}, maker);
-  std::vector<fs::path> models;
-  for (int seed = 1; seed <= seeds; ++seed) {
-    tell(fmt::format("  training {}, seed {}", subject.name, seed));
-    models.push_back(temp / fmt::format("trained{}.onnx", seed));
-    std::vector<std::string> args = {"train",  architecture,         "--data", mnist,
-                                     "--seed", std::to_string(seed), "-o",     models.back()};
-    args.insert(args.end(), subject.training.begin(), subject.training.end());
-    run_json(args);
-  }
-  std::string text = fmt::format("Trained by `qcompress train {}.onnx --data mnist {}`.\n",
-                                 subject.name, fmt::join(subject.training, " "));
-  for (const std::string& recipe : subject.recipes) {
+  const std::vector<fs::path> models = train_models(subject, seeds, mnist, temp.path());
+
+  std::vector<Figures> runs(subject.recipes.size() * seeds);  // recipe by recipe
+  parallel_for(runs.size(), kAllCores, [&](std::size_t i) {
+    const std::string& recipe = subject.recipes[i / seeds];
+    const std::string seed = std::to_string(i % seeds + 1);
+    tell(fmt::format("  {}, seed {}", recipe, seed));
+    runs[i] = run_recipe(recipe, models[i % seeds], mnist, {"--seed", seed, "--threads", "1"});
+    tell(fmt::format("    {}, seed {}: {} bytes, {:.1f}x, error {:.2f} -> {:.2f}", recipe, seed,
+                     runs[i].packed, runs[i].ratio(), runs[i].error_before, runs[i].error_after));
+  });
+
+  std::string text =
+      fmt::format("Trained by `qcompress train {}.onnx --data mnist {} --threads 1`.\n",
+                  subject.name, fmt::join(subject.training, " "));
+  for (std::size_t r = 0; r < subject.recipes.size(); ++r) {
+    const auto of_recipe = std::span(runs).subspan(r * seeds, seeds);
     MarkdownTable table(
         {"seed", "bytes", "ratio", "error before %", "after %", "change", "seconds"});
-    std::vector<Figures> runs;
-    for (int seed = 1; seed <= seeds; ++seed) {
-      tell(fmt::format("  {}, seed {}", recipe, seed));
-      runs.push_back(run_recipe(recipe, models[static_cast<std::size_t>(seed - 1)], mnist,
-                                {"--seed", std::to_string(seed)}));
-      table.add_row(row(std::to_string(seed), runs.back()));
-      tell(fmt::format("    {} bytes, {:.1f}x, error {:.2f} -> {:.2f}", runs.back().packed,
-                       runs.back().ratio(), runs.back().error_before, runs.back().error_after));
+    for (std::size_t i = 0; i < seeds; ++i) {
+      table.add_row(row(std::to_string(i + 1), of_recipe[i]));
     }
-    add_summary(table, runs);
-    text += fmt::format("\n`qcompress run samples/recipes/{} {}.trained.onnx --data mnist`\n\n{}",
-                        recipe, subject.name, table.text());
+    add_summary(table, of_recipe);
+    text += fmt::format(
+        "\n`qcompress run samples/recipes/{} {}.trained.onnx --data mnist --threads 1`\n\n{}",
+        subject.recipes[r], subject.name, table.text());
   }
   return text;
 }

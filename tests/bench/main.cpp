@@ -14,6 +14,7 @@
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <thread>
 #include <vector>
@@ -60,40 +61,57 @@ void keep_files_in_memory() {
   if (!error && space.available >= kRoom) ::setenv("TMPDIR", folder, 0);
 }
 
-std::string header(const BenchOptions& options) {
-  std::string text =
-      "# Benchmarks\n\n"
-      "Written by `cmake --preset bench && cmake --build --preset bench --target report` (or\n"
-      "`report-training`); each table names the command that prints it alone. Nothing here is "
-      "edited\nby hand.\n\n";
-  if (options.quick) text += "**A quick run: the figures mean nothing.**\n\n";
-  text += fmt::format(
-      "- {:%Y-%m-%d}, load average {:.1f} at the start\n"
-      "- {}, {} hardware threads\n"
-      "- {}, zstd {}\n",
-      fmt::gmtime(std::time(nullptr)), load_average(), cpu_model(),
-      std::thread::hardware_concurrency(), QC_BENCH_COMPILER, ZSTD_versionString());
-  return text;
+constexpr std::string_view kHeader =
+    "# Benchmarks\n\n"
+    "Written by `cmake --preset bench && cmake --build --preset bench --target report` (or\n"
+    "`report-training`); each table names the command that prints it alone. Nothing here is "
+    "edited\nby hand.\n";
+
+std::string machine() {
+  return fmt::format(
+      "*{:%Y-%m-%d}, {}, {} hardware threads, load average {:.1f} at the start; {}, "
+      "zstd {}*",
+      fmt::gmtime(std::time(nullptr)), cpu_model(), std::thread::hardware_concurrency(),
+      load_average(), QC_BENCH_COMPILER, ZSTD_versionString());
 }
+
+std::string heading(const BenchTable& table) { return fmt::format("## {}\n", table.title); }
 
 std::string section(const BenchTable& table, const BenchOptions& options) {
   tell(fmt::format("{}:", table.name));
+  const std::string where = machine();
   const std::string figures = table.run(options);
-  return fmt::format("## {}\n\n`{} {}{}`\n\n{}\n\n{}", table.title, program_text(), table.name,
-                     options.quick ? " --quick" : "", table.about, figures);
+  return fmt::format("{}\n`{} {}{}`\n\n{}\n\n{}{}\n\n{}", heading(table), program_text(),
+                     table.name, options.quick ? " --quick" : "", where, table.about,
+                     options.quick ? "\n\n**A quick run: the figures mean nothing.**" : "",
+                     figures);
 }
 
+/// The section of a table in an earlier report; empty when there is none.
+std::string section_in(const std::string& report, const BenchTable& table) {
+  const std::size_t begin = report.find("\n" + heading(table));
+  if (begin == std::string::npos) return "";
+  const std::size_t end = report.find("\n## ", begin + 1);
+  return report.substr(begin + 1, end == std::string::npos ? end : end - begin - 1);
+}
+
+/// Prints the tables. In the report they take the place of their earlier versions; what else is
+/// there stays.
 void run(const std::vector<std::string>& names, const BenchOptions& options,
          const std::string& report) {
-  std::string text = header(options);
+  const bool exists = !report.empty() && fs::exists(report);
+  const std::string earlier = exists ? harness::read_file(report) : "";
+  std::string text(kHeader);
   fmt::print("{}", text);
   for (const BenchTable* table : kTables) {
     const bool named = std::ranges::find(names, table->name) != names.end();
-    if (!(names.empty() ? !table->slow : named)) continue;
-    const std::string part = "\n" + section(*table, options);
-    fmt::print("{}", part);
+    const bool wanted = names.empty() ? !table->slow : named;
+    const std::string part = wanted ? section(*table, options) : section_in(earlier, *table);
+    if (part.empty()) continue;
+    text += "\n" + part;
+    if (!wanted) continue;
+    fmt::print("\n{}", part);
     std::fflush(stdout);
-    text += part;
   }
   if (!report.empty()) harness::write_file(report, text);
 }
@@ -109,7 +127,7 @@ int run_command_line(int argc, char** argv) {
   app.add_option("table", names, "Which tables; without any, all that take minutes only")
       ->check(CLI::IsMember(known));
   app.add_flag("--quick", options.quick, "As little as shows that it works");
-  app.add_option("--report", report, "Write what is printed to a file, too");
+  app.add_option("--report", report, "Write the tables to a file, too; other tables there stay");
   CLI11_PARSE(app, argc, argv);
   keep_files_in_memory();
   try {

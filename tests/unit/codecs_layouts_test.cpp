@@ -29,6 +29,12 @@ std::vector<ChannelMap> channel_maps(std::size_t count) {
   return {{1, 1, 0}, {3, third, 0}, {5, 1, 0}, {4, 7, 0}, {6, 9, 31}};
 }
 
+/// A few layouts and patterns look at the channels.
+bool has_channels(Pattern pattern) {
+  return pattern == Pattern::kChannelAlpha || pattern == Pattern::kSparseTernary ||
+         pattern == Pattern::kFiveLevels;
+}
+
 /// Every choice that changes what a layout writes; for a few zeros there is but one.
 std::vector<EncodeOptions> options_for(const Layout& layout, StageChoice stages, bool sparse) {
   EncodeOptions options;
@@ -73,6 +79,7 @@ Written layouts_of(Element element) {
   Written names = {"raw", "constant", "palette", "channel-palette", "csr", "bitmap"};
   if (element.width > 1) names.insert("planes");
   if (element.is_float && element.width >= 4) names.insert("narrow");
+  if (element.is_float) names.insert("levels");
   return names;
 }
 
@@ -88,8 +95,7 @@ TEST_P(EveryElement, SmallTensorsComeBackWithHuffman) {
     for (const std::size_t count : {0, 1, 2, 63, 64, 65, 1023, 1024, 1025}) {
       SCOPED_TRACE(describe(pattern, GetParam(), count));
       for (const ChannelMap& channels : channel_maps(count)) {
-        // Only one layout and one pattern look at the channels.
-        if (channels.count > 1 && pattern != Pattern::kChannelAlpha) continue;
+        if (channels.count > 1 && !has_channels(pattern)) continue;
         const TestTensor tensor = make_tensor(pattern, GetParam(), count, count + 1, channels);
         round_trip_all(tensor, StageChoice::kHuffman, written);
       }
@@ -113,8 +119,9 @@ TEST_P(EveryElement, SmallTensorsComeBackWithTheSmallestStage) {
 // Sizes at which blocks fill up and the number of Huffman parts changes.
 TEST_P(EveryElement, LargerTensorsComeBack) {
   constexpr std::array kSizes = {4095u, 4096u, 4097u, 8191u, 8192u, 8193u, 131071u, 131073u};
-  constexpr std::array kSome = {Pattern::kBell, Pattern::kVerySparse, Pattern::kFew,
-                                Pattern::kChannelAlpha};
+  constexpr std::array kSome = {Pattern::kBell,          Pattern::kVerySparse,
+                                Pattern::kFew,           Pattern::kChannelAlpha,
+                                Pattern::kSparseTernary, Pattern::kFiveLevels};
   EncodeOptions options;
   options.stages = StageChoice::kHuffman;
   Written written;
@@ -178,7 +185,10 @@ INSTANTIATE_TEST_SUITE_P(Layouts, ForcedLayout,
                                          Applies{"csr", Pattern::kUniform, {4, true}},
                                          Applies{"csr", Pattern::kZero, {2, false}},
                                          Applies{"bitmap", Pattern::kUniform, {8, true}},
-                                         Applies{"bitmap", Pattern::kZero, {1, false}}));
+                                         Applies{"bitmap", Pattern::kZero, {1, false}},
+                                         Applies{"levels", Pattern::kTernary, {2, true}},
+                                         Applies{"levels", Pattern::kChannelAlpha, {1, true}},
+                                         Applies{"levels", Pattern::kFiveLevels, {4, true}}));
 
 TEST_P(ForcedLayout, IsUsedWhereItApplies) {
   const auto& [name, pattern, element] = GetParam();
@@ -208,7 +218,10 @@ INSTANTIATE_TEST_SUITE_P(Layouts, RefusedLayout,
                                          DoesNot{"constant", Pattern::kBell, {4, true}},
                                          DoesNot{"constant", Pattern::kZeros, {4, true}},
                                          DoesNot{"palette", Pattern::kUniform, {4, true}},
-                                         DoesNot{"channel-palette", Pattern::kUniform, {4, true}}));
+                                         DoesNot{"channel-palette", Pattern::kUniform, {4, true}},
+                                         DoesNot{"levels", Pattern::kTernary, {4, false}},
+                                         DoesNot{"levels", Pattern::kZeros, {4, true}},
+                                         DoesNot{"levels", Pattern::kFew, {4, true}}));
 
 TEST_P(RefusedLayout, GivesWayToTheSmallest) {
   const auto& [name, pattern, element] = GetParam();

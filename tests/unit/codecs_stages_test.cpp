@@ -84,8 +84,13 @@ std::optional<Symbols> decode(const Stage& stage, ByteView coded, std::size_t co
   return read_all(stage.open(coded, count, alphabet, context, table_bytes), count, step, alphabet);
 }
 
-constexpr std::array<std::uint32_t, 12> kAlphabets = {1,   2,   3,   16,   255,   256,
-                                                      257, 300, 512, 4096, 16383, kMaxAlphabet};
+constexpr std::array<std::uint32_t, 14> kAlphabets = {
+    1, 2, 3, 5, 6, 16, 255, 256, 257, 300, 512, 4096, 16383, kMaxAlphabet};
+
+/// `alphabet`, or the largest that the stage takes.
+std::uint32_t alphabet_for(const Stage& stage, std::uint32_t alphabet) {
+  return stage.id == StageId::kRadix ? 6 : alphabet;
+}
 
 class EveryStage : public testing::TestWithParam<const Stage*> {};
 
@@ -109,7 +114,7 @@ TEST_P(EveryStage, GivesTheSymbolsBack) {
       }
     }
   }
-  EXPECT_GT(coded_streams, 200);
+  EXPECT_GT(coded_streams, GetParam()->id == StageId::kRadix ? 100 : 200);
 }
 
 // The Huffman stage cuts its stream into 1, 4, 16 or 64 parts.
@@ -118,50 +123,56 @@ TEST_P(EveryStage, GivesLongStreamsBack) {
     for (const std::size_t count : {boundary - 1, boundary + 0, boundary + 65}) {
       // zstd has no parts, and takes long over what it cannot compress.
       const Skew skew = GetParam()->id == StageId::kZstd ? Skew::kPeriodic : Skew::kSteep;
-      const Symbols symbols = make_symbols(skew, 300, count, 9);
-      const std::optional<Bytes> coded = encode(*GetParam(), symbols, 300);
+      const std::uint32_t alphabet = alphabet_for(*GetParam(), 300);
+      const Symbols symbols = make_symbols(skew, alphabet, count, 9);
+      const std::optional<Bytes> coded = encode(*GetParam(), symbols, alphabet);
       ASSERT_TRUE(coded.has_value());
-      EXPECT_TRUE(decode(*GetParam(), *coded, count, 300) == symbols) << count;
+      EXPECT_TRUE(decode(*GetParam(), *coded, count, alphabet) == symbols) << count;
     }
   }
 }
 
 TEST_P(EveryStage, RefusesBytesLeftOverAndBytesMissing) {
-  const Symbols symbols = make_symbols(Skew::kSteep, 40, 5000, 3);
-  const std::optional<Bytes> coded = encode(*GetParam(), symbols, 40);
+  const std::uint32_t alphabet = alphabet_for(*GetParam(), 40);
+  const Symbols symbols = make_symbols(Skew::kSteep, alphabet, 5000, 3);
+  const std::optional<Bytes> coded = encode(*GetParam(), symbols, alphabet);
   ASSERT_TRUE(coded.has_value());
   Bytes longer = *coded;
   longer.push_back(0);
-  EXPECT_EQ(decode(*GetParam(), longer, symbols.size(), 40), std::nullopt);
+  EXPECT_EQ(decode(*GetParam(), longer, symbols.size(), alphabet), std::nullopt);
   for (std::size_t size = 0; size < coded->size(); ++size) {
-    EXPECT_EQ(decode(*GetParam(), ByteView(*coded).first(size), symbols.size(), 40), std::nullopt)
+    EXPECT_EQ(decode(*GetParam(), ByteView(*coded).first(size), symbols.size(), alphabet),
+              std::nullopt)
         << size << " of " << coded->size() << " bytes";
   }
 }
 
 TEST_P(EveryStage, RefusesSymbolsOutsideTheAlphabet) {
-  const Symbols symbols = make_symbols(Skew::kUniform, 200, 3000, 3);
-  const std::optional<Bytes> coded = encode(*GetParam(), symbols, 200);
+  const std::uint32_t alphabet = alphabet_for(*GetParam(), 200);
+  const Symbols symbols = make_symbols(Skew::kUniform, alphabet, 3000, 3);
+  const std::optional<Bytes> coded = encode(*GetParam(), symbols, alphabet);
   ASSERT_TRUE(coded.has_value());
-  EXPECT_EQ(decode(*GetParam(), *coded, symbols.size(), 199), std::nullopt);
+  EXPECT_EQ(decode(*GetParam(), *coded, symbols.size(), alphabet - 1), std::nullopt);
   EXPECT_EQ(decode(*GetParam(), *coded, symbols.size(), 1), std::nullopt);
 }
 
 TEST_P(EveryStage, RefusesAnotherNumberOfSymbols) {
-  const Symbols symbols = make_symbols(Skew::kSteep, 40, 5000, 3);
-  const std::optional<Bytes> coded = encode(*GetParam(), symbols, 40);
+  const std::uint32_t alphabet = alphabet_for(*GetParam(), 40);
+  const Symbols symbols = make_symbols(Skew::kSteep, alphabet, 5000, 3);
+  const std::optional<Bytes> coded = encode(*GetParam(), symbols, alphabet);
   ASSERT_TRUE(coded.has_value());
   for (const std::size_t count : {0u, 1u, 4000u, 4900u, 5100u, 6000u}) {
-    EXPECT_EQ(decode(*GetParam(), *coded, count, 40), std::nullopt) << count;
+    EXPECT_EQ(decode(*GetParam(), *coded, count, alphabet), std::nullopt) << count;
   }
 }
 
 TEST_P(EveryStage, KeepsToTheLimit) {
-  const Symbols symbols = make_symbols(Skew::kSteep, 40, 5000, 3);
-  const std::size_t size = encode(*GetParam(), symbols, 40)->size();
-  EXPECT_TRUE(encode(*GetParam(), symbols, 40, size + 1).has_value());
-  EXPECT_EQ(encode(*GetParam(), symbols, 40, size), std::nullopt);
-  EXPECT_EQ(encode(*GetParam(), symbols, 40, 1), std::nullopt);
+  const std::uint32_t alphabet = alphabet_for(*GetParam(), 40);
+  const Symbols symbols = make_symbols(Skew::kSteep, alphabet, 5000, 3);
+  const std::size_t size = encode(*GetParam(), symbols, alphabet)->size();
+  EXPECT_TRUE(encode(*GetParam(), symbols, alphabet, size + 1).has_value());
+  EXPECT_EQ(encode(*GetParam(), symbols, alphabet, size), std::nullopt);
+  EXPECT_EQ(encode(*GetParam(), symbols, alphabet, 1), std::nullopt);
 }
 
 RC_GTEST_PROP(Stream, TakesTheSmallestStageAllowed, ()) {
@@ -179,9 +190,13 @@ RC_GTEST_PROP(Stream, TakesTheSmallestStageAllowed, ()) {
     RC_ASSERT(read_all(reader, count, kReadUnit, alphabet) == symbols);
     RC_ASSERT(in.at_end());
     const auto id = static_cast<StageId>(coded.front());
-    RC_ASSERT(choice == StageChoice::kSmallest || id != StageId::kZstd);
+    const auto allowed = [&](StageId stage) {
+      return choice == StageChoice::kSmallest || stage == StageId::kBitpack ||
+             stage == StageId::kHuffman;
+    };
+    RC_ASSERT(allowed(id));
     for (const Stage* stage : stage_table()) {
-      if (choice == StageChoice::kHuffman && stage->id == StageId::kZstd) continue;
+      if (!allowed(stage->id)) continue;
       const std::optional<Bytes> other = encode(*stage, symbols, alphabet);
       if (other) RC_ASSERT(coded.size() <= other->size() + 4);  // id and length
     }
@@ -199,11 +214,13 @@ TEST(Stream, NamesWhatIsWrongWithItsHead) {
   EXPECT_EQ(refusal({}), "a stream is cut short");
   EXPECT_EQ(refusal({0}), "a stream is cut short");
   EXPECT_EQ(refusal({0, 3, 0, 0}), "a stream is cut short");
-  EXPECT_EQ(refusal({3, 0}), "a stream names an unknown entropy stage");
+  EXPECT_EQ(refusal({4, 0}), "a stream names an unknown entropy stage");
   EXPECT_EQ(refusal({0, 1, 15}), "a bit width is out of range");
   EXPECT_EQ(refusal({0, 2, 8, 0}), "a packed stream is too short");
   EXPECT_EQ(refusal({1, 1, 0x70}), "a Huffman header is damaged");
   EXPECT_EQ(refusal({2, 0}), "a zstd stream is damaged");
+  EXPECT_EQ(refusal({3, 1, 4}), "an unknown base of digits");
+  EXPECT_EQ(refusal({3, 2, 3, 0}), "a stream of digits has the wrong length");
 }
 
 double reference_entropy(std::span<const std::uint32_t> counts) {
@@ -248,6 +265,15 @@ RC_GTEST_PROP(HuffmanStage, TakesLessThanABitPerSymbolBeyondTheEntropy, ()) {
   const auto count = static_cast<double>(symbols.size());
   RC_ASSERT(bits <= reference_entropy(stream.counts) + count + 4 * 7 + 3 * 16);
   RC_ASSERT(bits >= reference_entropy(stream.counts));
+}
+
+TEST(RadixStage, PutsFiveTernaryDigitsInAByte) {
+  const Symbols symbols = {2, 0, 1, 1, 0, 2};
+  EXPECT_EQ(encode(kRadixStage, symbols, 3), (Bytes{3, 2 + 0 * 3 + 1 * 9 + 1 * 27 + 0 * 81, 2}));
+  EXPECT_EQ(decode(kRadixStage, Bytes{3, 38, 2}, 6, 3), symbols);
+  EXPECT_EQ(decode(kRadixStage, Bytes{3, 243, 2}, 6, 3), std::nullopt) << "no five digits";
+  EXPECT_EQ(decode(kRadixStage, Bytes{3, 38, 5}, 6, 3), std::nullopt) << "padding is not zero";
+  EXPECT_EQ(encode(kRadixStage, {0, 1, 0}, 3), std::nullopt) << "two symbols are bits";
 }
 
 TEST(SymbolBits, HoldTheAlphabet) {

@@ -160,7 +160,7 @@ TEST(DecodeTensor, RefusesWhatIsNotAnEncodedTensor) {
   Bytes out(8);
   const auto failure = [&](const Bytes& coded) { return decode_tensor(coded, out, context); };
   EXPECT_STREQ(failure({}), "it names an unknown layout");
-  EXPECT_STREQ(failure({8, 4}), "it names an unknown layout");
+  EXPECT_STREQ(failure({9, 4}), "it names an unknown layout");
   EXPECT_STREQ(failure({3, 3, 0, 0, 0}), "it names an unknown element");
   EXPECT_STREQ(failure({3, 0x20 | 4, 0, 0, 0, 0}), "it names an unknown element");
   EXPECT_STREQ(failure({3, 4, 1, 2, 3}), "a constant is cut short");

@@ -123,14 +123,15 @@ TEST(Pack, CutsLargeTensorsInChunks) {
   }
 }
 
-TEST(Pack, ChunksKnowTheirChannels) {
-  // +-alpha with an alpha for each of 64 channels: each chunk needs to know where in them it is.
+// Two values for each of 64 channels, alpha and a multiple of it: each chunk needs to know where in
+// them it is.
+void expect_chunks(float multiple, LayoutId layout) {
   Bytes payload;
   const Bytes signs = noise(25600, 1);
   for (std::size_t i = 0; i < signs.size(); ++i) {
     const std::size_t channel = i / 400;
     const float alpha = 0.01F * static_cast<float>(1 + channel);
-    append_le(payload, signs[i] % 2 == 0 ? alpha : -alpha);
+    append_le(payload, signs[i] % 2 == 0 ? alpha : multiple * alpha);
   }
   onnx::ModelProto model;
   add_floats(model, "w", {64, 400}, payload);
@@ -140,8 +141,13 @@ TEST(Pack, ChunksKnowTheirChannels) {
   const Packed packed(open_model(model), options);
   ASSERT_EQ(packed.reader.units().size(), 3U);
   for (const QcUnit& unit : packed.reader.units()) {
-    EXPECT_EQ(unit.stored[0], static_cast<std::uint8_t>(LayoutId::kChannelPalette));
+    EXPECT_EQ(unit.stored[0], static_cast<std::uint8_t>(layout));
   }
+}
+
+TEST(Pack, ChunksKnowTheirChannels) {
+  expect_chunks(3, LayoutId::kChannelPalette);
+  expect_chunks(-1, LayoutId::kLevels);
 }
 
 TEST(Pack, AlignsLargeUnits) {

@@ -328,7 +328,7 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{"UnknownStep",
                 "[[step]]\ndo = \"quantise\"\n",
                 "2:6",
-                {"'quantise'", "prune, share, finetune, train"}},
+                {"'quantise'", "prune, share, ternarize, binarize, dorefa, finetune, train"}},
         Mistake{"UnknownParameter",
                 "[[step]]\ndo = \"prune\"\nbits = 5\n",
                 "3:8",

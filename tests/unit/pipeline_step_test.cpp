@@ -68,9 +68,11 @@ TEST(StepKinds, AreThePassesAndTheTrainings) {
     EXPECT_TRUE(names.insert(kind.name).second) << kind.name;
     EXPECT_EQ(&find_step_kind(kind.name), &kind);
   }
-  EXPECT_THAT(names, ElementsAre("finetune", "prune", "share", "train"));
+  EXPECT_THAT(
+      names, ElementsAre("binarize", "dorefa", "finetune", "prune", "share", "ternarize", "train"));
   EXPECT_THAT(message_of(ErrorCode::kUsage, [] { find_step_kind("quantise"); }),
-              AllOf(HasSubstr("quantise"), HasSubstr("prune, share, finetune, train")));
+              AllOf(HasSubstr("quantise"),
+                    HasSubstr("prune, share, ternarize, binarize, dorefa, finetune, train")));
 }
 
 TEST(StepKinds, HaveHelpForEveryParameterAndEveryDefaultIsAllowed) {

@@ -145,6 +145,25 @@ std::vector<std::uint32_t> decode_zstd(View coded, std::uint64_t count, std::uin
   return symbols;
 }
 
+// 6.4
+std::vector<std::uint32_t> decode_radix(View coded, std::uint64_t count) {
+  Input in(coded);
+  const std::uint64_t base = in.number(1);
+  require(base == 3 || base == 5 || base == 6, "base");
+  const unsigned digits = base == 3 ? 5 : 3;
+  std::vector<std::uint32_t> symbols;
+  for (std::uint64_t i = 0; i < count || i % digits != 0;) {
+    std::uint64_t byte = in.number(1);
+    for (unsigned digit = 0; digit < digits; ++digit, ++i, byte /= base) {
+      if (i < count) symbols.push_back(static_cast<std::uint32_t>(byte % base));
+      require(i < count || byte % base == 0, "padding digits");
+    }
+    require(byte == 0, "byte of digits");
+  }
+  require(in.at_end(), "bytes of digits left over");
+  return symbols;
+}
+
 struct Kind {
   unsigned width;
   bool is_float;
@@ -334,6 +353,49 @@ Patterns decode_bitmap(Input& in, Kind kind, std::uint64_t count, int inside) {
   return out;
 }
 
+// 4.9
+Patterns decode_levels(Input& in, Kind kind, std::uint64_t count, int inside) {
+  const std::uint64_t set = in.number(1);
+  require(kind.is_float && (set == 2 || set == 3 || set == 5), "set of levels");
+  const std::uint64_t mantissa = set == 5 ? in.number(1) : 0;
+  if (set == 5) {
+    const bool two_bytes = kind.width == 2 && (mantissa == 7 || mantissa == 10);
+    require(two_bytes || (kind.width == 4 && mantissa == 23) || (kind.width == 8 && mantissa == 52),
+            "mantissa");
+  }
+  const std::uint64_t channels = in.varint();
+  const std::uint64_t stride = in.varint();
+  const std::uint64_t first = in.varint();
+  require(channels >= 1 && channels <= count && stride >= 1 && first <= ~count, "channels");
+  const Patterns scales = decode_values(in, kind, channels, inside);
+  const std::uint64_t group = in.number(1);
+  require(group >= 1, "group");
+  std::uint64_t alphabet = 1;
+  for (std::uint64_t i = 0; i < group; ++i) {
+    alphabet *= set;
+    require(alphabet <= 16384, "group");
+  }
+  const std::uint64_t symbols = count / group + (count % group != 0 ? 1 : 0);
+  Patterns out;
+  for (std::uint64_t symbol : decode_stream(in, symbols, alphabet)) {
+    for (std::uint64_t digit = 0; digit < group; ++digit, symbol /= set) {
+      const std::uint64_t i = out.size();
+      if (i == count) {
+        require(symbol == 0, "padding digits");
+        break;
+      }
+      const int value = static_cast<int>(symbol % set);
+      const int multiple = set == 2 ? 2 * value - 1 : value - static_cast<int>(set / 2);
+      std::uint64_t pattern = scales[(first + i) / stride % channels];
+      if (multiple == 2 || multiple == -2) pattern += std::uint64_t{1} << mantissa;
+      if (multiple < 0) pattern ^= sign_of(kind);
+      pattern &= sign_of(kind) | (sign_of(kind) - 1);
+      out.push_back(multiple == 0 ? 0 : pattern);
+    }
+  }
+  return out;
+}
+
 Patterns decode_layout(std::uint64_t layout, Input& in, Kind kind, std::uint64_t count,
                        int inside) {
   switch (layout) {
@@ -353,6 +415,8 @@ Patterns decode_layout(std::uint64_t layout, Input& in, Kind kind, std::uint64_t
       return decode_csr(in, kind, count, inside);
     case 7:
       return decode_bitmap(in, kind, count, inside);
+    case 8:
+      return decode_levels(in, kind, count, inside);
     default:
       throw Broken("unknown layout");
   }
@@ -407,7 +471,8 @@ std::vector<std::uint32_t> decode_stream(Input& in, std::uint64_t count, std::ui
   if (stage == 0) symbols = decode_bitpack(coded, count);
   if (stage == 1) symbols = decode_huffman(coded, count, alphabet);
   if (stage == 2) symbols = decode_zstd(coded, count, alphabet);
-  require(stage <= 2, "unknown stage");
+  if (stage == 3) symbols = decode_radix(coded, count);
+  require(stage <= 3, "unknown stage");
   for (const std::uint32_t symbol : symbols) require(symbol < alphabet, "symbol over alphabet");
   return symbols;
 }

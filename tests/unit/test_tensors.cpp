@@ -17,9 +17,10 @@ namespace qc::test {
 namespace {
 
 constexpr std::array<std::string_view, kPatternCount> kNames = {
-    "uniform",       "bell",       "few",          "half zero",   "sparse",   "very sparse",
-    "sparse few",    "constant",   "zero",         "zeros",       "specials", "denormals",
-    "channel alpha", "half exact", "bfloat exact", "single exact"};
+    "uniform",     "bell",       "few",           "half zero",   "sparse",
+    "very sparse", "sparse few", "constant",      "zero",        "zeros",
+    "specials",    "denormals",  "channel alpha", "ternary",     "sparse ternary",
+    "five levels", "half exact", "bfloat exact",  "single exact"};
 
 constexpr Element kSingle = {4, true};
 constexpr Element kDouble = {8, true};
@@ -133,6 +134,26 @@ class Maker {
   SplitMix64 random_;
 };
 
+std::function<std::uint64_t(std::size_t)> levels_of(Pattern pattern, Maker& make,
+                                                    const ChannelMap& channels, Element element) {
+  const bool per_channel = pattern != Pattern::kTernary;
+  std::vector<std::uint64_t> alphas;
+  for (std::uint64_t i = 0; i < channels.count; ++i) {
+    alphas.push_back(per_channel || i == 0 ? make.nonzero() : alphas.front());
+  }
+  return [&make, pattern, alphas, channels, element](std::size_t i) -> std::uint64_t {
+    const FloatShape shape = shape_of(element);
+    std::uint64_t value = alphas[channels.channel_of(i)];
+    if (pattern == Pattern::kTernary && make.below(3) == 0) return 0;
+    if (pattern == Pattern::kSparseTernary && make.below(10) != 0) return 0;
+    if (pattern == Pattern::kFiveLevels) {
+      if (make.below(5) == 0) return 0;
+      if (make.below(2) == 0) value += std::uint64_t{1} << shape.mantissa_bits;
+    }
+    return (make.below(2) != 0 ? value : value ^ shape.sign) & mask_of(8U * element.width);
+  };
+}
+
 std::function<std::uint64_t(std::size_t)> source_of(Pattern pattern, Maker& make,
                                                     const ChannelMap& channels, Element element) {
   const auto one_of = [&make](std::size_t count) {
@@ -169,14 +190,11 @@ std::function<std::uint64_t(std::size_t)> source_of(Pattern pattern, Maker& make
       return [&make](std::size_t) { return make.special(); };
     case Pattern::kDenormals:
       return [&make](std::size_t) { return make.denormal(); };
-    case Pattern::kChannelAlpha: {
-      std::vector<std::uint64_t> alphas;
-      for (std::uint64_t i = 0; i < channels.count; ++i) alphas.push_back(make.nonzero());
-      return [&make, alphas, channels, element](std::size_t i) {
-        const std::uint64_t alpha = alphas[channels.channel_of(i)];
-        return make.below(2) != 0 ? alpha : alpha ^ shape_of(element).sign;
-      };
-    }
+    case Pattern::kChannelAlpha:
+    case Pattern::kTernary:
+    case Pattern::kSparseTernary:
+    case Pattern::kFiveLevels:
+      return levels_of(pattern, make, channels, element);
     case Pattern::kHalfExact:
       return [&make](std::size_t) { return make.half_exact(); };
     case Pattern::kBfloatExact:

@@ -28,24 +28,27 @@ inline constexpr std::array<Element, 8> kElements = {{
 
 /// What the values of a tensor are like.
 enum class Pattern {
-  kUniform,       ///< random bits
-  kBell,          ///< near the normal distribution; integers near zero
-  kFew,           ///< a few distinct values
-  kHalfZero,      ///< half of them zero
-  kSparse,        ///< one in ten not zero
-  kVerySparse,    ///< one in 700 not zero: gaps need escapes or fillers at every width
-  kSparseFew,     ///< one in ten not zero, of a few distinct values
-  kConstant,      ///< one value
-  kZero,          ///< all bits zero
-  kZeros,         ///< 0 and -0
-  kSpecials,      ///< infinities, NaNs with payloads, the extremes of each kind
-  kDenormals,     ///< magnitudes below the smallest normal number
-  kChannelAlpha,  ///< +-alpha with an alpha of its own for every channel
-  kHalfExact,     ///< exactly a binary16
-  kBfloatExact,   ///< exactly a bfloat16
-  kSingleExact,   ///< exactly a float32
+  kUniform,        ///< random bits
+  kBell,           ///< near the normal distribution; integers near zero
+  kFew,            ///< a few distinct values
+  kHalfZero,       ///< half of them zero
+  kSparse,         ///< one in ten not zero
+  kVerySparse,     ///< one in 700 not zero: gaps need escapes or fillers at every width
+  kSparseFew,      ///< one in ten not zero, of a few distinct values
+  kConstant,       ///< one value
+  kZero,           ///< all bits zero
+  kZeros,          ///< 0 and -0
+  kSpecials,       ///< infinities, NaNs with payloads, the extremes of each kind
+  kDenormals,      ///< magnitudes below the smallest normal number
+  kChannelAlpha,   ///< +-alpha with an alpha of its own for every channel
+  kTernary,        ///< -alpha, 0 or alpha, one alpha for all
+  kSparseTernary,  ///< one in ten of them not zero, an alpha for every channel
+  kFiveLevels,     ///< -2 alpha, -alpha, 0, alpha or 2 alpha, an alpha for every channel
+  kHalfExact,      ///< exactly a binary16
+  kBfloatExact,    ///< exactly a bfloat16
+  kSingleExact,    ///< exactly a float32
 };
-inline constexpr std::size_t kPatternCount = 16;
+inline constexpr std::size_t kPatternCount = 19;
 
 /// Elements that own their bytes.
 struct TestTensor {

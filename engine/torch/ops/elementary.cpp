@@ -22,6 +22,21 @@ Values of_numbers(const OpContext& op) {
   return {Function(op.in(0))};
 }
 
+// In training, steps pass gradients on as if they were not there (Bengio et al., arXiv 1308.3432):
+// where a gradient ends, a Clip in front of the step says. x - x is exactly zero, the step's value
+// exactly kept.
+template <at::Tensor (*Step)(const at::Tensor&)>
+Values of_steps(const OpContext& op) {
+  const at::Tensor& x = float_in(op, 0);
+  const at::Tensor y = Step(x);
+  if (!op.training() || !x.requires_grad()) return {y};
+  return {y.detach() + (x - x.detach())};
+}
+
+Values sign(const OpContext& op) {
+  return op.in(0).is_floating_point() ? of_steps<at::sign>(op) : of_numbers<at::sign>(op);
+}
+
 Values is_inf(const OpContext& op) {
   const at::Tensor& x = float_in(op, 0);
   constexpr double kInfinity = std::numeric_limits<double>::infinity();
@@ -73,13 +88,13 @@ Values cast_like(const OpContext& op) { return {op.in(0).to(op.in(1).scalar_type
 constexpr std::array kOperators = std::to_array<Operator>({
     {"Neg", 1, of_numbers<at::neg>},
     {"Abs", 1, of_numbers<at::abs>},
-    {"Sign", 9, of_numbers<at::sign>},
+    {"Sign", 9, sign},
     {"Sqrt", 1, of_floats<at::sqrt>},
     {"Exp", 1, of_floats<at::exp>},
     {"Log", 1, of_floats<at::log>},
-    {"Floor", 1, of_floats<at::floor>},
-    {"Ceil", 1, of_floats<at::ceil>},
-    {"Round", 11, of_floats<at::round>},  // half to even, as ONNX
+    {"Floor", 1, of_steps<at::floor>},
+    {"Ceil", 1, of_steps<at::ceil>},
+    {"Round", 11, of_steps<at::round>},  // half to even, as ONNX
     {"Reciprocal", 1, of_floats<at::reciprocal>},
     {"Sin", 7, of_floats<at::sin>},
     {"Cos", 7, of_floats<at::cos>},

@@ -1,0 +1,14 @@
+// Which element belongs to which channel, as layouts store it.
+#pragma once
+
+#include "core/bytes.h"
+#include "core/tensor.h"
+
+namespace qc {
+
+void write_channel_map(const ChannelMap& channels, Bytes& out);
+
+/// Reads the map of a tensor of `count` elements; false when it is damaged.
+bool read_channel_map(ByteReader& in, std::uint64_t count, ChannelMap& channels) noexcept;
+
+}  // namespace qc

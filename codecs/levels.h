@@ -1,0 +1,59 @@
+// Tensors whose elements are small whole multiples of a scale: ternary, five-level and binary
+// weights, with one scale for the tensor or one for each channel.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "codecs/element.h"
+#include "codecs/stage.h"
+
+namespace qc {
+
+/// The sets of multiples, by how many there are: 2 for {-1, 1}, 3 for {-1, 0, 1}, 5 for {-2, ...,
+/// 2}. Symbol s of the set stands for multiple_of(set, s).
+constexpr bool is_level_set(std::uint64_t set) noexcept { return set == 2 || set == 3 || set == 5; }
+
+constexpr int multiple_of(std::uint32_t set, std::uint32_t symbol) noexcept {
+  return set == 2 ? 2 * static_cast<int>(symbol) - 1
+                  : static_cast<int>(symbol) - static_cast<int>(set / 2);
+}
+
+/// Bits of the mantissa: adding one above them doubles a float. Two kinds of float have two bytes.
+constexpr bool is_mantissa(std::uint64_t bits, unsigned width) noexcept {
+  switch (width) {
+    case 2:
+      return bits == 10 || bits == 7;
+    case 4:
+      return bits == 23;
+    case 8:
+      return bits == 52;
+    default:
+      return false;
+  }
+}
+
+/// The pattern of `multiple` (-2 to 2) times a scale.
+constexpr std::uint64_t scaled_pattern(std::uint64_t scale, int multiple, unsigned mantissa,
+                                       unsigned width) noexcept {
+  if (multiple == 0) return 0;
+  const std::uint64_t sign = std::uint64_t{1} << (8 * width - 1);
+  const std::uint64_t magnitude =
+      multiple == 2 || multiple == -2 ? scale + (std::uint64_t{1} << mantissa) : scale;
+  return multiple < 0 ? magnitude ^ sign : magnitude;
+}
+
+/// A tensor as multiples of scales.
+struct Levels {
+  std::uint32_t set = 2;
+  unsigned mantissa = 0;  ///< see is_mantissa(); meaningful for the set of 5
+  ChannelMap channels;
+  std::vector<std::uint64_t> scales;  ///< patterns, one for each channel
+  std::vector<std::uint8_t> symbols;  ///< one for each element
+};
+
+/// The tensor's levels with respect to `channels`; nothing when it has none.
+std::optional<Levels> find_levels(const TensorView& tensor, const ChannelMap& channels);
+
+}  // namespace qc

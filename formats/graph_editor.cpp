@@ -1,0 +1,183 @@
+#include "formats/graph_editor.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+#include "core/error.h"
+#include "core/float_types.h"
+#include "formats/skeleton.h"
+
+namespace qc {
+namespace {
+
+bool makes(const onnx::NodeProto& node, const std::string& value) {
+  return std::ranges::find(node.output(), value) != node.output().end();
+}
+
+}  // namespace
+
+GraphEditor::GraphEditor(onnx::ModelProto& model) : graph_(*model.mutable_graph()) {
+  for (const auto& opset : model.opset_import()) {
+    if (opset.domain().empty() || opset.domain() == "ai.onnx") opset_ = opset.version();
+  }
+  count_uses(graph_);
+  for (auto& node : *graph_.mutable_node()) nodes_.push_back(std::move(node));
+  graph_.clear_node();
+}
+
+void GraphEditor::count_uses(const onnx::GraphProto& graph) {
+  for (const auto& node : graph.node()) {
+    count_node(node, true);
+    for (const auto& attribute : node.attribute()) {
+      if (attribute.has_g()) count_uses(attribute.g());
+      for (const auto& inner : attribute.graphs()) count_uses(inner);
+    }
+  }
+  for (const auto& output : graph.output()) ++uses_[output.name()];
+  for (const auto& input : graph.input()) names_.insert(input.name());
+  for (const auto& tensor : graph.initializer()) names_.insert(tensor.name());
+  for (const auto& tensor : graph.sparse_initializer()) names_.insert(tensor.values().name());
+}
+
+void GraphEditor::count_node(const onnx::NodeProto& node, bool added) {
+  for (const std::string& input : node.input()) added ? ++uses_[input] : --uses_[input];
+  for (const std::string& output : node.output()) names_.insert(output);
+}
+
+onnx::NodeProto* GraphEditor::producer(const std::string& value) {
+  if (value.empty()) return nullptr;
+  const auto found =
+      std::ranges::find_if(nodes_, [&](const auto& node) { return makes(node, value); });
+  return found == nodes_.end() ? nullptr : &*found;
+}
+
+std::size_t GraphEditor::uses(const std::string& value) const {
+  const auto found = uses_.find(value);
+  return found == uses_.end() ? 0 : found->second;
+}
+
+std::string GraphEditor::new_name(const std::string& name) {
+  std::string candidate = name;
+  for (int i = 2; !names_.insert(candidate).second; ++i) candidate = fmt::format("{}_{}", name, i);
+  return candidate;
+}
+
+void GraphEditor::insert(Position before, std::string_view op,
+                         const std::vector<std::string>& inputs, const std::string& output,
+                         const std::vector<onnx::AttributeProto>& attributes) {
+  onnx::NodeProto node;
+  node.set_name(output);
+  node.set_op_type(std::string(op));
+  for (const std::string& input : inputs) node.add_input(input);
+  node.add_output(output);
+  for (const auto& attribute : attributes) *node.add_attribute() = attribute;
+  count_node(node, true);
+  nodes_.insert(before, std::move(node));
+}
+
+std::string GraphEditor::constant(const std::string& name, onnx::TensorProto value) {
+  const auto [known, is_new] = constant_names_.try_emplace(name);
+  if (is_new) {
+    known->second = new_name(name);
+    onnx::NodeProto node;
+    node.set_name(known->second);
+    node.set_op_type("Constant");
+    node.add_output(known->second);
+    auto* attribute = node.add_attribute();
+    attribute->set_name("value");
+    attribute->set_type(onnx::AttributeProto::TENSOR);
+    *attribute->mutable_t() = std::move(value);
+    constants_.push_back(std::move(node));
+  }
+  return known->second;
+}
+
+std::string GraphEditor::scalar(DataType type, double value) {
+  onnx::TensorProto tensor;
+  tensor.set_data_type(static_cast<std::int32_t>(type));
+  Bytes bytes(data_type_bits(type) / 8);
+  store_value(type, bytes, 0, value);
+  tensor.set_raw_data(bytes.data(), bytes.size());
+  return constant(fmt::format("{}/{}", data_type_name(type), value), std::move(tensor));
+}
+
+std::string GraphEditor::integers(const std::vector<std::int64_t>& values) {
+  onnx::TensorProto tensor;
+  tensor.set_data_type(static_cast<std::int32_t>(DataType::kInt64));
+  tensor.add_dims(static_cast<std::int64_t>(values.size()));
+  Bytes bytes;
+  for (const std::int64_t value : values) append_le(bytes, static_cast<std::uint64_t>(value));
+  tensor.set_raw_data(bytes.data(), bytes.size());
+  return constant(fmt::format("int64/{}", fmt::join(values, "_")), std::move(tensor));
+}
+
+void GraphEditor::set_input(onnx::NodeProto& node, int index, const std::string& value) {
+  --uses_[node.input(index)];
+  ++uses_[value];
+  node.set_input(index, value);
+}
+
+void GraphEditor::remove_unused(const std::string& value) {
+  const auto node =
+      std::ranges::find_if(nodes_, [&](const auto& each) { return makes(each, value); });
+  if (node == nodes_.end()) return;
+  if (std::ranges::any_of(node->output(), [&](const auto& out) { return uses(out) > 0; })) return;
+  count_node(*node, false);
+  nodes_.erase(node);
+}
+
+void GraphEditor::finish() {
+  for (auto* nodes : {&constants_, &nodes_}) {
+    for (onnx::NodeProto& node : *nodes) *graph_.add_node() = std::move(node);
+    nodes->clear();
+  }
+}
+
+onnx::AttributeProto int_attribute(const std::string& name, std::int64_t value) {
+  onnx::AttributeProto attribute;
+  attribute.set_name(name);
+  attribute.set_type(onnx::AttributeProto::INT);
+  attribute.set_i(value);
+  return attribute;
+}
+
+onnx::AttributeProto ints_attribute(const std::string& name,
+                                    const std::vector<std::int64_t>& values) {
+  onnx::AttributeProto attribute;
+  attribute.set_name(name);
+  attribute.set_type(onnx::AttributeProto::INTS);
+  for (const std::int64_t value : values) attribute.add_ints(value);
+  return attribute;
+}
+
+onnx::AttributeProto float_attribute(const std::string& name, float value) {
+  onnx::AttributeProto attribute;
+  attribute.set_name(name);
+  attribute.set_type(onnx::AttributeProto::FLOAT);
+  attribute.set_f(value);
+  return attribute;
+}
+
+OnnxModel with_changed_graph(const OnnxModel& model,
+                             const std::function<void(onnx::ModelProto&)>& change) {
+  const ModelFile& main = model.files().front();
+  if (main.bytes.size() > static_cast<std::size_t>(std::numeric_limits<int>::max())) {
+    throw Error(ErrorCode::kLimit,
+                "nodes can be added to .onnx files of at most 2 GB; move the weights to external "
+                "data first");
+  }
+  onnx::ModelProto proto = parse_model(main.bytes);
+  change(proto);
+  std::string serialised;
+  if (!proto.SerializeToString(&serialised)) {
+    throw Error(ErrorCode::kLimit, "the model with its new nodes would be over 2 GB");
+  }
+  const ByteView bytes = as_bytes(serialised);
+  return model.with_main_file(Bytes(bytes.begin(), bytes.end()));
+}
+
+}  // namespace qc

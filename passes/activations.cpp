@@ -1,0 +1,364 @@
+#include "passes/activations.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <optional>
+#include <set>
+#include <string_view>
+
+#include "core/error.h"
+#include "formats/graph_editor.h"
+
+namespace qc {
+namespace {
+
+constexpr std::array<std::string_view, 4> kLayers = {"Conv", "ConvTranspose", "Gemm", "MatMul"};
+
+// Operators that only move values, or drop some.
+constexpr std::array<std::string_view, 8> kMoves = {"Identity",  "Flatten",   "Reshape", "Squeeze",
+                                                    "Unsqueeze", "Transpose", "Dropout", "Slice"};
+
+// Operators that keep the values they pool between the least and the greatest.
+constexpr std::array<std::string_view, 3> kPools = {"MaxPool", "AveragePool", "GlobalAveragePool"};
+
+// Activations that can be taken out: the quantiser is one itself.
+constexpr std::array<std::string_view, 6> kActivations = {"Relu", "LeakyRelu", "PRelu",
+                                                          "Elu",  "Clip",      "HardSigmoid"};
+
+// Operators that give nothing below zero.
+constexpr std::array<std::string_view, 7> kNeverNegative = {
+    "Relu", "Clip", "HardSigmoid", "Sigmoid", "Softmax", "Softplus", "Abs"};
+
+template <typename Names>
+bool among(const Names& names, std::string_view name) {
+  return std::ranges::find(names, name) != names.end();
+}
+
+std::string label(const onnx::NodeProto& node) {
+  return node.name().empty() && node.output_size() > 0 ? node.output(0) : node.name();
+}
+
+const onnx::AttributeProto* find_attribute(const onnx::NodeProto& node, std::string_view name) {
+  const auto found = std::ranges::find_if(
+      node.attribute(), [&](const auto& attribute) { return attribute.name() == name; });
+  return found == node.attribute().end() ? nullptr : &*found;
+}
+
+class Rewriter {
+ public:
+  Rewriter(onnx::ModelProto& proto, const OnnxModel& model, const std::vector<std::size_t>& weights,
+           const ActivationForm& form, std::vector<std::string>& notes)
+      : graph_(proto), form_(form), notes_(notes) {
+    for (const std::size_t index : weights) {
+      const TensorInfo& tensor = model.tensors()[index];
+      weights_[tensor.name] = &tensor;
+    }
+    std::set<std::string> stored;
+    for (const auto& tensor : proto.graph().initializer()) stored.insert(tensor.name());
+    for (const auto& input : proto.graph().input()) {
+      if (!stored.contains(input.name())) inputs_.insert(input.name());
+    }
+  }
+
+  void run() {
+    require_opset();
+    for (auto node = graph_.begin(); node != graph_.end(); ++node) {
+      if (!among(kLayers, node->op_type()) || node->input_size() < 2) continue;
+      if (const TensorInfo* weight = weight_of(node->input(1))) rewrite_layer(node, *weight);
+    }
+    graph_.finish();
+    report_order();
+  }
+
+ private:
+  void require_opset() const {
+    const std::int64_t needed = form_.kind == ActivationKind::kSign ? 9 : 7;
+    if (graph_.opset() >= needed) return;
+    throw Error(ErrorCode::kUnsupported,
+                fmt::format("activations are quantised with operators of opset {}; the model has "
+                            "opset {}: convert it with onnx.version_converter first",
+                            needed, graph_.opset()));
+  }
+
+  // The chosen tensor behind a weight input, which casts and transpositions may hide.
+  const TensorInfo* weight_of(std::string value) {
+    constexpr int kDeepest = 16;
+    for (int depth = 0; depth < kDeepest; ++depth) {
+      if (const auto found = weights_.find(value); found != weights_.end()) return found->second;
+      const onnx::NodeProto* node = graph_.producer(value);
+      if (node == nullptr || node->input_size() == 0) break;
+      const bool passes = among(kMoves, node->op_type()) || node->op_type() == "Cast";
+      if (!passes) break;
+      value = node->input(0);
+    }
+    return nullptr;
+  }
+
+  void rewrite_layer(GraphEditor::Position layer, const TensorInfo& weight) {
+    const std::string input = layer->input(0);
+    if (reads_network_input(input)) {
+      notes_.push_back(
+          fmt::format("{}: reads the network's input, which stays as it is", label(*layer)));
+      return;
+    }
+    if (is_quantised(input)) {
+      notes_.push_back(fmt::format("{}: its input is quantised already", label(*layer)));
+      return;
+    }
+    if (form_.kind != ActivationKind::kUnit && !take_out_activation(*layer)) return;
+    const std::string source = layer->input(0);
+    check_order(*layer, source);
+    auto known = quantised_.find(source);
+    if (known == quantised_.end()) {
+      known = quantised_.emplace(source, quantiser(layer, source, weight.type)).first;
+    }
+    graph_.set_input(*layer, 0, known->second);
+    if (form_.scale_map) scale_output(layer, source, weight);
+  }
+
+  bool reads_network_input(std::string value) {
+    for (;;) {
+      if (inputs_.contains(value)) return true;
+      const onnx::NodeProto* node = graph_.producer(value);
+      const bool passes =
+          node != nullptr && node->input_size() > 0 &&
+          (among(kMoves, node->op_type()) || node->op_type() == "Cast" || node->op_type() == "Pad");
+      if (!passes) return false;
+      value = node->input(0);
+    }
+  }
+
+  // Rounding or a sign, with at most a product or sum behind it.
+  bool is_quantised(std::string value) {
+    constexpr int kDeepest = 3;
+    for (int depth = 0; depth < kDeepest; ++depth) {
+      const onnx::NodeProto* node = graph_.producer(value);
+      if (node == nullptr || node->input_size() == 0) return false;
+      const std::string& op = node->op_type();
+      if (op == "Sign" || op == "Round" || op == "Floor" || op == "DequantizeLinear") return true;
+      if (op != "Mul" && op != "Div" && op != "Add" && !among(kMoves, op)) return false;
+      value = node->input(0);
+    }
+    return false;
+  }
+
+  // Behind a rectifier all signs are the same. One that only this layer sees is taken out; else
+  // false, with a note.
+  bool take_out_activation(onnx::NodeProto& layer) {
+    onnx::NodeProto* user = &layer;
+    for (;;) {
+      const std::string value = user->input(0);
+      onnx::NodeProto* node = graph_.producer(value);
+      if (node == nullptr || node->input_size() == 0) return true;
+      const bool only_here = graph_.uses(value) == 1;
+      if (among(kActivations, node->op_type()) && only_here) {
+        graph_.set_input(*user, 0, node->input(0));
+        graph_.remove_unused(value);
+        return true;
+      }
+      if (among(kNeverNegative, node->op_type())) {
+        notes_.push_back(fmt::format(
+            "{}: its input, from {} {}, is never negative and used elsewhere too: not quantised",
+            label(layer), node->op_type(), label(*node)));
+        return false;
+      }
+      const bool passes = among(kMoves, node->op_type()) || among(kPools, node->op_type());
+      if (!passes) return true;
+      if (!only_here) return !comes_from_rectifier(*node, layer);
+      user = node;
+    }
+  }
+
+  // Further up than where the value branches off: nothing can be taken out.
+  bool comes_from_rectifier(const onnx::NodeProto& branch, const onnx::NodeProto& layer) {
+    const onnx::NodeProto* node = &branch;
+    while (node != nullptr && node->input_size() > 0) {
+      if (among(kNeverNegative, node->op_type())) {
+        notes_.push_back(
+            fmt::format("{}: its input, from {} {}, is never negative and used "
+                        "elsewhere too: not quantised",
+                        label(layer), node->op_type(), label(*node)));
+        return true;
+      }
+      if (!among(kMoves, node->op_type()) && !among(kPools, node->op_type())) return false;
+      node = graph_.producer(node->input(0));
+    }
+    return false;
+  }
+
+  std::string add(GraphEditor::Position before, std::string_view op,
+                  const std::vector<std::string>& inputs, const std::string& name,
+                  const std::vector<onnx::AttributeProto>& attributes = {}) {
+    const std::string output = graph_.new_name(name);
+    graph_.insert(before, op, inputs, output, attributes);
+    return output;
+  }
+
+  std::string clip(GraphEditor::Position before, const std::string& value, DataType type,
+                   double least) {
+    const std::string name = value + "/clip";
+    constexpr std::int64_t kClipTakesInputs = 11;
+    if (graph_.opset() >= kClipTakesInputs) {
+      return add(before, "Clip", {value, graph_.scalar(type, least), graph_.scalar(type, 1)}, name);
+    }
+    return add(before, "Clip", {value}, name,
+               {float_attribute("min", static_cast<float>(least)), float_attribute("max", 1)});
+  }
+
+  std::string round(GraphEditor::Position before, const std::string& value, DataType type,
+                    const std::string& name) {
+    constexpr std::int64_t kHasRound = 11;
+    if (graph_.opset() >= kHasRound) return add(before, "Round", {value}, name);
+    const std::string half = add(before, "Add", {value, graph_.scalar(type, 0.5)}, name + "/half");
+    return add(before, "Floor", {half}, name);
+  }
+
+  // The clip gives straight-through gradients their window (hard tanh), in training and here.
+  std::string quantiser(GraphEditor::Position before, const std::string& value, DataType type) {
+    const double steps = (1 << form_.bits) - 1;
+    const auto number = [&](double each) { return graph_.scalar(type, each); };
+    switch (form_.kind) {
+      case ActivationKind::kSign: {
+        // ONNX's Sign of 0 is 0; the second one makes it 1.
+        const std::string clipped = clip(before, value, type, -1);
+        const std::string sign = add(before, "Sign", {clipped}, value + "/sign");
+        const std::string moved = add(before, "Add", {sign, number(0.5)}, value + "/nonzero");
+        return add(before, "Sign", {moved}, value + "/binary");
+      }
+      case ActivationKind::kSymmetric: {
+        const std::string clipped = clip(before, value, type, -1);
+        const std::string scaled =
+            add(before, "Mul", {clipped, number(steps / 2)}, value + "/scaled");
+        const std::string moved = add(before, "Add", {scaled, number(steps / 2)}, value + "/moved");
+        const std::string codes = round(before, moved, type, value + "/codes");
+        const std::string unit = add(before, "Mul", {codes, number(2 / steps)}, value + "/unit");
+        return add(before, "Add", {unit, number(-1)}, value + "/quantized");
+      }
+      case ActivationKind::kUnit:
+        break;
+    }
+    const std::string clipped = clip(before, value, type, 0);
+    if (form_.bits == 1) return round(before, clipped, type, value + "/quantized");
+    const std::string scaled = add(before, "Mul", {clipped, number(steps)}, value + "/scaled");
+    const std::string codes = round(before, scaled, type, value + "/codes");
+    return add(before, "Div", {codes, number(steps)}, value + "/quantized");
+  }
+
+  // y = layer(sign(x)) becomes y = layer(sign(x)) without bias * K + bias.
+  void scale_output(GraphEditor::Position layer, const std::string& source,
+                    const TensorInfo& weight) {
+    if (const char* reason = why_no_scale_map(*layer)) {
+      notes_.push_back(fmt::format("{}: without the scales K, for {}", label(*layer), reason));
+      return;
+    }
+    const std::string name = source + "/mean";
+    const std::string magnitudes = add(layer, "Abs", {source}, source + "/abs");
+    const bool convolution = layer->op_type() == "Conv";
+    const std::int64_t axis = convolution || layer->op_type() == "Gemm" ? 1 : -1;
+    std::string scales = mean(layer, magnitudes, axis, name);
+    if (convolution) scales = box_filter(layer, scales, weight, source + "/k");
+
+    const std::string output = layer->output(0);
+    const std::string bias = layer->input_size() > 2 ? layer->input(2) : "";
+    const std::string plain = graph_.new_name(output + "/unscaled");
+    layer->set_output(0, plain);
+    if (!bias.empty()) {
+      graph_.set_input(*layer, 2, "");
+      layer->mutable_input()->RemoveLast();
+    }
+    const auto after = std::next(layer);
+    if (bias.empty()) {
+      graph_.insert(after, "Mul", {plain, scales}, output);
+      return;
+    }
+    const std::string scaled = add(after, "Mul", {plain, scales}, output + "/scaled");
+    std::string added = bias;
+    if (convolution) {
+      std::vector<std::int64_t> shape(weight.dims.size() - 1, 1);
+      shape.front() = -1;
+      added = add(after, "Reshape", {bias, graph_.integers(shape)}, bias + "/column");
+    }
+    graph_.insert(after, "Add", {scaled, added}, output);
+  }
+
+  const char* why_no_scale_map(const onnx::NodeProto& layer) const {
+    if (layer.op_type() == "ConvTranspose") return "it is a transposed convolution";
+    const auto* group = find_attribute(layer, "group");
+    if (group != nullptr && group->i() != 1) return "it has groups";
+    const auto* dilations = find_attribute(layer, "dilations");
+    if (dilations != nullptr &&
+        std::ranges::any_of(dilations->ints(), [](auto dilation) { return dilation != 1; })) {
+      return "it is dilated";
+    }
+    for (const char* name : {"alpha", "beta"}) {
+      const auto* factor = find_attribute(layer, name);
+      if (factor != nullptr && factor->f() != 1) return "it has factors alpha and beta";
+    }
+    const auto* transposed = find_attribute(layer, "transA");
+    if (transposed != nullptr && transposed->i() != 0) return "its input is transposed";
+    return nullptr;
+  }
+
+  std::string mean(GraphEditor::Position before, const std::string& value, std::int64_t axis,
+                   const std::string& name) {
+    constexpr std::int64_t kAxesAreInputs = 18;
+    const onnx::AttributeProto keep = int_attribute("keepdims", 1);
+    if (graph_.opset() >= kAxesAreInputs) {
+      return add(before, "ReduceMean", {value, graph_.integers({axis})}, name, {keep});
+    }
+    return add(before, "ReduceMean", {value}, name, {ints_attribute("axes", {axis}), keep});
+  }
+
+  // A filter of 1 / (width * height), moved like the convolution's kernel.
+  std::string box_filter(GraphEditor::Position layer, const std::string& value,
+                         const TensorInfo& weight, const std::string& name) {
+    std::vector<onnx::AttributeProto> attributes = {
+        ints_attribute("kernel_shape", {weight.dims.begin() + 2, weight.dims.end()}),
+        int_attribute("count_include_pad", 1)};
+    for (const char* copied : {"pads", "strides", "auto_pad"}) {
+      if (const auto* attribute = find_attribute(*layer, copied)) attributes.push_back(*attribute);
+    }
+    return add(layer, "AveragePool", {value}, name, attributes);
+  }
+
+  // BatchNorm - activation - Conv - Pool loses least (XNOR-Net, section 3.2 and table 3).
+  void check_order(const onnx::NodeProto& layer, std::string value) {
+    const onnx::NodeProto* node = graph_.producer(value);
+    while (node != nullptr && node->input_size() > 0 && among(kMoves, node->op_type())) {
+      node = graph_.producer(node->input(0));
+    }
+    if (node != nullptr && node->op_type() == "BatchNormalization") return;
+    other_order_.push_back(
+        fmt::format("{} ({})", label(layer), node != nullptr ? node->op_type() : "an input"));
+  }
+
+  void report_order() {
+    if (form_.kind == ActivationKind::kUnit || other_order_.empty()) return;
+    notes_.push_back(fmt::format(
+        "the order BatchNormalization - activation - layer - pooling loses least accuracy; "
+        "something else comes before the activations of {}",
+        fmt::join(other_order_, ", ")));
+  }
+
+  GraphEditor graph_;
+  const ActivationForm& form_;
+  std::vector<std::string>& notes_;
+  std::map<std::string, const TensorInfo*> weights_;
+  std::set<std::string> inputs_;
+  std::map<std::string, std::string> quantised_;  // by what they quantise
+  std::vector<std::string> other_order_;
+};
+
+}  // namespace
+
+OnnxModel quantize_activations(const OnnxModel& model, const std::vector<std::size_t>& weights,
+                               const ActivationForm& form, std::vector<std::string>& notes) {
+  return with_changed_graph(
+      model, [&](onnx::ModelProto& proto) { Rewriter(proto, model, weights, form, notes).run(); });
+}
+
+}  // namespace qc

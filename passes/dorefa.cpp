@@ -1,0 +1,76 @@
+// DoReFa-Net: weights, activations and gradients of a few bits (Zhou et al., arXiv 1606.06160).
+#include <array>
+
+#include "passes/activations.h"
+#include "passes/low_bit.h"
+#include "passes/pass.h"
+
+namespace qc {
+namespace {
+
+constexpr std::array kParams = {
+    ParamSpec{.name = "wbits",
+              .kind = ParamKind::kInteger,
+              .placeholder = "BITS",
+              .help = "of weights; 1: the sign times the mean magnitude of the layer",
+              .min = 1,
+              .max = 8,
+              .default_text = "1"},
+    ParamSpec{.name = "abits",
+              .kind = ParamKind::kInteger,
+              .placeholder = "BITS",
+              .help =
+                  "of what layers read, but for the network's input: 2^BITS even steps from 0 to "
+                  "1; 32 leaves it as it is",
+              .min = 1,
+              .max = 32,
+              .default_text = "32"},
+    ParamSpec{.name = "gbits",
+              .kind = ParamKind::kInteger,
+              .placeholder = "BITS",
+              .help = "of gradients by what layers give, in training; 32 leaves them as they are",
+              .min = 1,
+              .max = 32,
+              .default_text = "32"},
+    keep_layers_param("first,last"),
+    kIncludeParam,
+    kExcludeParam,
+};
+
+// Bits from which on values count as floats.
+constexpr std::int64_t kFloatBits = 16;
+
+LowBitRequest request_of(const Params& params) {
+  LowBitRequest request{.verb = "quantise", .keep = params.choice("keep")};
+  request.form.kind = FormKind::kDorefa;
+  request.form.bits = static_cast<int>(params.integer("wbits").value());
+  return request;
+}
+
+std::optional<OnnxModel> rewrite(const OnnxModel& model, const Params& params,
+                                 std::vector<std::string>& notes) {
+  const std::int64_t bits = params.integer("abits").value();
+  if (bits > kFloatBits) return std::nullopt;
+  const ActivationForm form{.kind = ActivationKind::kUnit, .bits = static_cast<int>(bits)};
+  const LowBitRequest request = request_of(params);
+  return quantize_activations(model, select_low_bit(model, params, request).chosen(), form, notes);
+}
+
+}  // namespace
+
+const Pass kDorefaPass{
+    .name = "dorefa",
+    .suffix = "dorefa",
+    .help = "Make weights, and with --abits activations, numbers of a few bits (DoReFa-Net).",
+    .example = "qcompress dorefa model.onnx --wbits 1 --abits 3 --data mnist --epochs 10",
+    .params = kParams,
+    .run =
+        [](const OnnxModel& model, const Params& params, unsigned threads, PayloadEdits& edits) {
+          return convert_low_bit(model, params, request_of(params), threads, edits);
+        },
+    .rewrite = rewrite,
+    .forms = [](const OnnxModel& model,
+                const Params& params) { return low_bit_forms(model, params, request_of(params)); },
+};
+
+}  // namespace qc

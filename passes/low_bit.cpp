@@ -1,0 +1,95 @@
+#include "passes/low_bit.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "core/error.h"
+#include "core/float_types.h"
+#include "core/parallel.h"
+#include "passes/outcome.h"
+
+namespace qc {
+namespace {
+
+Outcome convert(const OnnxModel& model, std::size_t index, const LowBitRequest& request) {
+  const TensorInfo& tensor = model.tensors()[index];
+  Outcome outcome;
+  outcome.tensor = index;
+  const auto values = load_finite(model, tensor);
+  if (!values) {
+    outcome.skip_reason = kNotFinite;
+    return outcome;
+  }
+  // Every tensor draws numbers of its own, in whatever order they are converted.
+  constexpr std::uint64_t kPerTensor = 0x9e3779b97f4a7c15;
+  std::vector<float> weights(values->size());
+  apply_form(request.form, *values, channel_map(tensor.dims, tensor.channel_axis),
+             request.seed + kPerTensor * index, weights);
+  const ByteView payload = model.payload(tensor);
+  outcome.payload.assign(payload.begin(), payload.end());
+  for (std::size_t i = 0; i < weights.size(); ++i) {
+    store_value(tensor.type, outcome.payload, i, static_cast<double>(weights[i]));
+  }
+  outcome.report = measure(model, tensor, outcome.payload);
+  return outcome;
+}
+
+}  // namespace
+
+ScaleScope parse_scale(const Params& params) {
+  const auto found = std::ranges::find(kScaleChoices, params.choice("scale"));
+  return static_cast<ScaleScope>(found - kScaleChoices.begin());
+}
+
+Selection select_low_bit(const OnnxModel& model, const Params& params,
+                         const LowBitRequest& request) {
+  Selection selection(model, params, request.verb);
+  std::vector<std::size_t> layers = selection.chosen();
+  std::ranges::sort(layers, {}, [&](std::size_t i) { return model.tensors()[i].position; });
+  const bool keep_first = request.keep.starts_with("first");
+  const bool keep_last = request.keep.ends_with("last");
+  const auto keep = [&](std::size_t position, std::string_view which) {
+    for (const std::size_t tensor : layers) {
+      if (model.tensors()[tensor].position != position) continue;
+      selection.skip(tensor, fmt::format("the {} layer, by --keep", which));
+    }
+  };
+  const std::size_t first = model.tensors()[layers.front()].position;
+  const std::size_t last = model.tensors()[layers.back()].position;
+  if (keep_first) keep(first, "first");
+  if (keep_last && (last != first || !keep_first)) keep(last, "last");
+  if (selection.chosen().empty()) {
+    throw Error(
+        ErrorCode::kUsage,
+        fmt::format("--keep {} leaves nothing to {}: the model has {} such layer{}; --keep "
+                    "none takes them too",
+                    request.keep, request.verb, layers.size(), layers.size() == 1 ? "" : "s"));
+  }
+  return selection;
+}
+
+PassReport convert_low_bit(const OnnxModel& model, const Params& params,
+                           const LowBitRequest& request, unsigned threads, PayloadEdits& edits) {
+  Selection selection = select_low_bit(model, params, request);
+  const std::vector<std::size_t> chosen = selection.chosen();
+  std::vector<Outcome> outcomes(chosen.size());
+  parallel_for(chosen.size(), threads,
+               [&](std::size_t i) { outcomes[i] = convert(model, chosen[i], request); });
+  PassReport report = collect(model, std::move(selection), std::move(outcomes), edits);
+  report.seeded = request.form.stochastic;
+  report.seed = request.seed;
+  return report;
+}
+
+std::vector<FormedTensor> low_bit_forms(const OnnxModel& model, const Params& params,
+                                        const LowBitRequest& request) {
+  std::vector<FormedTensor> formed;
+  for (const std::size_t tensor : select_low_bit(model, params, request).chosen()) {
+    if (load_finite(model, model.tensors()[tensor])) formed.push_back({tensor, request.form});
+  }
+  return formed;
+}
+
+}  // namespace qc

@@ -1,0 +1,76 @@
+// Ternary and five-level weights (Li, Liu, Ternary Weight Networks, arXiv 1605.04711).
+#include <array>
+
+#include "core/error.h"
+#include "passes/low_bit.h"
+#include "passes/pass.h"
+
+namespace qc {
+namespace {
+
+constexpr std::array<std::string_view, 2> kLevels = {"3", "5"};
+
+struct Threshold {
+  std::string_view name;
+  double factor;  // of the mean magnitude; 0: the optimum
+};
+constexpr std::array kThresholds = {Threshold{"exact", 0}, Threshold{"0.7", 0.7},
+                                    Threshold{"normal", 0.75}, Threshold{"uniform", 2.0 / 3}};
+constexpr std::array<std::string_view, 4> kThresholdNames = {
+    kThresholds[0].name, kThresholds[1].name, kThresholds[2].name, kThresholds[3].name};
+
+constexpr std::array kParams = {
+    ParamSpec{.name = "levels",
+              .kind = ParamKind::kChoice,
+              .placeholder = "N",
+              .help = "3: every weight is -a, 0 or a; 5: -2a and 2a too",
+              .choices = kLevels,
+              .default_text = "3"},
+    ParamSpec{.name = "threshold",
+              .kind = ParamKind::kChoice,
+              .placeholder = "RULE",
+              .help = "the magnitude up to which a weight becomes zero: exact gives the smallest "
+                      "squared error; 0.7, normal (0.75) and uniform (2/3) are multiples of the "
+                      "mean magnitude, the Ternary Weight Networks paper's rules; five levels are "
+                      "always exact",
+              .choices = kThresholdNames,
+              .default_text = kThresholds[0].name},
+    scale_param("what shares a scale a; none makes it 1", "layer"),
+    keep_layers_param("none"),
+    kIncludeParam,
+    kExcludeParam,
+};
+
+LowBitRequest request_of(const Params& params) {
+  LowBitRequest request{.verb = "ternarize", .keep = params.choice("keep")};
+  request.form.scope = parse_scale(params);
+  const bool five = params.choice("levels") == "5";
+  request.form.kind = five ? FormKind::kFiveLevels : FormKind::kTernary;
+  for (const Threshold& threshold : kThresholds) {
+    if (threshold.name == params.choice("threshold")) request.form.threshold = threshold.factor;
+  }
+  if (five && request.form.threshold != 0) {
+    throw Error(ErrorCode::kUsage,
+                "--levels 5 always takes the exact thresholds; leave --threshold "
+                "out");
+  }
+  return request;
+}
+
+}  // namespace
+
+const Pass kTernarizePass{
+    .name = "ternarize",
+    .suffix = "ternary",
+    .help = "Make every weight -a, 0 or a (or -2a to 2a), with one scale a per layer or channel.",
+    .example = "qcompress ternarize model.onnx --data mnist --epochs 10 -o ternary.onnx",
+    .params = kParams,
+    .run =
+        [](const OnnxModel& model, const Params& params, unsigned threads, PayloadEdits& edits) {
+          return convert_low_bit(model, params, request_of(params), threads, edits);
+        },
+    .forms = [](const OnnxModel& model,
+                const Params& params) { return low_bit_forms(model, params, request_of(params)); },
+};
+
+}  // namespace qc
