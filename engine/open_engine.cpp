@@ -58,7 +58,9 @@ std::unique_ptr<Engine> open_engine(const EngineOptions& options) {
   setenv("OMP_WAIT_POLICY", "PASSIVE", 0);
   EngineOptions resolved = options;
   resolved.threads = thread_count(options.threads);
-  // BLAS keeps a pool of its own.
+  // BLAS keeps a pool of its own. Its threads yield in a loop for 2^26 cycles after each product,
+  // in the way of everybody else's; 2^24 is long enough to bridge small layers.
+  setenv("OPENBLAS_THREAD_TIMEOUT", "24", 0);
   setenv("OPENBLAS_NUM_THREADS", fmt::format("{}", resolved.threads).c_str(), 0);
   static const EngineEntry entry = load_module();
   Engine* engine = entry(kEngineInterface, resolved);

@@ -1,5 +1,5 @@
-// Writes digit classifiers with bell-shaped random weights: the sample model, and the two networks
-// of the Deep Compression paper, to be trained.
+// Writes digit classifiers with bell-shaped random weights: the sample model, the two networks of
+// the Deep Compression paper, and three for low-bit training.
 //
 // Every machine writes the same bytes: the draws are integers, and each weight is one integer below
 // 2^24 times one float constant, which IEEE 754 defines to the bit.
@@ -14,9 +14,11 @@
 #include <fstream>
 #include <initializer_list>
 #include <iostream>
+#include <set>
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/random.h"
@@ -106,6 +108,41 @@ class ModelWriter {
     add_ints(conv, "kernel_shape", {5, 5});
   }
 
+  /// input -> Conv 5x5 without bias, as large as its input -> "LAYER_sum".
+  void add_same_conv(const std::string& layer, const std::string& input,
+                     const std::vector<std::int64_t>& dims, float deviation) {
+    add_tensor(layer + ".weight", dims, deviation);
+    onnx::NodeProto& conv = add_node("Conv", layer, {input, layer + ".weight"}, layer + "_sum");
+    add_ints(conv, "kernel_shape", {5, 5});
+    add_ints(conv, "pads", {2, 2, 2, 2});
+  }
+
+  void add_norm(const std::string& name, const std::string& input, const std::string& output,
+                std::int64_t channels) {
+    std::vector<std::string> inputs = {input};
+    for (const auto& [part, value] : {std::pair(".scale", 1.0F), std::pair(".shift", 0.0F),
+                                      std::pair(".mean", 0.0F), std::pair(".variance", 1.0F)}) {
+      inputs.push_back(name + part);
+      add_values(inputs.back(), {channels}, [value] { return value; });
+    }
+    add_node("BatchNormalization", name, inputs, output);
+  }
+
+  /// Clip to [least, 1].
+  void add_clip(const std::string& input, const std::string& output, float least) {
+    for (const float limit : {least, 1.0F}) {
+      const std::string name = limit == 1 ? "one" : "least";
+      if (names_.insert(name).second) add_values(name, {}, [limit] { return limit; });
+    }
+    add_node("Clip", output, {input, "least", "one"}, output);
+  }
+
+  void add_plain_gemm(const std::string& layer, const std::string& input,
+                      const std::vector<std::int64_t>& dims, float deviation) {
+    add_tensor(layer + ".weight", dims, deviation);
+    transpose_b(add_node("Gemm", layer, {input, layer + ".weight"}, layer + "_sum"));
+  }
+
   void add_pool(const std::string& name, const std::string& input) {
     onnx::NodeProto& pool = add_node("MaxPool", name, {input}, name);
     add_ints(pool, "kernel_shape", {2, 2});
@@ -115,16 +152,18 @@ class ModelWriter {
   void add_gemm(const std::string& layer, const std::string& input, const std::string& output,
                 const std::vector<std::int64_t>& dims, float deviation) {
     add_parameters(layer, dims, deviation);
-    onnx::NodeProto& gemm =
-        add_node("Gemm", layer, {input, layer + ".weight", layer + ".bias"}, output);
+    transpose_b(add_node("Gemm", layer, {input, layer + ".weight", layer + ".bias"}, output));
+  }
+
+ private:
+  onnx::GraphProto& graph() { return *model_.mutable_graph(); }
+
+  static void transpose_b(onnx::NodeProto& gemm) {
     onnx::AttributeProto& transpose = *gemm.add_attribute();
     transpose.set_name("transB");
     transpose.set_type(onnx::AttributeProto::INT);
     transpose.set_i(1);
   }
-
- private:
-  onnx::GraphProto& graph() { return *model_.mutable_graph(); }
 
   static void add_ints(onnx::NodeProto& node, const std::string& name,
                        std::initializer_list<std::int64_t> values) {
@@ -136,6 +175,12 @@ class ModelWriter {
 
   /// An initializer of bell-shaped float32 values.
   void add_tensor(const std::string& name, const std::vector<std::int64_t>& dims, float deviation) {
+    add_values(name, dims, [this, deviation] { return bell_.next(deviation); });
+  }
+
+  template <typename Next>
+  void add_values(const std::string& name, const std::vector<std::int64_t>& dims,
+                  const Next& next) {
     onnx::TensorProto& tensor = *graph().add_initializer();
     tensor.set_name(name);
     tensor.set_data_type(onnx::TensorProto::FLOAT);
@@ -146,7 +191,7 @@ class ModelWriter {
     }
     std::string& raw = *tensor.mutable_raw_data();
     for (std::int64_t i = 0; i < count; ++i) {
-      const float value = bell_.next(deviation);
+      const float value = next();
       std::uint32_t bits = 0;
       std::memcpy(&bits, &value, sizeof bits);
       for (unsigned shift = 0; shift < 32; shift += 8) {
@@ -162,6 +207,7 @@ class ModelWriter {
   }
 
   onnx::ModelProto model_;
+  std::set<std::string> names_;
   Bell bell_{kSeed};
 };
 
@@ -213,13 +259,56 @@ std::string lenet_5() {
   return model.bytes();
 }
 
+// TensorLayer's networks for MNIST with binary, ternary and DoReFa layers, in float: block order
+// convolution - pool - normalisation - activation. `activate` adds an activation.
+template <typename Activate>
+std::string low_bit_net(const std::string& name, const Activate& activate) {
+  ModelWriter model(name);
+  model.add_input("image", {1, 28, 28});
+  model.add_same_conv("conv1", "image", {32, 1, 5, 5}, 0.28284271F);
+  model.add_pool("pool1", "conv1_sum");
+  model.add_norm("norm1", "pool1", "norm1", 32);
+  activate(model, "norm1", "active1");
+  model.add_same_conv("conv2", "active1", {64, 32, 5, 5}, 0.05F);
+  model.add_pool("pool2", "conv2_sum");
+  model.add_norm("norm2", "pool2", "norm2", 64);
+  model.add_node("Flatten", "flatten", {"norm2"}, "features");
+  activate(model, "features", "active2");
+  model.add_plain_gemm("fc1", "active2", {256, 3136}, 0.025253814F);
+  model.add_norm("norm3", "fc1_sum", "norm3", 256);
+  activate(model, "norm3", "active3");
+  model.add_plain_gemm("fc2", "active3", {10, 256}, 0.088388348F);
+  model.add_norm("norm4", "fc2_sum", "logits", 10);
+  model.add_output("logits", {10});
+  return model.bytes();
+}
+
+std::string binary_net() {
+  return low_bit_net("binarynet", [](ModelWriter& model, const auto& input, const auto& output) {
+    model.add_clip(input, output, -1);
+  });
+}
+
+std::string ternary_net() {
+  return low_bit_net("ternarynet", [](ModelWriter& model, const auto& input, const auto& output) {
+    model.add_node("Relu", output, {input}, output);
+  });
+}
+
+std::string dorefa_net() {
+  return low_bit_net("dorefanet", [](ModelWriter& model, const auto& input, const auto& output) {
+    model.add_clip(input, output, 0);
+  });
+}
+
 struct Sample {
   std::string_view name;
   std::string (*bytes)();
 };
 
-constexpr Sample kSamples[] = {
-    {"sample", sample}, {"lenet-300-100", lenet_300_100}, {"lenet-5", lenet_5}};
+constexpr Sample kSamples[] = {{"sample", sample},          {"lenet-300-100", lenet_300_100},
+                               {"lenet-5", lenet_5},        {"binarynet", binary_net},
+                               {"ternarynet", ternary_net}, {"dorefanet", dorefa_net}};
 
 void write(const std::string& path, const std::string& bytes) {
   std::ofstream file(path, std::ios::binary);
@@ -243,6 +332,8 @@ int main(int argc, char** argv) {
     }
     return 0;
   }
-  std::cerr << "usage: make_sample sample|lenet-300-100|lenet-5 OUTPUT.onnx\n";
+  std::cerr << "usage: make_sample NAME OUTPUT.onnx, with a NAME of";
+  for (const qc::Sample& sample : qc::kSamples) std::cerr << ' ' << sample.name;
+  std::cerr << '\n';
   return 2;
 }

@@ -100,6 +100,21 @@ ModelBuilder& ModelBuilder::add_layer(const std::string& op, const std::string& 
   return add_node(op, {name + ".weight", name + ".bias"});
 }
 
+ModelBuilder& ModelBuilder::set_ints(const std::string& name,
+                                     const std::vector<std::int64_t>& values) {
+  onnx::GraphProto& graph = *model_->mutable_graph();
+  onnx::AttributeProto& attribute = *graph.mutable_node(graph.node_size() - 1)->add_attribute();
+  attribute.set_name(name);
+  attribute.set_type(onnx::AttributeProto::INTS);
+  for (const std::int64_t value : values) attribute.add_ints(value);
+  return *this;
+}
+
+ModelBuilder& ModelBuilder::set_opset(std::int64_t version) {
+  model_->mutable_opset_import(0)->set_version(version);
+  return *this;
+}
+
 Bytes ModelBuilder::bytes() const {
   onnx::ModelProto model = *model_;
   add_value(*model.mutable_graph()->add_output(), output_);

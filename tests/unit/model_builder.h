@@ -51,6 +51,10 @@ class ModelBuilder {
   /// A BatchNormalization with NAME.scale, .shift, .mean and .var of `channels` float32 each.
   ModelBuilder& add_batch_norm(const std::string& name, std::int64_t channels);
 
+  /// Gives the last node an attribute.
+  ModelBuilder& set_ints(const std::string& name, const std::vector<std::int64_t>& values);
+  ModelBuilder& set_opset(std::int64_t version);
+
   /// The message itself, for everything the functions above cannot say.
   onnx::ModelProto& proto() { return *model_; }
 
