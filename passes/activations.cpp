@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "core/error.h"
+#include "core/float_types.h"
 #include "formats/graph_editor.h"
 
 namespace qc {
@@ -30,8 +31,8 @@ constexpr std::array<std::string_view, 6> kActivations = {"Relu", "LeakyRelu", "
                                                           "Elu",  "Clip",      "HardSigmoid"};
 
 // Operators that give nothing below zero.
-constexpr std::array<std::string_view, 7> kNeverNegative = {
-    "Relu", "Clip", "HardSigmoid", "Sigmoid", "Softmax", "Softplus", "Abs"};
+constexpr std::array<std::string_view, 6> kNeverNegative = {"Relu",    "HardSigmoid", "Sigmoid",
+                                                            "Softmax", "Softplus",    "Abs"};
 
 template <typename Names>
 bool among(const Names& names, std::string_view name) {
@@ -52,7 +53,7 @@ class Rewriter {
  public:
   Rewriter(onnx::ModelProto& proto, const OnnxModel& model, const std::vector<std::size_t>& weights,
            const ActivationForm& form, std::vector<std::string>& notes)
-      : graph_(proto), form_(form), notes_(notes) {
+      : graph_(proto), model_(model), form_(form), notes_(notes) {
     for (const std::size_t index : weights) {
       const TensorInfo& tensor = model.tensors()[index];
       weights_[tensor.name] = &tensor;
@@ -71,6 +72,10 @@ class Rewriter {
       if (const TensorInfo* weight = weight_of(node->input(1))) rewrite_layer(node, *weight);
     }
     graph_.finish();
+    if (!taken_out_.empty()) {
+      notes_.push_back(fmt::format("taken out, for the quantisers are activations themselves: {}",
+                                   fmt::join(taken_out_, ", ")));
+    }
     report_order();
   }
 
@@ -146,48 +151,40 @@ class Rewriter {
     return false;
   }
 
+  bool never_negative(const onnx::NodeProto& node) const {
+    if (node.op_type() != "Clip") return among(kNeverNegative, node.op_type());
+    if (const auto* least = find_attribute(node, "min")) return least->f() >= 0;
+    if (node.input_size() < 2) return false;
+    const auto least = std::ranges::find(model_.tensors(), node.input(1), &TensorInfo::name);
+    if (least == model_.tensors().end() || !least->has_values() || least->count() != 1)
+      return false;
+    return load_floats(least->type, model_.payload(*least)).front() >= 0;
+  }
+
   // Behind a rectifier all signs are the same. One that only this layer sees is taken out; else
   // false, with a note.
   bool take_out_activation(onnx::NodeProto& layer) {
-    onnx::NodeProto* user = &layer;
-    for (;;) {
+    bool only_here = true;
+    for (onnx::NodeProto* user = &layer;;) {
       const std::string value = user->input(0);
       onnx::NodeProto* node = graph_.producer(value);
       if (node == nullptr || node->input_size() == 0) return true;
-      const bool only_here = graph_.uses(value) == 1;
-      if (among(kActivations, node->op_type()) && only_here) {
+      only_here &= graph_.uses(value) == 1;
+      if (only_here && among(kActivations, node->op_type())) {
+        taken_out_.push_back(fmt::format("{} {}", node->op_type(), label(*node)));
         graph_.set_input(*user, 0, node->input(0));
         graph_.remove_unused(value);
         return true;
       }
-      if (among(kNeverNegative, node->op_type())) {
+      if (never_negative(*node)) {
         notes_.push_back(fmt::format(
-            "{}: its input, from {} {}, is never negative and used elsewhere too: not quantised",
+            "{}: its input, from {} {}, is never negative and cannot be taken out: not quantised",
             label(layer), node->op_type(), label(*node)));
         return false;
       }
-      const bool passes = among(kMoves, node->op_type()) || among(kPools, node->op_type());
-      if (!passes) return true;
-      if (!only_here) return !comes_from_rectifier(*node, layer);
+      if (!among(kMoves, node->op_type()) && !among(kPools, node->op_type())) return true;
       user = node;
     }
-  }
-
-  // Further up than where the value branches off: nothing can be taken out.
-  bool comes_from_rectifier(const onnx::NodeProto& branch, const onnx::NodeProto& layer) {
-    const onnx::NodeProto* node = &branch;
-    while (node != nullptr && node->input_size() > 0) {
-      if (among(kNeverNegative, node->op_type())) {
-        notes_.push_back(
-            fmt::format("{}: its input, from {} {}, is never negative and used "
-                        "elsewhere too: not quantised",
-                        label(layer), node->op_type(), label(*node)));
-        return true;
-      }
-      if (!among(kMoves, node->op_type()) && !among(kPools, node->op_type())) return false;
-      node = graph_.producer(node->input(0));
-    }
-    return false;
   }
 
   std::string add(GraphEditor::Position before, std::string_view op,
@@ -345,11 +342,13 @@ class Rewriter {
   }
 
   GraphEditor graph_;
+  const OnnxModel& model_;
   const ActivationForm& form_;
   std::vector<std::string>& notes_;
   std::map<std::string, const TensorInfo*> weights_;
   std::set<std::string> inputs_;
   std::map<std::string, std::string> quantised_;  // by what they quantise
+  std::vector<std::string> taken_out_;
   std::vector<std::string> other_order_;
 };
 

@@ -204,7 +204,8 @@ TEST_F(LowBit, SignsTakeThePlaceOfRectifiers) {
   EXPECT_THAT(ops_of(converted.model),
               ElementsAre("Conv", "BatchNormalization", "Clip", "Sign", "Add", "Sign", "Conv",
                           "BatchNormalization", "Identity", "Clip", "Sign", "Add", "Sign", "Conv"));
-  EXPECT_THAT(converted.notes, ElementsAre(HasSubstr("reads the network's input")));
+  EXPECT_THAT(converted.notes, ElementsAre(HasSubstr("reads the network's input"),
+                                           AllOf(HasSubstr("taken out"), HasSubstr("Relu"))));
 }
 
 TEST_F(LowBit, UnitsKeepRectifiers) {
