@@ -100,13 +100,9 @@ const Pass kBinarizePass{
     .help = "Make every weight -a or a; with --activations or --xnor, activations -1 or 1 too.",
     .example = "qcompress binarize model.onnx --activations sign --data mnist --epochs 20",
     .params = kParams,
-    .run =
-        [](const OnnxModel& model, const Params& params, unsigned threads, PayloadEdits& edits) {
-          return convert_low_bit(model, params, request_of(params), threads, edits);
-        },
+    .run = run_low_bit<request_of>,
     .rewrite = rewrite,
-    .forms = [](const OnnxModel& model,
-                const Params& params) { return low_bit_forms(model, params, request_of(params)); },
+    .forms = low_bit_forms<request_of>,
 };
 
 }  // namespace qc

@@ -64,13 +64,9 @@ const Pass kDorefaPass{
     .help = "Make weights, and with --abits activations, numbers of a few bits (DoReFa-Net).",
     .example = "qcompress dorefa model.onnx --wbits 1 --abits 3 --data mnist --epochs 10",
     .params = kParams,
-    .run =
-        [](const OnnxModel& model, const Params& params, unsigned threads, PayloadEdits& edits) {
-          return convert_low_bit(model, params, request_of(params), threads, edits);
-        },
+    .run = run_low_bit<request_of>,
     .rewrite = rewrite,
-    .forms = [](const OnnxModel& model,
-                const Params& params) { return low_bit_forms(model, params, request_of(params)); },
+    .forms = low_bit_forms<request_of>,
 };
 
 }  // namespace qc

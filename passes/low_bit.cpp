@@ -83,8 +83,8 @@ PassReport convert_low_bit(const OnnxModel& model, const Params& params,
   return report;
 }
 
-std::vector<FormedTensor> low_bit_forms(const OnnxModel& model, const Params& params,
-                                        const LowBitRequest& request) {
+std::vector<FormedTensor> find_forms(const OnnxModel& model, const Params& params,
+                                     const LowBitRequest& request) {
   std::vector<FormedTensor> formed;
   for (const std::size_t tensor : select_low_bit(model, params, request).chosen()) {
     if (load_finite(model, model.tensors()[tensor])) formed.push_back({tensor, request.form});

@@ -55,7 +55,19 @@ Selection select_low_bit(const OnnxModel& model, const Params& params,
 /// See Pass::run and Pass::forms.
 PassReport convert_low_bit(const OnnxModel& model, const Params& params,
                            const LowBitRequest& request, unsigned threads, PayloadEdits& edits);
-std::vector<FormedTensor> low_bit_forms(const OnnxModel& model, const Params& params,
-                                        const LowBitRequest& request);
+std::vector<FormedTensor> find_forms(const OnnxModel& model, const Params& params,
+                                     const LowBitRequest& request);
+
+/// The functions of a pass whose parameters `Request` reads.
+template <LowBitRequest (*Request)(const Params&)>
+PassReport run_low_bit(const OnnxModel& model, const Params& params, unsigned threads,
+                       PayloadEdits& edits) {
+  return convert_low_bit(model, params, Request(params), threads, edits);
+}
+
+template <LowBitRequest (*Request)(const Params&)>
+std::vector<FormedTensor> low_bit_forms(const OnnxModel& model, const Params& params) {
+  return find_forms(model, params, Request(params));
+}
 
 }  // namespace qc

@@ -65,12 +65,8 @@ const Pass kTernarizePass{
     .help = "Make every weight -a, 0 or a (or -2a to 2a), with one scale a per layer or channel.",
     .example = "qcompress ternarize model.onnx --data mnist --epochs 10 -o ternary.onnx",
     .params = kParams,
-    .run =
-        [](const OnnxModel& model, const Params& params, unsigned threads, PayloadEdits& edits) {
-          return convert_low_bit(model, params, request_of(params), threads, edits);
-        },
-    .forms = [](const OnnxModel& model,
-                const Params& params) { return low_bit_forms(model, params, request_of(params)); },
+    .run = run_low_bit<request_of>,
+    .forms = low_bit_forms<request_of>,
 };
 
 }  // namespace qc
