@@ -1,6 +1,7 @@
 #include "engine/torch/constants.h"
 
 #include <ATen/ATen.h>
+#include <c10/core/InferenceMode.h>
 
 #include "engine/torch/convert.h"
 
@@ -17,6 +18,8 @@ at::Tensor Constants::get(const GraphTensor& constant) {
   }
   at::Tensor& converted = converted_[&constant];
   if (!converted.defined()) {
+    // Made during an evaluation it would be of no use to a training.
+    const c10::InferenceMode for_training_too(false);
     converted = to_torch(constant.value);
     // Shapes and indices stay where their numbers are read.
     if (converted.is_floating_point()) converted = converted.to(device_);

@@ -31,6 +31,7 @@ extern const BenchTable kFiguresTable;
 extern const BenchTable kThroughputTable;
 extern const BenchTable kLenet300Table;
 extern const BenchTable kLenet5Table;
+extern const BenchTable kLowBitTable;
 extern const BenchTable kResnetTable;
 
 /// A table in Markdown whose columns line up as plain text too: the first one to the left, the

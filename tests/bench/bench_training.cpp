@@ -22,6 +22,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t kSeeds = 3;
+constexpr std::size_t kLowBitSeeds = 2;  // what fits into 90 minutes
 // Networks this small gain nothing from a second thread: each run takes one, side by side.
 constexpr unsigned kAllCores = 0;
 
@@ -44,6 +45,16 @@ const Subject& lenet_5() {
                                   {"--epochs", "15", "--lr", "0.02", "--weight-decay", "0.0005"},
                                   {"lenet-5.toml", "lenet-5-small.toml"}};
   return subject;
+}
+
+const std::vector<Subject>& low_bit_nets() {
+  const std::vector<std::string> training = {"--epochs", "8", "--lr", "0.01"};
+  static const std::vector<Subject> subjects = {
+      {"lenet-5", lenet_5().training, {"twn-lenet-5.toml"}},
+      {"ternarynet", training, {"ternarynet.toml", "ternarynet-five.toml"}},
+      {"dorefanet", training, {"dorefanet.toml"}},
+      {"binarynet", training, {"binarynet.toml", "xnor.toml"}}};
+  return subjects;
 }
 
 void run_or_throw(const std::vector<std::string>& args, const harness::RunOptions& options) {
@@ -143,11 +154,11 @@ std::vector<fs::path> train_models(const Subject& subject, std::size_t seeds, co
   return models;
 }
 
-std::string measure(const Subject& subject, const BenchOptions& options) {
+std::string measure(const Subject& subject, std::size_t most_seeds, const BenchOptions& options) {
   const auto shared = harness::shared_dir();
   if (!shared) return "Not measured: `../shared` is not here.\n";
   const fs::path mnist = *shared / "data" / "mnist";
-  const std::size_t seeds = options.quick ? 1 : kSeeds;
+  const std::size_t seeds = options.quick ? 1 : most_seeds;
   const harness::TempDir temp;
   const std::vector<fs::path> models = train_models(subject, seeds, mnist, temp.path());
 
@@ -175,6 +186,15 @@ std::string measure(const Subject& subject, const BenchOptions& options) {
     text += fmt::format(
         "\n`qcompress run samples/recipes/{} {}.trained.onnx --data mnist --threads 1`\n\n{}",
         subject.recipes[r], subject.name, table.text());
+  }
+  return text;
+}
+
+std::string measure_low_bit(const BenchOptions& options) {
+  std::string text;
+  for (const Subject& subject : low_bit_nets()) {
+    text += fmt::format("{}### {}\n\n{}", text.empty() ? "" : "\n", subject.name,
+                        measure(subject, kLowBitSeeds, options));
   }
   return text;
 }
@@ -215,7 +235,7 @@ const BenchTable kLenet300Table{
     .name = "lenet-300-100",
     .title = "LeNet-300-100 on MNIST, trained and compressed here",
     .about = kAbout,
-    .run = [](const BenchOptions& options) { return measure(lenet_300_100(), options); },
+    .run = [](const BenchOptions& options) { return measure(lenet_300_100(), kSeeds, options); },
     .slow = true,
 };
 
@@ -223,7 +243,17 @@ const BenchTable kLenet5Table{
     .name = "lenet-5",
     .title = "LeNet-5 on MNIST, trained and compressed here",
     .about = kAbout,
-    .run = [](const BenchOptions& options) { return measure(lenet_5(), options); },
+    .run = [](const BenchOptions& options) { return measure(lenet_5(), kSeeds, options); },
+    .slow = true,
+};
+
+const BenchTable kLowBitTable{
+    .name = "low-bit",
+    .title = "Ternary, binary and DoReFa networks on MNIST",
+    .about =
+        "Columns as above; *before* is the same network in float. The last three networks are\n"
+        "TensorLayer's.",
+    .run = measure_low_bit,
     .slow = true,
 };
 

@@ -28,9 +28,9 @@ namespace {
 namespace fs = std::filesystem;
 
 // The first one measures child processes: their memory counts this process as it is at the start.
-constexpr std::array kTables = {&kPackTable,     &kDecodeTable, &kKmeansTable,
-                                &kFiguresTable,  &kModelsTable, &kThroughputTable,
-                                &kLenet300Table, &kLenet5Table, &kResnetTable};
+constexpr std::array kTables = {&kPackTable,   &kDecodeTable,     &kKmeansTable,   &kFiguresTable,
+                                &kModelsTable, &kThroughputTable, &kLenet300Table, &kLenet5Table,
+                                &kResnetTable, &kLowBitTable};
 
 std::string cpu_model() {
   std::ifstream file("/proc/cpuinfo");

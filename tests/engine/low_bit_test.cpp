@@ -317,6 +317,19 @@ TEST_F(LowBitEngine, SignsPassGradientsWithinTheWindow) {
   }
 }
 
+// Validation comes before the first epoch and evaluates without autograd.
+TEST_F(LowBitEngine, ConstantsOfAnEvaluationServeTraining) {
+  const Clusters data(60);
+  const OnnxModel plain = two_layers();
+  std::vector<std::string> notes;
+  const OnnxModel model = quantize_activations(plain, {find_tensor(plain, "fc2.weight")},
+                                               {.kind = ActivationKind::kUnit, .bits = 2}, notes);
+  TrainJob job = make_job(model, data);
+  job.validation = &data;
+  job.options.epochs = 5;
+  EXPECT_NE(values_of(trained(model, job), "fc1.weight"), values_of(model, "fc1.weight"));
+}
+
 // With gradients of one bit every gradient by the layer's sums is -m or m, so one step moves the
 // bias by a whole multiple of the same amount for each sample.
 TEST_F(LowBitEngine, DorefaGradientsAreOfFewBits) {
