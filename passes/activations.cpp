@@ -190,7 +190,7 @@ class Rewriter {
   std::string add(GraphEditor::Position before, std::string_view op,
                   const std::vector<std::string>& inputs, const std::string& name,
                   const std::vector<onnx::AttributeProto>& attributes = {}) {
-    const std::string output = graph_.new_name(name);
+    std::string output = graph_.new_name(name);
     graph_.insert(before, op, inputs, output, attributes);
     return output;
   }
@@ -323,7 +323,7 @@ class Rewriter {
   }
 
   // BatchNorm - activation - Conv - Pool loses least (XNOR-Net, section 3.2 and table 3).
-  void check_order(const onnx::NodeProto& layer, std::string value) {
+  void check_order(const onnx::NodeProto& layer, const std::string& value) {
     const onnx::NodeProto* node = graph_.producer(value);
     while (node != nullptr && node->input_size() > 0 && among(kMoves, node->op_type())) {
       node = graph_.producer(node->input(0));

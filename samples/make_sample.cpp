@@ -18,7 +18,6 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "core/random.h"
@@ -120,11 +119,14 @@ class ModelWriter {
   void add_norm(const std::string& name, const std::string& input, const std::string& output,
                 std::int64_t channels) {
     std::vector<std::string> inputs = {input};
-    for (const auto& [part, value] : {std::pair(".scale", 1.0F), std::pair(".shift", 0.0F),
-                                      std::pair(".mean", 0.0F), std::pair(".variance", 1.0F)}) {
+    const auto add = [&](const char* part, float value) {
       inputs.push_back(name + part);
       add_values(inputs.back(), {channels}, [value] { return value; });
-    }
+    };
+    add(".scale", 1);
+    add(".shift", 0);
+    add(".mean", 0);
+    add(".variance", 1);
     add_node("BatchNormalization", name, inputs, output);
   }
 
