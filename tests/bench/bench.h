@@ -31,7 +31,10 @@ extern const BenchTable kFiguresTable;
 extern const BenchTable kThroughputTable;
 extern const BenchTable kLenet300Table;
 extern const BenchTable kLenet5Table;
-extern const BenchTable kLowBitTable;
+extern const BenchTable kTwnTable;
+extern const BenchTable kTernaryTable;
+extern const BenchTable kDorefaTable;
+extern const BenchTable kBinaryTable;
 extern const BenchTable kResnetTable;
 
 /// A table in Markdown whose columns line up as plain text too: the first one to the left, the

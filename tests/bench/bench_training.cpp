@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <numeric>
+#include <set>
 #include <span>
 #include <stdexcept>
 #include <string>
@@ -25,6 +26,9 @@ constexpr std::size_t kSeeds = 3;
 constexpr std::size_t kLowBitSeeds = 2;  // what fits into 90 minutes
 // Networks this small gain nothing from a second thread: each run takes one, side by side.
 constexpr unsigned kAllCores = 0;
+
+const std::vector<std::string> kColumns = {"seed",           "bytes",   "ratio",  "layers",
+                                           "error before %", "after %", "change", "seconds"};
 
 // A network trained from scratch and the recipes that compress it.
 struct Subject {
@@ -47,14 +51,30 @@ const Subject& lenet_5() {
   return subject;
 }
 
-const std::vector<Subject>& low_bit_nets() {
-  const std::vector<std::string> training = {"--epochs", "8", "--lr", "0.01"};
-  static const std::vector<Subject> subjects = {
-      {"lenet-5", lenet_5().training, {"twn-lenet-5.toml"}},
-      {"ternarynet", training, {"ternarynet.toml", "ternarynet-five.toml"}},
-      {"dorefanet", training, {"dorefanet.toml"}},
-      {"binarynet", training, {"binarynet.toml", "xnor.toml"}}};
-  return subjects;
+// TensorLayer's networks, in float.
+Subject low_bit_net(const std::string& name, std::vector<std::string> recipes) {
+  return {name, {"--epochs", "8", "--lr", "0.01"}, std::move(recipes)};
+}
+
+const Subject& twn() {
+  static const Subject subject = {"lenet-5", lenet_5().training, {"twn-lenet-5.toml"}};
+  return subject;
+}
+
+const Subject& ternarynet() {
+  static const Subject subject =
+      low_bit_net("ternarynet", {"ternarynet.toml", "ternarynet-five.toml"});
+  return subject;
+}
+
+const Subject& dorefanet() {
+  static const Subject subject = low_bit_net("dorefanet", {"dorefanet.toml"});
+  return subject;
+}
+
+const Subject& binarynet() {
+  static const Subject subject = low_bit_net("binarynet", {"binarynet.toml", "xnor.toml"});
+  return subject;
 }
 
 void run_or_throw(const std::vector<std::string>& args, const harness::RunOptions& options) {
@@ -78,10 +98,30 @@ struct Figures {
   double error_before = 0;  // per cent
   double error_after = 0;
   double seconds = 0;
+  double layers = 0;  // ratio of the converted weights alone
 
   double ratio() const { return static_cast<double>(original) / static_cast<double>(packed); }
   double change() const { return error_after - error_before; }
 };
+
+/// Bytes before and after of the weights that the last pass changed.
+double ratio_of_layers(const nlohmann::json& report) {
+  std::set<std::string> names;
+  for (const auto& step : report.at("steps")) {
+    if (!step.contains("pass") || !step.at("kept").get<bool>()) continue;
+    names.clear();
+    for (const auto& tensor : step.at("pass").at("changed"))
+      names.insert(tensor.at("name").get<std::string>());
+  }
+  double before = 0;
+  double after = 0;
+  for (const auto& tensor : report.at("inspect").at("tensors")) {
+    if (!names.contains(tensor.at("name").get<std::string>())) continue;
+    before += tensor.at("bytes").get<double>();
+    after += tensor.at("stored_bytes").get<double>();
+  }
+  return before / after;
+}
 
 Figures run_recipe(const std::string& recipe, const fs::path& model, const fs::path& data,
                    const std::vector<std::string>& more) {
@@ -99,6 +139,7 @@ Figures run_recipe(const std::string& recipe, const fs::path& model, const fs::p
   figures.error_before = 100 * (1 - report.at("test_before").at("value").get<double>());
   figures.error_after = 100 * (1 - report.at("test_after").at("value").get<double>());
   figures.seconds = report.at("seconds").get<double>();
+  figures.layers = ratio_of_layers(report);
   return figures;
 }
 
@@ -113,6 +154,7 @@ std::vector<std::string> row(const std::string& name, const Figures& figures) {
   return {name,
           fmt::format("{}", figures.packed),
           fmt::format("{:.1f}", figures.ratio()),
+          fmt::format("{:.1f}", figures.layers),
           fmt::format("{:.2f}", figures.error_before),
           fmt::format("{:.2f}", figures.error_after),
           fmt::format("{:+.2f}", figures.change()),
@@ -122,16 +164,19 @@ std::vector<std::string> row(const std::string& name, const Figures& figures) {
 void add_summary(MarkdownTable& table, std::span<const Figures> runs) {
   Figures average = runs.front();
   average.packed = static_cast<std::uint64_t>(mean(runs, [](const auto& r) { return r.packed; }));
+  average.layers = mean(runs, [](const auto& r) { return r.layers; });
   average.error_before = mean(runs, [](const auto& r) { return r.error_before; });
   average.error_after = mean(runs, [](const auto& r) { return r.error_after; });
   average.seconds = mean(runs, [](const auto& r) { return r.seconds; });
   table.add_row(row("mean", average));
   const auto largest = std::ranges::max_element(runs, {}, &Figures::packed);
+  const auto layers = std::ranges::min_element(runs, {}, &Figures::layers);
   const auto worst = std::ranges::max_element(runs, {}, &Figures::error_after);
   const auto loss = std::ranges::max_element(runs, {}, &Figures::change);
-  table.add_row(
-      {"worst", fmt::format("{}", largest->packed), fmt::format("{:.1f}", largest->ratio()), "",
-       fmt::format("{:.2f}", worst->error_after), fmt::format("{:+.2f}", loss->change()), ""});
+  table.add_row({"worst", fmt::format("{}", largest->packed),
+                 fmt::format("{:.1f}", largest->ratio()), fmt::format("{:.1f}", layers->layers), "",
+                 fmt::format("{:.2f}", worst->error_after), fmt::format("{:+.2f}", loss->change()),
+                 ""});
 }
 
 // The models that training `subject` with the seeds 1, 2, ... gives, in `folder`.
@@ -177,8 +222,7 @@ std::string measure(const Subject& subject, std::size_t most_seeds, const BenchO
                   subject.name, fmt::join(subject.training, " "));
   for (std::size_t r = 0; r < subject.recipes.size(); ++r) {
     const auto of_recipe = std::span(runs).subspan(r * seeds, seeds);
-    MarkdownTable table(
-        {"seed", "bytes", "ratio", "error before %", "after %", "change", "seconds"});
+    MarkdownTable table(kColumns);
     for (std::size_t i = 0; i < seeds; ++i) {
       table.add_row(row(std::to_string(i + 1), of_recipe[i]));
     }
@@ -186,15 +230,6 @@ std::string measure(const Subject& subject, std::size_t most_seeds, const BenchO
     text += fmt::format(
         "\n`qcompress run samples/recipes/{} {}.trained.onnx --data mnist --threads 1`\n\n{}",
         subject.recipes[r], subject.name, table.text());
-  }
-  return text;
-}
-
-std::string measure_low_bit(const BenchOptions& options) {
-  std::string text;
-  for (const Subject& subject : low_bit_nets()) {
-    text += fmt::format("{}### {}\n\n{}", text.empty() ? "" : "\n", subject.name,
-                        measure(subject, kLowBitSeeds, options));
   }
   return text;
 }
@@ -212,7 +247,7 @@ std::string measure_resnet(const BenchOptions&) {
   const fs::path config = fs::path(QC_SOURCE_DIR) / "samples" / "data" / "cifar-10.toml";
   const Figures figures =
       run_recipe("resnet-20.toml", model, temp / "cifar10-jpeg", {"--data-config", config});
-  MarkdownTable table({"seed", "bytes", "ratio", "error before %", "after %", "change", "seconds"});
+  MarkdownTable table(kColumns);
   table.add_row(row("1", figures));
   return fmt::format(
       "`qcompress run samples/recipes/resnet-20.toml resnet20_cifar10.onnx --data cifar10-jpeg "
@@ -228,6 +263,10 @@ constexpr std::string_view kAbout =
     "for that. *Worst* takes each column by itself. Fine-tuning moves the digits by up to a "
     "pixel,\n"
     "which the training of the baseline does not.";
+
+constexpr std::string_view kAboutLowBit =
+    "Columns as above; *before* is the same network in float, *layers* the ratio of the converted\n"
+    "weights alone. The test samples choose nothing here either.";
 
 }  // namespace
 
@@ -247,13 +286,35 @@ const BenchTable kLenet5Table{
     .slow = true,
 };
 
-const BenchTable kLowBitTable{
-    .name = "low-bit",
-    .title = "Ternary, binary and DoReFa networks on MNIST",
-    .about =
-        "Columns as above; *before* is the same network in float. The last three networks are\n"
-        "TensorLayer's.",
-    .run = measure_low_bit,
+const BenchTable kTwnTable{
+    .name = "twn",
+    .title = "Ternary LeNet-5 on MNIST",
+    .about = kAboutLowBit,
+    .run = [](const BenchOptions& options) { return measure(twn(), kLowBitSeeds, options); },
+    .slow = true,
+};
+
+const BenchTable kTernaryTable{
+    .name = "ternarynet",
+    .title = "TernaryNet on MNIST",
+    .about = kAboutLowBit,
+    .run = [](const BenchOptions& options) { return measure(ternarynet(), kLowBitSeeds, options); },
+    .slow = true,
+};
+
+const BenchTable kDorefaTable{
+    .name = "dorefanet",
+    .title = "DoReFa-Net on MNIST",
+    .about = kAboutLowBit,
+    .run = [](const BenchOptions& options) { return measure(dorefanet(), kLowBitSeeds, options); },
+    .slow = true,
+};
+
+const BenchTable kBinaryTable{
+    .name = "binarynet",
+    .title = "BinaryNet and XNOR-Net on MNIST",
+    .about = kAboutLowBit,
+    .run = [](const BenchOptions& options) { return measure(binarynet(), kLowBitSeeds, options); },
     .slow = true,
 };
 

@@ -30,7 +30,8 @@ namespace fs = std::filesystem;
 // The first one measures child processes: their memory counts this process as it is at the start.
 constexpr std::array kTables = {&kPackTable,   &kDecodeTable,     &kKmeansTable,   &kFiguresTable,
                                 &kModelsTable, &kThroughputTable, &kLenet300Table, &kLenet5Table,
-                                &kResnetTable, &kLowBitTable};
+                                &kResnetTable, &kTwnTable,        &kTernaryTable,  &kDorefaTable,
+                                &kBinaryTable};
 
 std::string cpu_model() {
   std::ifstream file("/proc/cpuinfo");
