@@ -27,6 +27,7 @@ struct InspectCommand {
   std::string sort = "model";
   std::string tensor;
   bool all = false;
+  bool hardware = false;
 
   void run() const {
     InspectView view{input, !is_qc_file(input), all || common.verbose, kSortNames.at(sort)};
@@ -48,10 +49,12 @@ struct InspectCommand {
     if (common.json) {
       nlohmann::ordered_json document = inspect_json(breakdown, view);
       if (!metadata.empty()) document["metadata"] = metadata;
+      if (hardware) document["hardware"] = hardware_json(layers(reader, breakdown));
       print_json(document);
       return;
     }
     if (common.prints()) print(inspect_text(breakdown, view));
+    if (common.prints() && hardware) print(hardware_text(layers(reader, breakdown)));
     if (common.prints() && common.verbose) {
       for (const auto& [key, value] : metadata) {
         print(fmt::format("\n{}:\n{}{}", key, value, value.ends_with('\n') ? "" : "\n"));
@@ -60,6 +63,11 @@ struct InspectCommand {
     if (!common.quiet) {
       for (const std::string& warning : inspect_warnings(breakdown)) warn(warning);
     }
+  }
+
+  std::vector<LayerWork> layers(const QcReader& reader, const Breakdown& breakdown) const {
+    const OnnxModel model = OnnxModel::from_memory(reader.decode_to_memory(common.threads));
+    return hardware_view(model, breakdown, common.threads);
   }
 
   void show_tensor(const QcReader& reader, Breakdown& breakdown) const {
@@ -96,6 +104,9 @@ void add_inspect_command(CLI::App& app) {
   sub->add_option("--tensor", command->tensor, "Show one tensor, with a histogram of its values")
       ->type_name("NAME");
   sub->add_flag("--all", command->all, "List biases, norms and constants too");
+  sub->add_flag("--hardware", command->hardware,
+                "Count the multiplications that zeros, signs, shifts and tables replace, estimate "
+                "energy, and show how many kernels are unique");
   add_common_options(*sub, command->common, Writes::kNothing);
   sub->callback([command] { command->run(); });
 }

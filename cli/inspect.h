@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "formats/breakdown.h"
+#include "formats/hardware.h"
 
 namespace qc {
 
@@ -26,6 +27,12 @@ std::string inspect_tensor_text(const TensorBreakdown& line, ByteView bytes);
 
 /// Schema "qcompress.inspect/1"; cli/JSON.md describes it.
 nlohmann::ordered_json inspect_json(const Breakdown& breakdown, const InspectView& view);
+
+/// The article's hardware view: multiplications that zeros, signs, shifts and tables replace.
+std::string hardware_text(const std::vector<LayerWork>& layers);
+
+/// The member "hardware" of "qcompress.inspect/1".
+nlohmann::ordered_json hardware_json(const std::vector<LayerWork>& layers);
 
 /// What a user should know: tensors that a sparse layout makes larger, models that are hard to
 /// compress. One line each.

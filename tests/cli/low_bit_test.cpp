@@ -56,6 +56,18 @@ TEST_F(LowBitCommands, RecipesTakeLowBitSteps) {
   EXPECT_THAT(weights("model.qc", "distinct_nonzero"), Contains(Pair("fc1.weight", 2U)));
 }
 
+TEST_F(LowBitCommands, InspectShowsWhatHardwareSaves) {
+  run_well({"binarize", "model.onnx", "--keep", "none", "-o", "binary.onnx"});
+  EXPECT_THAT(run_well({"inspect", "--hardware", "binary.onnx"}).out,
+              AllOf(HasSubstr("flip %"), HasSubstr("an estimate"), HasSubstr("kern. %")));
+  const json hardware = run_json({"inspect", "--hardware", "binary.onnx"})["hardware"];
+  EXPECT_EQ(hardware["total"]["sign_flips"], hardware["total"]["multiplications"]);
+  EXPECT_EQ(hardware["unknown_layers"], 0);
+  EXPECT_LT(hardware["total"]["estimated_picojoules"]["weights"],
+            hardware["total"]["estimated_picojoules_dense"]["weights"].get<double>() / 10);
+  EXPECT_FALSE(run_json({"inspect", "binary.onnx"}).contains("hardware"));
+}
+
 TEST_F(LowBitCommands, WhatAUserTrainsTakesTheForm) {
   const std::string copy = "cp {model} {out}";
   run_well({"ternarize", "model.onnx", "--finetune-cmd", copy, "--epochs", "1", "-o", "a.onnx"});

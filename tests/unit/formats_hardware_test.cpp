@@ -1,0 +1,194 @@
+// The hardware view: counts beside loops that multiply one product at a time.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <onnx/onnx_pb.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "formats/hardware.h"
+#include "formats/qc_reader.h"
+#include "model_builder.h"
+#include "model_files.h"
+
+namespace qc {
+namespace {
+
+using test::bell_values;
+using test::ModelBuilder;
+
+void set_input(ModelBuilder& builder, const std::vector<std::int64_t>& dims) {
+  auto& type = *builder.proto().mutable_graph()->mutable_input(0)->mutable_type();
+  auto& shape = *type.mutable_tensor_type()->mutable_shape();
+  for (const std::int64_t dim : dims) {
+    auto& added = *shape.add_dim();
+    if (dim >= 0) added.set_dim_value(dim);
+  }
+}
+
+std::vector<LayerWork> view_of(const OnnxModel& model) {
+  const Bytes packed = test::pack(model);
+  return hardware_view(model, break_down(QcReader::from_bytes(packed), 1), 1);
+}
+
+std::vector<LayerWork> view_of(const ModelBuilder& builder) { return view_of(builder.open()); }
+
+// `count` values of {-limit, ..., limit} times a scale, with some of each and without -0.
+std::vector<float> multiples(std::size_t count, int limit, float scale) {
+  const auto most = static_cast<float>(limit);
+  std::vector<float> values = bell_values(count, 7, 1);
+  for (float& value : values) value = std::clamp(std::round(value), -most, most) * scale + 0.0F;
+  return values;
+}
+
+// What a loop over outputs, channels and taps of a padded convolution multiplies.
+Products convolve(const std::vector<float>& weights, int outputs, int inputs, int size, int image,
+                  int pad, int stride, float scale) {
+  Products found;
+  const int positions = (image + 2 * pad - size) / stride + 1;
+  for (int out = 0; out < outputs; ++out) {
+    for (int at = 0; at < positions * positions; ++at) {
+      if (scale != 1) ++found.scalings;
+      for (int tap = 0; tap < inputs * size * size; ++tap) {
+        const float weight =
+            std::abs(weights[static_cast<std::size_t>(out * inputs * size * size + tap)]);
+        if (weight == 0) ++found.skipped;
+        if (weight == scale) ++found.sign_flips;
+        if (weight == 2 * scale) ++found.shifts;
+      }
+    }
+  }
+  return found;
+}
+
+void expect_products(const std::optional<Products>& found, const Products& expected) {
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->skipped, expected.skipped);
+  EXPECT_EQ(found->sign_flips, expected.sign_flips);
+  EXPECT_EQ(found->shifts, expected.shifts);
+  EXPECT_EQ(found->lookups, expected.lookups);
+  EXPECT_EQ(found->multiplied, expected.multiplied);
+  EXPECT_EQ(found->scalings, expected.scalings);
+}
+
+TEST(HardwareView, CountsWhatAConvolutionMultiplies) {
+  for (const int limit : {1, 2}) {
+    for (const float scale : {1.0F, 0.25F}) {
+      const std::vector<float> weights = multiples(std::size_t{6} * 4 * 9, limit, scale);
+      ModelBuilder builder;
+      set_input(builder, {-1, 4, 11, 11});
+      builder.add_conv("conv", {6, 4, 3, 3}, weights).set_ints("pads", {1, 1, 1, 1});
+      builder.set_ints("strides", {2, 2});
+      const auto layers = view_of(builder);
+      ASSERT_EQ(layers.size(), 1U);
+      EXPECT_EQ(layers[0].name, "conv.weight");
+      expect_products(layers[0].products, convolve(weights, 6, 4, 3, 11, 1, 2, scale));
+    }
+  }
+}
+
+TEST(HardwareView, TellsCodebooksFromOtherWeights) {
+  std::vector<float> shared(512);
+  for (std::size_t i = 0; i < shared.size(); ++i) shared[i] = 0.1F * static_cast<float>(i % 9);
+  ModelBuilder builder;
+  set_input(builder, {3, 16});
+  builder.add_gemm("shared", {16, 32}, shared).add_gemm("plain", {32, 40}, bell_values(1280, 3));
+  const auto layers = view_of(builder);
+  ASSERT_EQ(layers.size(), 2U);
+  // Each weight once for each of the three rows; every ninth is zero.
+  expect_products(layers[0].products, {.skipped = 3 * 57, .lookups = 3 * 455});
+  expect_products(layers[1].products, {.multiplied = 3 * 1280});
+}
+
+TEST(HardwareView, EnergyIsThatOfTheTable) {
+  ModelBuilder builder;
+  set_input(builder, {1, 64});
+  const std::vector<float> weights = multiples(std::size_t{64} * 64, 2, 0.5F);
+  builder.add_gemm("fc", {64, 64}, weights);
+  const OnnxModel model = builder.open();
+  const Bytes packed = test::pack(model);
+  const Breakdown stored = break_down(QcReader::from_bytes(packed), 1);
+  const auto layers = hardware_view(model, stored, 1);
+  ASSERT_EQ(layers.size(), 1U);
+  ASSERT_TRUE(layers[0].products);
+  const Products& products = *layers[0].products;
+  const auto of = [](std::uint64_t count) { return static_cast<double>(count); };
+  EXPECT_DOUBLE_EQ(layers[0].energy.arithmetic,
+                   0.9 * of(products.sign_flips) + 1.0 * of(products.shifts) + 3.7 * 64);
+  EXPECT_DOUBLE_EQ(layers[0].energy_dense.arithmetic, (3.7 + 0.9) * 4096);
+  EXPECT_DOUBLE_EQ(layers[0].energy_dense.weights, 640.0 * 4096);
+  EXPECT_DOUBLE_EQ(layers[0].energy.weights, 160.0 * of(stored.tensors[0].stored_bytes));
+  EXPECT_GT(stored.tensors[0].stored_bytes, 0U);
+}
+
+TEST(HardwareView, KernelsAreUniqueUpToScaleAndSign) {
+  // Four kernels: one, its negative, another, and the first with another channel's scale.
+  const std::array<float, 9> first = {1, 1, -1, 1, -1, -1, 1, 1, 1};
+  std::vector<float> weights;
+  for (const float value : first) weights.push_back(value);
+  for (const float value : first) weights.push_back(-value);
+  for (std::size_t i = 0; i < 9; ++i) weights.push_back(i == 4 ? 3 : -3);
+  for (const float value : first) weights.push_back(3 * value);
+  ModelBuilder builder;
+  set_input(builder, {1, 2, 5, 5});
+  builder.add_conv("conv", {2, 2, 3, 3}, weights);
+  const auto layers = view_of(builder);
+  ASSERT_EQ(layers.size(), 1U);
+  ASSERT_TRUE(layers[0].kernels);
+  EXPECT_EQ(layers[0].kernels->count, 4U);
+  EXPECT_EQ(layers[0].kernels->distinct, 3U);
+  EXPECT_EQ(layers[0].kernels->distinct_up_to_sign, 2U);
+}
+
+TEST(HardwareView, UnknownSizesAreNotGuessed) {
+  ModelBuilder builder;
+  set_input(builder, {-1, 2, -1, -1});
+  builder.add_conv("conv", {4, 2, 3, 3}, bell_values(72, 1)).add_node("Flatten", {});
+  const auto layers = view_of(builder);
+  ASSERT_EQ(layers.size(), 1U);
+  EXPECT_FALSE(layers[0].products);
+  EXPECT_EQ(layers[0].energy_dense.total(), 0);
+}
+
+TEST(HardwareView, ImpossibleSizesAreNotCounted) {
+  ModelBuilder builder;
+  set_input(builder, {1, 2, std::int64_t{1} << 40, std::int64_t{1} << 40});
+  builder.add_conv("conv", {4, 2, 3, 3}, bell_values(72, 1));
+  const auto layers = view_of(builder);
+  ASSERT_EQ(layers.size(), 1U);
+  EXPECT_FALSE(layers[0].products);
+}
+
+TEST(HardwareView, TransposedProductsAndRecurrencesAreCounted) {
+  ModelBuilder builder;
+  set_input(builder, {1, 8, 6, 6});
+  builder.add_floats("up", {8, 5, 2, 2}, bell_values(160, 1)).add_node("ConvTranspose", {"up"});
+  builder.set_ints("strides", {2, 2});
+  const auto transposed = view_of(builder);
+  ASSERT_EQ(transposed.size(), 1U);
+  expect_products(transposed[0].products, {.multiplied = 36 * 160});
+
+  ModelBuilder matmul;
+  set_input(matmul, {2, 7, 10});
+  matmul.add_floats("w", {10, 12}, bell_values(120, 1)).add_node("MatMul", {"w"});
+  const auto rows = view_of(matmul);
+  ASSERT_EQ(rows.size(), 1U);
+  expect_products(rows[0].products, {.multiplied = 14 * 120});
+
+  ModelBuilder recurrent;
+  set_input(recurrent, {9, 1, 4});
+  recurrent.add_floats("w", {1, 12, 4}, bell_values(48, 1));
+  recurrent.add_floats("r", {1, 12, 3}, bell_values(36, 2)).add_node("GRU", {"w", "r"});
+  auto& hidden = *recurrent.proto().mutable_graph()->mutable_node(0)->add_attribute();
+  hidden.set_name("hidden_size");
+  hidden.set_type(onnx::AttributeProto::INT);
+  hidden.set_i(3);
+  const auto steps = view_of(recurrent);
+  ASSERT_EQ(steps.size(), 2U);
+  expect_products(steps[0].products, {.multiplied = 9 * 48});
+  expect_products(steps[1].products, {.multiplied = 9 * 36});
+}
+
+}  // namespace
+}  // namespace qc
