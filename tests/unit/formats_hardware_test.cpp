@@ -43,16 +43,16 @@ std::vector<float> multiples(std::size_t count, int limit, float scale) {
 }
 
 // What a loop over outputs, channels and taps of a padded convolution multiplies.
-Products convolve(const std::vector<float>& weights, int outputs, int inputs, int size, int image,
-                  int pad, int stride, float scale) {
+Products convolve(const std::vector<float>& weights, std::size_t outputs, std::size_t inputs,
+                  std::size_t size, std::size_t image, std::size_t pad, std::size_t stride,
+                  float scale) {
   Products found;
-  const int positions = (image + 2 * pad - size) / stride + 1;
-  for (int out = 0; out < outputs; ++out) {
-    for (int at = 0; at < positions * positions; ++at) {
+  const std::size_t positions = (image + 2 * pad - size) / stride + 1;
+  for (std::size_t out = 0; out < outputs; ++out) {
+    for (std::size_t at = 0; at < positions * positions; ++at) {
       if (scale != 1) ++found.scalings;
-      for (int tap = 0; tap < inputs * size * size; ++tap) {
-        const float weight =
-            std::abs(weights[static_cast<std::size_t>(out * inputs * size * size + tap)]);
+      for (std::size_t tap = 0; tap < inputs * size * size; ++tap) {
+        const float weight = std::abs(weights[out * inputs * size * size + tap]);
         if (weight == 0) ++found.skipped;
         if (weight == scale) ++found.sign_flips;
         if (weight == 2 * scale) ++found.shifts;
@@ -97,8 +97,8 @@ TEST(HardwareView, TellsCodebooksFromOtherWeights) {
   const auto layers = view_of(builder);
   ASSERT_EQ(layers.size(), 2U);
   // Each weight once for each of the three rows; every ninth is zero.
-  expect_products(layers[0].products, {.skipped = 3 * 57, .lookups = 3 * 455});
-  expect_products(layers[1].products, {.multiplied = 3 * 1280});
+  expect_products(layers[0].products, {.skipped = 171, .lookups = 1365});
+  expect_products(layers[1].products, {.multiplied = 3840});
 }
 
 TEST(HardwareView, EnergyIsThatOfTheTable) {
@@ -125,8 +125,7 @@ TEST(HardwareView, EnergyIsThatOfTheTable) {
 TEST(HardwareView, KernelsAreUniqueUpToScaleAndSign) {
   // Four kernels: one, its negative, another, and the first with another channel's scale.
   const std::array<float, 9> first = {1, 1, -1, 1, -1, -1, 1, 1, 1};
-  std::vector<float> weights;
-  for (const float value : first) weights.push_back(value);
+  std::vector<float> weights(first.begin(), first.end());
   for (const float value : first) weights.push_back(-value);
   for (std::size_t i = 0; i < 9; ++i) weights.push_back(i == 4 ? 3 : -3);
   for (const float value : first) weights.push_back(3 * value);
@@ -167,14 +166,14 @@ TEST(HardwareView, TransposedProductsAndRecurrencesAreCounted) {
   builder.set_ints("strides", {2, 2});
   const auto transposed = view_of(builder);
   ASSERT_EQ(transposed.size(), 1U);
-  expect_products(transposed[0].products, {.multiplied = 36 * 160});
+  expect_products(transposed[0].products, {.multiplied = 5760});
 
   ModelBuilder matmul;
   set_input(matmul, {2, 7, 10});
   matmul.add_floats("w", {10, 12}, bell_values(120, 1)).add_node("MatMul", {"w"});
   const auto rows = view_of(matmul);
   ASSERT_EQ(rows.size(), 1U);
-  expect_products(rows[0].products, {.multiplied = 14 * 120});
+  expect_products(rows[0].products, {.multiplied = 1680});
 
   ModelBuilder recurrent;
   set_input(recurrent, {9, 1, 4});
@@ -186,8 +185,8 @@ TEST(HardwareView, TransposedProductsAndRecurrencesAreCounted) {
   hidden.set_i(3);
   const auto steps = view_of(recurrent);
   ASSERT_EQ(steps.size(), 2U);
-  expect_products(steps[0].products, {.multiplied = 9 * 48});
-  expect_products(steps[1].products, {.multiplied = 9 * 36});
+  expect_products(steps[0].products, {.multiplied = 432});
+  expect_products(steps[1].products, {.multiplied = 324});
 }
 
 }  // namespace
