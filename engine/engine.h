@@ -42,8 +42,19 @@ struct Constraint {
   ChannelMap channels = {};  ///< of the form
 };
 
-enum class Optimizer { kSgd, kAdam };
+enum class Optimizer {
+  kSgd,
+  kAdam,
+  kShiftAdaMax,  ///< BNN (arXiv 1602.02830), algorithm 4
+};
 enum class Schedule { kConstant, kStep, kCosine };
+
+/// What batch normalisation does in training.
+enum class NormTraining {
+  kFrozen,  ///< uses the statistics of the model
+  kLearn,   ///< uses and learns those of each batch
+  kShift,   ///< likewise, with powers of two for factors: BNN, algorithm 3
+};
 
 /// How to train. The flags, recipe keys and defaults are in engine/train_params.h.
 struct TrainOptions {
@@ -62,8 +73,7 @@ struct TrainOptions {
   double distill = 0;
   int shift = 0;      ///< augmentation: samples are moved by up to so many pixels
   bool flip = false;  ///< augmentation: half of the samples are mirrored
-  /// Batch normalisation uses and learns the statistics of each batch; else those of the model.
-  bool train_norm = false;
+  NormTraining norm = NormTraining::kFrozen;
   int patience = 0;  ///< stop after so many epochs without a better validation; 0: never
   std::uint64_t seed = 0;
   std::size_t samples = 0;  ///< train on so many of the samples only, drawn by the seed; 0: all
@@ -99,7 +109,7 @@ class TrainObserver {
 struct TrainJob {
   TrainOptions options;
   /// The float tensors to train, as indices into OnnxModel::tensors(). Running means and variances
-  /// of batch normalisations among them are learnt with `train_norm` only.
+  /// of batch normalisations among them stay where `norm` is kFrozen.
   std::vector<std::size_t> tensors;
   const Dataset* train = nullptr;
   const Dataset* validation = nullptr;  ///< may be null: the last epoch then counts as the best
@@ -157,7 +167,7 @@ struct EngineOptions {
 std::unique_ptr<Engine> open_engine(const EngineOptions& options);
 
 /// The module's entry point; the version changes with every change of the types above.
-inline constexpr int kEngineInterface = 2;
+inline constexpr int kEngineInterface = 3;
 inline constexpr const char* kEngineEntry = "qc_create_engine";
 using EngineEntry = Engine* (*)(int interface_version, const EngineOptions& options);
 

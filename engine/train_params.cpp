@@ -8,9 +8,9 @@ namespace qc {
 namespace {
 
 constexpr double kUnlimited = std::numeric_limits<double>::infinity();
-constexpr std::array<std::string_view, 2> kOptimizers = {"sgd", "adam"};
+constexpr std::array<std::string_view, 3> kOptimizers = {"sgd", "adam", "shift-adamax"};
 constexpr std::array<std::string_view, 3> kSchedules = {"constant", "step", "cosine"};
-constexpr std::array<std::string_view, 2> kNorms = {"frozen", "train"};
+constexpr std::array<std::string_view, 3> kNorms = {"frozen", "train", "shift"};
 
 constexpr std::array kParams = {
     ParamSpec{.name = "epochs",
@@ -37,7 +37,7 @@ constexpr std::array kParams = {
     ParamSpec{.name = "optimizer",
               .kind = ParamKind::kChoice,
               .placeholder = "NAME",
-              .help = "sgd (with momentum) or adam",
+              .help = "sgd (with momentum), adam, or shift-adamax: AdaMax with powers of two (BNN)",
               .choices = kOptimizers,
               .default_text = "sgd"},
     ParamSpec{.name = "lr",
@@ -109,8 +109,8 @@ constexpr std::array kParams = {
     ParamSpec{.name = "norm",
               .kind = ParamKind::kChoice,
               .placeholder = "MODE",
-              .help = "batch normalisation keeps its statistics (frozen) or learns those of the "
-                      "data (train)",
+              .help = "batch normalisation keeps its statistics (frozen), learns those of the "
+                      "data (train), or learns powers of two to multiply with (shift; BNN)",
               .choices = kNorms,
               .default_text = "train"},
     ParamSpec{.name = "patience",
@@ -167,7 +167,7 @@ TrainOptions train_options(const Params& params) {
   options.distill = number("distill");
   options.shift = integer("shift");
   options.flip = params.flag("flip");
-  options.train_norm = params.choice("norm") == "train";
+  options.norm = chosen<NormTraining>(params, "norm", kNorms);
   options.patience = integer("patience");
   options.seed = static_cast<std::uint64_t>(params.integer("seed").value());
   return options;

@@ -10,6 +10,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "engine/engine.h"
 #include "engine/torch/constants.h"
 #include "engine/torch/op.h"
 #include "engine/torch/value.h"
@@ -25,7 +26,7 @@ struct GradientQuantizer {
 
 struct Mode {
   bool training = false;
-  bool train_norm = false;
+  NormTraining norm = NormTraining::kFrozen;
   const GradientQuantizer* gradients = nullptr;
   std::uint64_t seed = 0;  ///< of the noise of quantised gradients
 };

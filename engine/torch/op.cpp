@@ -112,7 +112,7 @@ at::ScalarType OpContext::torch_type(DataType type) const {
 }
 
 bool OpContext::training() const { return interpreter_.mode().training; }
-bool OpContext::train_norm() const { return interpreter_.mode().train_norm; }
+NormTraining OpContext::norm() const { return interpreter_.mode().norm; }
 
 Values OpContext::run(const Graph& graph, const Values& arguments) const {
   return interpreter_.run_subgraph(graph, arguments);

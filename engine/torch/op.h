@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/engine.h"
 #include "engine/torch/value.h"
 #include "formats/graph.h"
 
@@ -62,7 +63,7 @@ class OpContext {
 
   /// True while the network is trained: dropout drops, batch normalisation learns if asked to.
   bool training() const;
-  bool train_norm() const;
+  NormTraining norm() const;
 
   /// Runs a graph in an attribute, which sees the names around it.
   Values run(const Graph& graph, const Values& arguments) const;

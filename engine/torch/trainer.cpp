@@ -3,35 +3,50 @@
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 #include <torch/csrc/autograd/grad_mode.h>
-#include <torch/optim/adam.h>
 #include <torch/optim/sgd.h>
 #include <torch/serialize/input-archive.h>
 #include <torch/serialize/output-archive.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cmath>
 #include <numbers>
-#include <set>
 #include <sstream>
+#include <utility>
 
 #include "core/error.h"
 #include "core/random.h"
 #include "engine/torch/convert.h"
+#include "engine/torch/shift.h"
 
 namespace qc::torch_engine {
 namespace {
 
-// Names of the constants that batch normalisations keep their running mean and variance in.
-std::set<std::string> statistic_names(const Graph& graph) {
-  std::set<std::string> names;
+enum class NormPart { kScale, kMean, kVariance };
+
+struct NormConstant {
+  NormPart part;
+  double epsilon;  // of its node
+};
+
+// The constants of batch normalisations but for the biases, by name.
+std::map<std::string, NormConstant> norm_constants(const Graph& graph) {
+  constexpr std::array<std::pair<std::size_t, NormPart>, 3> kInputs = {
+      {{1, NormPart::kScale}, {3, NormPart::kMean}, {4, NormPart::kVariance}}};
+  std::map<std::string, NormConstant> found;
   for (const Node& node : graph.nodes) {
     if (node.op != "BatchNormalization") continue;
-    for (std::size_t i = 3; i < std::min<std::size_t>(5, node.inputs.size()); ++i) {
-      names.insert(node.inputs[i]);
+    double epsilon = 1e-5F;
+    const auto given = node.attributes.find("epsilon");
+    if (given != node.attributes.end()) {
+      if (const auto* value = std::get_if<float>(&given->second)) epsilon = *value;
+    }
+    for (const auto& [input, part] : kInputs) {
+      if (input < node.inputs.size()) found[node.inputs[input]] = {part, epsilon};
     }
   }
-  return names;
+  return found;
 }
 
 struct NamedConstant {
@@ -89,22 +104,29 @@ Trainer::~Trainer() = default;
 
 void Trainer::take_tensors() {
   gradients_.bits = job_.options.gradient_bits;
+  const bool shift = job_.options.norm == NormTraining::kShift;
   const std::map<std::size_t, NamedConstant> constants =
       constants_by_source(network_.model().graph);
-  const std::set<std::string> statistics = statistic_names(network_.model().graph);
+  const std::map<std::string, NormConstant> norms = norm_constants(network_.model().graph);
   for (const std::size_t source : job_.tensors) {
     const auto found = constants.find(source);
     if (found == constants.end()) continue;  // in a subgraph: it keeps its values
     const at::Tensor initial = network_.constants().get(*found->second.constant);
     if (!initial.is_floating_point()) continue;
-    if (statistics.contains(found->second.name)) {
-      if (!job_.options.train_norm) continue;
+    const auto norm = norms.find(found->second.name);
+    const bool in_norm = norm != norms.end();
+    if (in_norm && norm->second.part != NormPart::kScale) {
+      if (job_.options.norm == NormTraining::kFrozen) continue;
       const at::Tensor values = initial.to(at::kFloat, false, /*copy=*/true);
-      statistics_.push_back({source, values});
+      const bool shifts = shift && norm->second.part == NormPart::kVariance;
+      statistics_.push_back(
+          {source, values, shifts ? std::optional(norm->second.epsilon) : std::nullopt});
       network_.constants().replace(source, values);
       continue;
     }
-    tensors_.emplace_back(source, initial, find_constraint(job_, source));
+    const Constraint power_of_two{.tensor = source, .form = WeightForm{FormKind::kPowerOfTwo}};
+    tensors_.emplace_back(source, initial,
+                          in_norm && shift ? &power_of_two : find_constraint(job_, source));
     const WeightForm* form = tensors_.back().form();
     if (form != nullptr && form->kind == FormKind::kDorefa) {
       gradients_.weights.insert(found->second.name);
@@ -113,6 +135,15 @@ void Trainer::take_tensors() {
   }
   if (tensors_.empty()) {
     throw Error(ErrorCode::kUnsupported, "the model has no float weights that can be trained");
+  }
+  round_statistics();
+}
+
+void Trainer::round_statistics() {
+  for (const Statistic& statistic : statistics_) {
+    if (statistic.shift_epsilon) {
+      statistic.values.copy_(shift_variances(statistic.values, *statistic.shift_epsilon));
+    }
   }
 }
 
@@ -135,13 +166,23 @@ void Trainer::make_optimizer() {
     if (!plain.empty()) groups.push_back(group(plain, settings, 0));
     return groups;
   };
-  if (options.optimizer == Optimizer::kAdam) {
-    const torch::optim::AdamOptions settings(options.learning_rate);
-    optimizer_ = std::make_unique<torch::optim::Adam>(make(settings), settings);
-  } else {
-    torch::optim::SGDOptions settings(options.learning_rate);
-    settings.momentum(options.momentum);
-    optimizer_ = std::make_unique<torch::optim::SGD>(make(settings), settings);
+  switch (options.optimizer) {
+    case Optimizer::kAdam: {
+      const torch::optim::AdamOptions settings(options.learning_rate);
+      optimizer_ = std::make_unique<torch::optim::Adam>(make(settings), settings);
+      break;
+    }
+    case Optimizer::kShiftAdaMax: {
+      const torch::optim::AdamOptions settings = ShiftAdaMax::options(options.learning_rate);
+      optimizer_ = std::make_unique<ShiftAdaMax>(make(settings), settings);
+      break;
+    }
+    case Optimizer::kSgd: {
+      torch::optim::SGDOptions settings(options.learning_rate);
+      settings.momentum(options.momentum);
+      optimizer_ = std::make_unique<torch::optim::SGD>(make(settings), settings);
+      break;
+    }
   }
 }
 
@@ -243,6 +284,7 @@ EpochReport Trainer::run_epoch(int epoch) {
     }
   }
   for (ConstrainedTensor& tensor : tensors_) tensor.spread();
+  round_statistics();
   report.train_loss = tally.metrics().loss;
   report.train_top1 = tally.metrics().top1;
   if (job_.validation != nullptr) {
@@ -256,7 +298,7 @@ double Trainer::train_batch(const at::Tensor& input, const at::Tensor& labels, s
                             Tally& tally) {
   for (const ConstrainedTensor& tensor : tensors_) tensor.weights().mutable_grad().reset();
   const at::Tensor scores = network_.scores(
-      input, {true, job_.options.train_norm, gradients_.bits > 0 ? &gradients_ : nullptr, seed});
+      input, {true, job_.options.norm, gradients_.bits > 0 ? &gradients_ : nullptr, seed});
   TorchNetwork::require_classes(scores, *job_.train);
   at::Tensor loss = at::cross_entropy_loss(scores, labels, {}, at::Reduction::Mean, -100,
                                            job_.options.label_smoothing);

@@ -28,6 +28,7 @@ class Trainer {
   struct Statistic {
     std::size_t source;
     at::Tensor values;
+    std::optional<double> shift_epsilon;  // of a variance that is to be one of shift_variances()
   };
   struct Snapshot {
     std::vector<at::Tensor> leaves;
@@ -35,6 +36,7 @@ class Trainer {
   };
 
   void take_tensors();
+  void round_statistics();
   void make_optimizer();
   void set_learning_rate(double rate);
   double learning_rate(double epochs_done) const;

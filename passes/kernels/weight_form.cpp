@@ -11,6 +11,7 @@
 
 #include "core/random.h"
 #include "passes/kernels/dorefa.h"
+#include "passes/kernels/power_of_two.h"
 #include "passes/kernels/ternary.h"
 
 namespace qc {
@@ -95,6 +96,10 @@ void to_dorefa(const WeightForm& form, std::span<float> weights, Draw& draw) {
   for (float& weight : weights) weight = dorefa_weight(weight, largest, form.bits);
 }
 
+void to_powers_of_two(const WeightForm& /*form*/, std::span<float> weights, Draw& /*draw*/) {
+  std::ranges::transform(weights, weights.begin(), nearest_power_of_two);
+}
+
 void keep_gradient(const WeightForm& /*form*/, std::span<const float> /*latent*/,
                    std::span<float> /*gradient*/) {}
 
@@ -132,6 +137,7 @@ constexpr std::array kRows = {
     Row{FormKind::kFiveLevels, "five levels", to_five_levels, keep_gradient},
     Row{FormKind::kBinary, "binary", to_binary, binary_gradient},
     Row{FormKind::kDorefa, "DoReFa", to_dorefa, dorefa_gradient},
+    Row{FormKind::kPowerOfTwo, "powers of two", to_powers_of_two, keep_gradient},
 };
 
 const Row& row_of(FormKind kind) noexcept { return *std::ranges::find(kRows, kind, &Row::kind); }

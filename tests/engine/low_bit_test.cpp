@@ -13,6 +13,7 @@
 #include "clusters.h"
 #include "core/float_types.h"
 #include "engine/engine.h"
+#include "model_values.h"
 #include "passes/activations.h"
 #include "passes/kernels/dorefa.h"
 #include "pipeline/constraints.h"
@@ -22,19 +23,11 @@ namespace qc {
 namespace {
 
 using test::Clusters;
+using test::find_tensor;
 using test::kClasses;
+using test::values_of;
 
 constexpr std::int64_t kInputs = Clusters::kInputs;
-
-std::size_t find_tensor(const OnnxModel& model, const std::string& name) {
-  const auto found = std::ranges::find(model.tensors(), name, &TensorInfo::name);
-  return static_cast<std::size_t>(found - model.tensors().begin());
-}
-
-std::vector<float> values_of(const OnnxModel& model, const std::string& name) {
-  const TensorInfo& tensor = model.tensors()[find_tensor(model, name)];
-  return load_floats(tensor.type, model.payload(tensor));
-}
 
 std::vector<float> identity(std::int64_t size) {
   std::vector<float> values(static_cast<std::size_t>(size * size));
@@ -75,9 +68,7 @@ class LowBitEngine : public testing::Test {
     job.options.batch = data.size();
     job.options.learning_rate = 0.05;
     job.options.seed = 5;
-    for (std::size_t i = 0; i < model.tensors().size(); ++i) {
-      if (model.tensors()[i].has_values()) job.tensors.push_back(i);
-    }
+    job.tensors = test::float_tensors(model);
     job.train = &data;
     return job;
   }
@@ -217,7 +208,7 @@ TEST_F(LowBitEngine, TrainedWeightsHaveTheirForm) {
     job.validation = &held_out;
     job.options.epochs = 12;
     job.options.batch = 16;
-    job.options.train_norm = true;
+    job.options.norm = NormTraining::kLearn;
     job.options.momentum = 0.9;
     job.constraints = form_constraints(model, {{find_tensor(model, "fc1.weight"), form},
                                                {find_tensor(model, "fc2.weight"), form}});

@@ -13,6 +13,7 @@
 #include "engine/engine.h"
 #include "formats/qc_reader.h"
 #include "formats/qc_writer.h"
+#include "model_values.h"
 #include "pipeline/constraints.h"
 #include "unit/model_builder.h"
 
@@ -20,7 +21,10 @@ namespace qc {
 namespace {
 
 using test::Clusters;
+using test::find_tensor;
+using test::float_tensors;
 using test::kClasses;
+using test::values_of;
 
 constexpr std::int64_t kInputs = Clusters::kInputs;
 constexpr std::int64_t kHidden = 16;
@@ -67,23 +71,6 @@ OnnxModel image_model() {
   return builder.open();
 }
 
-std::vector<std::size_t> float_tensors(const OnnxModel& model) {
-  std::vector<std::size_t> indices;
-  for (std::size_t i = 0; i < model.tensors().size(); ++i) {
-    if (model.tensors()[i].has_values()) indices.push_back(i);
-  }
-  return indices;
-}
-
-std::size_t find_tensor(const OnnxModel& model, const std::string& name) {
-  const auto found = std::ranges::find(model.tensors(), name, &TensorInfo::name);
-  return static_cast<std::size_t>(found - model.tensors().begin());
-}
-
-std::vector<float> values_of(const OnnxModel& model, std::size_t tensor) {
-  return load_floats(model.tensors()[tensor].type, model.payload(model.tensors()[tensor]));
-}
-
 class Training : public testing::Test {
  protected:
   static void SetUpTestSuite() { engine_ = open_engine({1, "cpu"}).release(); }
@@ -96,7 +83,7 @@ class Training : public testing::Test {
     job.options.learning_rate = 0.05;
     job.options.momentum = 0.9;
     job.options.weight_decay = 0.001;
-    job.options.train_norm = true;
+    job.options.norm = NormTraining::kLearn;
     job.options.seed = 5;
     job.tensors = float_tensors(model);
     job.train = &data;
@@ -131,7 +118,7 @@ TEST_F(Training, LearnsToTellClassesApart) {
 TEST_F(Training, PrunedWeightsStayZeroThroughAThousandMomentumSteps) {
   const Clusters data(160);
   const OnnxModel model = structured_model();
-  for (const Optimizer optimizer : {Optimizer::kSgd, Optimizer::kAdam}) {
+  for (const Optimizer optimizer : {Optimizer::kSgd, Optimizer::kAdam, Optimizer::kShiftAdaMax}) {
     TrainJob job = make_job(model, data);
     job.options.epochs = 100;  // of ten batches
     job.options.optimizer = optimizer;
@@ -223,13 +210,14 @@ TEST_F(Training, ResumesAsIfItHadNotBeenInterrupted) {
   const Clusters data(200, {1, 6, 6});
   const Clusters held_out(60, {1, 6, 6});
   const OnnxModel model = image_model();
-  for (const Optimizer optimizer : {Optimizer::kSgd, Optimizer::kAdam}) {
+  for (const Optimizer optimizer : {Optimizer::kSgd, Optimizer::kAdam, Optimizer::kShiftAdaMax}) {
     TrainJob job = make_job(model, data);
     job.validation = &held_out;
     job.options.epochs = 6;
     job.options.optimizer = optimizer;
     job.options.learning_rate = 0.01;
     job.options.schedule = Schedule::kCosine;
+    if (optimizer == Optimizer::kShiftAdaMax) job.options.norm = NormTraining::kShift;
     Observer observer;
     job.observer = &observer;
     const TrainResult whole = train(model, job);
@@ -328,7 +316,7 @@ TEST_F(Training, LearnsTheStatisticsOfBatchNormalisationOnlyWhenAsked) {
   TrainJob job = make_job(model, data);
   EXPECT_TRUE(train(model, job).values.contains(mean));
   EXPECT_NE(values_of(model.edited(train(model, job).values), mean), values_of(model, mean));
-  job.options.train_norm = false;
+  job.options.norm = NormTraining::kFrozen;
   EXPECT_FALSE(train(model, job).values.contains(mean));
 }
 

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "passes/kernels/dorefa.h"
+#include "passes/kernels/power_of_two.h"
 #include "passes/kernels/ternary.h"
 #include "passes/kernels/weight_form.h"
 
@@ -159,6 +160,36 @@ RC_GTEST_PROP(Dorefa, QuantisesToTheNearestStep, ()) {
   RC_ASSERT(std::fabs(quantize_unit(value, bits) - value) <= std::fabs(nearest - value) + 1e-12);
   const double code = quantize_unit(value, bits) * steps;
   RC_ASSERT(std::fabs(code - std::round(code)) < 1e-9);
+}
+
+// Beside every power of two, by the distance of logarithms.
+RC_GTEST_PROP(PowersOfTwo, AreTheNearestInTheLogarithm, (float value)) {
+  RC_PRE(std::isfinite(value) && std::fabs(value) < 0x1p127F);
+  if (value == 0) {
+    RC_ASSERT(nearest_power_of_two(value) == 0.0F);
+    return;
+  }
+  double best = 0;
+  double distance = std::numeric_limits<double>::infinity();
+  for (int exponent = -149; exponent <= 127; ++exponent) {
+    const double away = std::fabs(std::log2(std::fabs(static_cast<double>(value))) - exponent);
+    if (away < distance) {
+      distance = away;
+      best = std::ldexp(1.0, exponent);
+    }
+  }
+  RC_ASSERT(static_cast<double>(nearest_power_of_two(value)) == std::copysign(best, value));
+}
+
+TEST(PowersOfTwo, ChangeAtTheSquareRootOfTwo) {
+  EXPECT_EQ(nearest_power_of_two(1.41421F), 1);
+  EXPECT_EQ(nearest_power_of_two(1.41422F), 2);
+  EXPECT_EQ(nearest_power_of_two(-0.75F), -1);
+  EXPECT_EQ(nearest_power_of_two(std::numeric_limits<float>::max()), 0x1p127F);
+  const Floats latent = {0.3F, -0.0F, 5};
+  Floats formed(3);
+  apply_form({.kind = FormKind::kPowerOfTwo}, latent, {}, std::nullopt, formed);
+  EXPECT_EQ(formed, (Floats{0.25F, 0, 4}));
 }
 
 TEST(Dorefa, HalfwayCasesGoToTheEvenStep) {

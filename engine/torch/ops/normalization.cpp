@@ -4,6 +4,7 @@
 #include <array>
 
 #include "engine/torch/ops/common.h"
+#include "engine/torch/shift.h"
 
 namespace qc::torch_engine {
 namespace {
@@ -36,12 +37,16 @@ Values batch_normalization(const OpContext& op) {
   // Before opset 14 further outputs asked for training.
   if (op.node.outputs.size() > 1) op.refuse("in training mode");
   // With running statistics, batch_norm updates them in place.
-  const bool learn = op.train_norm();
   const at::ScalarType type = x.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
   const auto wide = [&](std::size_t i) { return op.in(i).to(type); };
-  return {at::batch_norm(wide(0), wide(1), wide(2), wide(3), wide(4), learn, kNormMomentum,
-                         op.float_or("epsilon", 1e-5F), /*cudnn_enabled=*/true)
-              .to(x.scalar_type())};
+  const float epsilon = op.float_or("epsilon", 1e-5F);
+  const at::Tensor y =
+      op.norm() == NormTraining::kShift
+          ? shift_batch_norm(wide(0), wide(1), wide(2), wide(3), wide(4), kNormMomentum, epsilon)
+          : at::batch_norm(wide(0), wide(1), wide(2), wide(3), wide(4),
+                           op.norm() == NormTraining::kLearn, kNormMomentum, epsilon,
+                           /*cudnn_enabled=*/true);
+  return {y.to(x.scalar_type())};
 }
 
 Values instance_normalization(const OpContext& op) {
