@@ -95,4 +95,10 @@ void store_value(DataType type, MutableBytes payload, std::size_t index, double 
   }
 }
 
+void store_floats(DataType type, std::span<const float> values, MutableBytes payload) noexcept {
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    store_value(type, payload, i, static_cast<double>(values[i]));
+  }
+}
+
 }  // namespace qc

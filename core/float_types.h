@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "core/bytes.h"
@@ -29,5 +30,8 @@ std::vector<float> load_floats(DataType type, ByteView payload);
 /// Writes one value as element `index` of a payload, rounded to nearest even in the payload's type.
 /// Requires is_value_type(type).
 void store_value(DataType type, MutableBytes payload, std::size_t index, double value) noexcept;
+
+/// store_value() of all elements; the payload must be as long as they are.
+void store_floats(DataType type, std::span<const float> values, MutableBytes payload) noexcept;
 
 }  // namespace qc

@@ -148,9 +148,8 @@ std::optional<Work> work_of(const TensorInfo& tensor, const onnx::NodeProto& nod
   NodeShapes around;
   around.first_input = shape_of(shapes, node.input(0));
   around.output = shape_of(shapes, node.output(0));
-  for (const auto& attribute : node.attribute()) {
-    if (attribute.name() == "transA") around.transposes_first = attribute.i() != 0;
-  }
+  const onnx::AttributeProto* transposes = find_attribute(node, "transA");
+  around.transposes_first = transposes != nullptr && transposes->i() != 0;
   const Uses uses = row->count(around, tensor.count());
   const auto sums = known_count(around.output);
   if (!uses || !sums) return std::nullopt;

@@ -33,4 +33,17 @@ std::optional<std::size_t> skeleton_index(const onnx::TensorProto& tensor, std::
   return index;
 }
 
+const onnx::AttributeProto* find_attribute(const onnx::NodeProto& node, std::string_view name) {
+  for (const auto& attribute : node.attribute()) {
+    if (attribute.name() == name) return &attribute;
+  }
+  return nullptr;
+}
+
+const std::string& node_label(const onnx::NodeProto& node) {
+  if (!node.name().empty()) return node.name();
+  const bool has_output = node.output_size() > 0 && !node.output(0).empty();
+  return has_output ? node.output(0) : node.op_type();
+}
+
 }  // namespace qc

@@ -5,6 +5,8 @@
 
 #include <cstddef>
 #include <optional>
+#include <string>
+#include <string_view>
 
 #include "core/bytes.h"
 
@@ -16,5 +18,11 @@ onnx::ModelProto parse_model(ByteView bytes);
 
 /// The number of a tensor of the skeleton among `count` tensors; nothing when it has none.
 std::optional<std::size_t> skeleton_index(const onnx::TensorProto& tensor, std::size_t count);
+
+/// An attribute of a node; null when it is not given.
+const onnx::AttributeProto* find_attribute(const onnx::NodeProto& node, std::string_view name);
+
+/// For messages and made-up names: the name, else the first output, else the operator.
+const std::string& node_label(const onnx::NodeProto& node);
 
 }  // namespace qc

@@ -107,17 +107,8 @@ constexpr int kMaxPassThrough = 16;
 
 std::int64_t int_attribute(const onnx::NodeProto& node, std::string_view name,
                            std::int64_t otherwise) {
-  for (const auto& attribute : node.attribute()) {
-    if (attribute.name() == name) return attribute.i();
-  }
-  return otherwise;
-}
-
-const onnx::AttributeProto* find_attribute(const onnx::NodeProto& node, std::string_view name) {
-  for (const auto& attribute : node.attribute()) {
-    if (attribute.name() == name) return &attribute;
-  }
-  return nullptr;
+  const onnx::AttributeProto* attribute = find_attribute(node, name);
+  return attribute != nullptr ? attribute->i() : otherwise;
 }
 
 int resolve_axis(Axis axis, const onnx::NodeProto& node, int rank) {
@@ -202,9 +193,7 @@ class RoleFinder {
 
   void name_node(const onnx::NodeProto& node) {
     const std::string output = node.output_size() > 0 ? node.output(0) : "";
-    const std::string label = !node.name().empty() ? node.name()
-                              : !output.empty()    ? output
-                                                   : node.op_type();
+    const std::string& label = node_label(node);
     for (const auto& attribute : node.attribute()) {
       const bool constant = node.op_type() == "Constant";
       const std::string inner = label + "/" + attribute.name();

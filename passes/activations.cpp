@@ -13,6 +13,7 @@
 #include "core/error.h"
 #include "core/float_types.h"
 #include "formats/graph_editor.h"
+#include "formats/skeleton.h"
 
 namespace qc {
 namespace {
@@ -37,16 +38,6 @@ constexpr std::array<std::string_view, 6> kNeverNegative = {"Relu",    "HardSigm
 template <typename Names>
 bool among(const Names& names, std::string_view name) {
   return std::ranges::find(names, name) != names.end();
-}
-
-std::string label(const onnx::NodeProto& node) {
-  return node.name().empty() && node.output_size() > 0 ? node.output(0) : node.name();
-}
-
-const onnx::AttributeProto* find_attribute(const onnx::NodeProto& node, std::string_view name) {
-  const auto found = std::ranges::find_if(
-      node.attribute(), [&](const auto& attribute) { return attribute.name() == name; });
-  return found == node.attribute().end() ? nullptr : &*found;
 }
 
 class Rewriter {
@@ -107,11 +98,11 @@ class Rewriter {
     const std::string input = layer->input(0);
     if (reads_network_input(input)) {
       notes_.push_back(
-          fmt::format("{}: reads the network's input, which stays as it is", label(*layer)));
+          fmt::format("{}: reads the network's input, which stays as it is", node_label(*layer)));
       return;
     }
     if (is_quantised(input)) {
-      notes_.push_back(fmt::format("{}: its input is quantised already", label(*layer)));
+      notes_.push_back(fmt::format("{}: its input is quantised already", node_label(*layer)));
       return;
     }
     if (form_.kind != ActivationKind::kUnit && !take_out_activation(*layer)) return;
@@ -171,7 +162,7 @@ class Rewriter {
       if (node == nullptr || node->input_size() == 0) return true;
       only_here &= graph_.uses(value) == 1;
       if (only_here && among(kActivations, node->op_type())) {
-        taken_out_.push_back(fmt::format("{} {}", node->op_type(), label(*node)));
+        taken_out_.push_back(fmt::format("{} {}", node->op_type(), node_label(*node)));
         graph_.set_input(*user, 0, node->input(0));
         graph_.remove_unused(value);
         return true;
@@ -179,7 +170,7 @@ class Rewriter {
       if (never_negative(*node)) {
         notes_.push_back(fmt::format(
             "{}: its input, from {} {}, is never negative and cannot be taken out: not quantised",
-            label(layer), node->op_type(), label(*node)));
+            node_label(layer), node->op_type(), node_label(*node)));
         return false;
       }
       if (!among(kMoves, node->op_type()) && !among(kPools, node->op_type())) return true;
@@ -249,7 +240,7 @@ class Rewriter {
   void scale_output(GraphEditor::Position layer, const std::string& source,
                     const TensorInfo& weight) {
     if (const char* reason = why_no_scale_map(*layer)) {
-      notes_.push_back(fmt::format("{}: without the scales K, for {}", label(*layer), reason));
+      notes_.push_back(fmt::format("{}: without the scales K, for {}", node_label(*layer), reason));
       return;
     }
     const std::string name = source + "/mean";
@@ -322,7 +313,7 @@ class Rewriter {
     return add(layer, "AveragePool", {value}, name, attributes);
   }
 
-  // BatchNorm - activation - Conv - Pool loses least (XNOR-Net, section 3.2 and table 3).
+  // BatchNorm - activation - Conv - Pool loses least (XNOR-Net, section 3.2).
   void check_order(const onnx::NodeProto& layer, const std::string& value) {
     const onnx::NodeProto* node = graph_.producer(value);
     while (node != nullptr && node->input_size() > 0 && among(kMoves, node->op_type())) {
@@ -330,7 +321,7 @@ class Rewriter {
     }
     if (node != nullptr && node->op_type() == "BatchNormalization") return;
     other_order_.push_back(
-        fmt::format("{} ({})", label(layer), node != nullptr ? node->op_type() : "an input"));
+        fmt::format("{} ({})", node_label(layer), node != nullptr ? node->op_type() : "an input"));
   }
 
   void report_order() {

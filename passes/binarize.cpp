@@ -24,15 +24,9 @@ constexpr std::array kParams = {
                       "network's input; a rectifier there is taken out",
               .choices = kActivations,
               .default_text = "float"},
-    ParamSpec{.name = "abits",
-              .kind = ParamKind::kInteger,
-              .placeholder = "BITS",
-              .help =
-                  "of --activations sign: more than one makes them 2^BITS even steps from -1 to "
-                  "1",
-              .min = 1,
-              .max = 8,
-              .default_text = "1"},
+    bits_param("abits", 8,
+               "of --activations sign: more than one makes them 2^BITS even steps from -1 to 1",
+               "1"),
     ParamSpec{.name = "xnor",
               .kind = ParamKind::kFlag,
               .placeholder = "",
@@ -50,12 +44,9 @@ constexpr std::array kParams = {
               .help = "for --stochastic",
               .max = 4294967295,
               .default_text = "0"},
-    ParamSpec{.name = "keep",
-              .kind = ParamKind::kChoice,
-              .placeholder = "LAYERS",
-              .help = "layers whose weights and inputs stay as they are: none, first, last or "
-                      "first,last; default: none, as in BNN, with --xnor first,last",
-              .choices = kKeepChoices},
+    keep_layers_param("",
+                      "layers whose weights and inputs stay as they are: none, first, last or "
+                      "first,last; default: none, as in BNN, with --xnor first,last"),
     kIncludeParam,
     kExcludeParam,
 };

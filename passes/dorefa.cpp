@@ -1,4 +1,6 @@
 // DoReFa-Net: weights, activations and gradients of a few bits (Zhou et al., arXiv 1606.06160).
+#include "passes/kernels/dorefa.h"
+
 #include <array>
 
 #include "passes/activations.h"
@@ -9,36 +11,19 @@ namespace qc {
 namespace {
 
 constexpr std::array kParams = {
-    ParamSpec{.name = "wbits",
-              .kind = ParamKind::kInteger,
-              .placeholder = "BITS",
-              .help = "of weights; 1: the sign times the mean magnitude of the layer",
-              .min = 1,
-              .max = 8,
-              .default_text = "1"},
-    ParamSpec{.name = "abits",
-              .kind = ParamKind::kInteger,
-              .placeholder = "BITS",
-              .help =
-                  "of what layers read, but for the network's input: 2^BITS even steps from 0 to "
-                  "1; 32 leaves it as it is",
-              .min = 1,
-              .max = 32,
-              .default_text = "32"},
-    ParamSpec{.name = "gbits",
-              .kind = ParamKind::kInteger,
-              .placeholder = "BITS",
-              .help = "of gradients by what layers give, in training; 32 leaves them as they are",
-              .min = 1,
-              .max = 32,
-              .default_text = "32"},
+    bits_param("wbits", 8, "of weights; 1: the sign times the mean magnitude of the layer", "1"),
+    bits_param(
+        "abits", 32,
+        "of what layers read, but for the network's input: 2^BITS even steps from 0 to 1; more "
+        "than 16 leave it as it is",
+        "32"),
+    bits_param("gbits", 32,
+               "of gradients by what layers give, in training; more than 16 leave them as they are",
+               "32"),
     keep_layers_param("first,last"),
     kIncludeParam,
     kExcludeParam,
 };
-
-// Bits from which on values count as floats.
-constexpr std::int64_t kFloatBits = 16;
 
 LowBitRequest request_of(const Params& params) {
   LowBitRequest request{.verb = "quantise", .keep = params.choice("keep")};
@@ -50,7 +35,7 @@ LowBitRequest request_of(const Params& params) {
 std::optional<OnnxModel> rewrite(const OnnxModel& model, const Params& params,
                                  std::vector<std::string>& notes) {
   const std::int64_t bits = params.integer("abits").value();
-  if (bits > kFloatBits) return std::nullopt;
+  if (bits > kMostQuantizedBits) return std::nullopt;
   const ActivationForm form{.kind = ActivationKind::kUnit, .bits = static_cast<int>(bits)};
   const LowBitRequest request = request_of(params);
   return quantize_activations(model, select_low_bit(model, params, request).chosen(), form, notes);

@@ -27,11 +27,8 @@ Outcome convert(const OnnxModel& model, std::size_t index, const LowBitRequest& 
   std::vector<float> weights(values->size());
   apply_form(request.form, *values, channel_map(tensor.dims, tensor.channel_axis),
              request.seed + kPerTensor * index, weights);
-  const ByteView payload = model.payload(tensor);
-  outcome.payload.assign(payload.begin(), payload.end());
-  for (std::size_t i = 0; i < weights.size(); ++i) {
-    store_value(tensor.type, outcome.payload, i, static_cast<double>(weights[i]));
-  }
+  outcome.payload.resize(static_cast<std::size_t>(tensor.size));
+  store_floats(tensor.type, weights, outcome.payload);
   outcome.report = measure(model, tensor, outcome.payload);
   return outcome;
 }

@@ -17,14 +17,16 @@ inline constexpr std::array<std::string_view, 4> kKeepChoices = {"none", "first"
 inline constexpr std::array<std::string_view, 3> kScaleChoices = {"none", "layer", "channel"};
 
 /// --keep with the default of the pass's paper.
-constexpr ParamSpec keep_layers_param(std::string_view default_text) {
-  return {
-      .name = "keep",
-      .kind = ParamKind::kChoice,
-      .placeholder = "LAYERS",
-      .help = "layers whose weights and inputs stay as they are: none, first, last or first,last",
-      .choices = kKeepChoices,
-      .default_text = default_text};
+constexpr ParamSpec keep_layers_param(
+    std::string_view default_text,
+    std::string_view help =
+        "layers whose weights and inputs stay as they are: none, first, last or first,last") {
+  return {.name = "keep",
+          .kind = ParamKind::kChoice,
+          .placeholder = "LAYERS",
+          .help = help,
+          .choices = kKeepChoices,
+          .default_text = default_text};
 }
 
 constexpr ParamSpec scale_param(std::string_view help, std::string_view default_text) {

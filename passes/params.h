@@ -35,6 +35,18 @@ struct ParamSpec {
   std::string_view default_text = {};  ///< shown in the help; empty: the parameter is optional
 };
 
+/// A number of bits from 1 to `most`; without a default it is optional.
+constexpr ParamSpec bits_param(std::string_view name, double most, std::string_view help,
+                               std::string_view default_text = {}) {
+  return {.name = name,
+          .kind = ParamKind::kInteger,
+          .placeholder = "BITS",
+          .help = help,
+          .min = 1,
+          .max = most,
+          .default_text = default_text};
+}
+
 /// The real number `text` stands for, independent of the locale. Throws Error(kUsage) naming the
 /// parameter when it is not one finite number or lies outside the limits of `spec`.
 double parse_number(const ParamSpec& spec, std::string_view text);

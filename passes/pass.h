@@ -70,6 +70,20 @@ struct Pass {
   std::vector<FormedTensor> (*forms)(const OnnxModel& model, const Params& params) = nullptr;
 };
 
+/// What a pass makes of a model, before any training.
+struct PassResult {
+  std::optional<OnnxModel> rewritten;  ///< with the nodes that the pass puts in, where it does
+  PayloadEdits edits;                  ///< of that one, else of the input
+  PassReport report;
+
+  const OnnxModel& base(const OnnxModel& input) const { return rewritten ? *rewritten : input; }
+  OnnxModel model(const OnnxModel& input) const { return base(input).edited(edits); }
+};
+
+/// Rewrites the graph where the pass does, and runs it. Throws as these do.
+PassResult apply_pass(const Pass& pass, const OnnxModel& input, const Params& params,
+                      unsigned threads);
+
 /// Every pass, in the order of the help.
 std::span<const Pass> pass_table() noexcept;
 

@@ -25,19 +25,10 @@ constexpr std::array<std::string_view, 4> kInits = {"optimal", "linear", "densit
 constexpr std::array kInitValues = {KMeansInit::kOptimal, KMeansInit::kLinear, KMeansInit::kDensity,
                                     KMeansInit::kRandom};
 
-constexpr ParamSpec bits_param(std::string_view name, std::string_view help) {
-  return {.name = name,
-          .kind = ParamKind::kInteger,
-          .placeholder = "BITS",
-          .help = help,
-          .min = 1,
-          .max = 16};
-}
-
 constexpr std::array kParams = {
-    bits_param("bits", "2^BITS shared values per layer; zeros stay zero and come on top"),
-    bits_param("conv-bits", "BITS for convolutions"),
-    bits_param("fc-bits", "BITS for everything that is no convolution"),
+    bits_param("bits", 16, "2^BITS shared values per layer; zeros stay zero and come on top"),
+    bits_param("conv-bits", 16, "BITS for convolutions"),
+    bits_param("fc-bits", 16, "BITS for everything that is no convolution"),
     ParamSpec{.name = "init",
               .kind = ParamKind::kChoice,
               .placeholder = "INIT",

@@ -45,9 +45,7 @@ void give_form(DataType type, const Constraint& constraint, MutableBytes payload
   std::vector<float> values = load_floats(type, payload);
   if (has_form(*constraint.form, values, constraint.channels)) return;
   apply_form(*constraint.form, values, constraint.channels, std::nullopt, values);
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    store_value(type, payload, i, static_cast<double>(values[i]));
-  }
+  store_floats(type, values, payload);
 }
 
 Violation enforce_one(DataType type, const Constraint& constraint, MutableBytes payload) {

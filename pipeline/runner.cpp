@@ -70,7 +70,7 @@ class Runner {
       throw Error(ErrorCode::kUsage, "--max-drop needs data to evaluate on: --data or --eval-cmd");
     }
     if (kind.pass == nullptr || tools_.tuner == nullptr) return;
-    prepare(step, step.repetitions(), input);
+    apply_pass(*kind.pass, input, step.pass_params(step.repetitions()), tools_.threads);
   }
 
   void run_step(const Step& step, OnnxModel& model) {
@@ -112,28 +112,6 @@ class Runner {
                             step.kind().name, drop(done), done.validation->metric, limit));
   }
 
-  // What a pass makes of a model.
-  struct Prepared {
-    std::optional<OnnxModel> rewritten;  // with the nodes that the pass puts in, where it does
-    PayloadEdits edits;                  // of that one
-    std::optional<PassReport> report;
-    std::vector<Constraint> forms;  // that training gives to weights, starting from those before
-  };
-
-  // Requires a step with a pass.
-  Prepared prepare(const Step& step, int repetition, const OnnxModel& input) const {
-    const Pass& pass = *step.kind().pass;
-    const Params params = step.pass_params(repetition);
-    std::vector<std::string> notes;
-    Prepared prepared;
-    if (pass.rewrite != nullptr) prepared.rewritten = pass.rewrite(input, params, notes);
-    const OnnxModel& model = prepared.rewritten ? *prepared.rewritten : input;
-    prepared.report = pass.run(model, params, tools_.threads, prepared.edits);
-    prepared.report->notes.insert(prepared.report->notes.end(), notes.begin(), notes.end());
-    if (pass.forms != nullptr) prepared.forms = form_constraints(model, pass.forms(model, params));
-    return prepared;
-  }
-
   // What training keeps: forms, and of all other tensors zeros or shared values.
   static std::vector<Constraint> all_constraints(const OnnxModel& model, Keep keep,
                                                  std::vector<Constraint> forms) {
@@ -148,16 +126,22 @@ class Runner {
 
   OnnxModel apply(const Step& step, int repetition, const OnnxModel& model, StepReport& done) {
     const bool tunes = tools_.tuner != nullptr && step.train_options().epochs > 0;
-    Prepared prepared;
-    if (step.kind().pass != nullptr) {
-      prepared = prepare(step, repetition, model);
-      done.pass = std::move(prepared.report);
+    PassResult result;
+    std::vector<Constraint> forms;  // that training gives to weights
+    if (const Pass* pass = step.kind().pass) {
+      const Params params = step.pass_params(repetition);
+      result = apply_pass(*pass, model, params, tools_.threads);
+      done.pass = std::move(result.report);
+      if (tunes && pass->forms != nullptr) {
+        const OnnxModel& base = result.base(model);
+        forms = form_constraints(base, pass->forms(base, params));
+      }
       // Low-bit weights are trained from the floats that they come from.
-      if (tunes && !prepared.forms.empty()) prepared.edits.clear();
+      if (!forms.empty()) result.edits.clear();
     } else if (step.kind().from_scratch && tools_.resume_from.empty()) {
-      prepared.edits = initial_weights(model, step.train_options().seed);
+      result.edits = initial_weights(model, step.train_options().seed);
     }
-    OnnxModel changed = (prepared.rewritten ? *prepared.rewritten : model).edited(prepared.edits);
+    OnnxModel changed = result.model(model);
     if (!tunes) return changed;
 
     TuneRequest request;
@@ -165,7 +149,7 @@ class Runner {
                         ? fmt::format("{} {}/{}", done.name, repetition, done.repetitions)
                         : done.name;
     request.step = ++tunings_;
-    request.constraints = all_constraints(changed, step.keep(), std::move(prepared.forms));
+    request.constraints = all_constraints(changed, step.keep(), std::move(forms));
     request.options = step.train_options();
     request.teacher = step.kind().from_scratch ? nullptr : teacher_;
     request.resume_from = tools_.resume_from;

@@ -9,6 +9,7 @@
 
 #include "core/error.h"
 #include "engine/train_params.h"
+#include "passes/kernels/dorefa.h"
 
 namespace qc {
 namespace {
@@ -91,7 +92,6 @@ std::vector<StepKind> make_kinds() {
 
 // DoReFa's, a parameter of the pass that only training heeds.
 constexpr std::string_view kGradientBits = "gbits";
-constexpr int kFloatBits = 32;
 
 bool has_spec(std::span<const ParamSpec> specs, std::string_view name) {
   return std::ranges::find(specs, name, &ParamSpec::name) != specs.end();
@@ -162,7 +162,7 @@ TrainOptions Step::train_options() const {
   TrainOptions options = qc::train_options(params_);
   if (has_spec(pass_params_.specs(), kGradientBits)) {
     const auto bits = static_cast<int>(pass_params_.integer(kGradientBits).value());
-    options.gradient_bits = bits < kFloatBits ? bits : 0;
+    options.gradient_bits = bits <= kMostQuantizedBits ? bits : 0;
   }
   return options;
 }

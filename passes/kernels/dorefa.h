@@ -8,8 +8,12 @@
 
 namespace qc {
 
+/// More bits than quantize_unit() takes: the values count as floats.
+inline constexpr int kMostQuantizedBits = 16;
+
 /// quantize_k: the nearest of 2^bits - 1 equal steps from 0 to 1, halfway cases to the even one as
-/// ONNX's Round has it (equation 5). Requires 0 <= value <= 1 and 1 <= bits <= 16.
+/// ONNX's Round has it (equation 5). Requires 0 <= value <= 1 and
+/// 1 <= bits <= kMostQuantizedBits.
 double quantize_unit(double value, int bits) noexcept;
 
 /// max|tanh(w)|, by which weights are normalised; 0 for no values.

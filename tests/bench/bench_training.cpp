@@ -37,45 +37,20 @@ struct Subject {
   std::vector<std::string> recipes;  // in samples/recipes
 };
 
-const Subject& lenet_300_100() {
-  static const Subject subject = {"lenet-300-100",
-                                  {"--epochs", "20", "--lr", "0.05"},
-                                  {"lenet-300-100.toml", "lenet-300-100-small.toml"}};
-  return subject;
-}
+const std::vector<std::string> kLowBitTraining = {"--epochs", "8", "--lr", "0.01"};
 
-const Subject& lenet_5() {
-  static const Subject subject = {"lenet-5",
-                                  {"--epochs", "15", "--lr", "0.02", "--weight-decay", "0.0005"},
-                                  {"lenet-5.toml", "lenet-5-small.toml"}};
-  return subject;
-}
-
+const Subject kLenet300 = {"lenet-300-100",
+                           {"--epochs", "20", "--lr", "0.05"},
+                           {"lenet-300-100.toml", "lenet-300-100-small.toml"}};
+const Subject kLenet5 = {"lenet-5",
+                         {"--epochs", "15", "--lr", "0.02", "--weight-decay", "0.0005"},
+                         {"lenet-5.toml", "lenet-5-small.toml"}};
+const Subject kTwn = {"lenet-5", kLenet5.training, {"twn-lenet-5.toml"}};
 // TensorLayer's networks, in float.
-Subject low_bit_net(const std::string& name, std::vector<std::string> recipes) {
-  return {name, {"--epochs", "8", "--lr", "0.01"}, std::move(recipes)};
-}
-
-const Subject& twn() {
-  static const Subject subject = {"lenet-5", lenet_5().training, {"twn-lenet-5.toml"}};
-  return subject;
-}
-
-const Subject& ternarynet() {
-  static const Subject subject =
-      low_bit_net("ternarynet", {"ternarynet.toml", "ternarynet-five.toml"});
-  return subject;
-}
-
-const Subject& dorefanet() {
-  static const Subject subject = low_bit_net("dorefanet", {"dorefanet.toml"});
-  return subject;
-}
-
-const Subject& binarynet() {
-  static const Subject subject = low_bit_net("binarynet", {"binarynet.toml", "xnor.toml"});
-  return subject;
-}
+const Subject kTernaryNet = {
+    "ternarynet", kLowBitTraining, {"ternarynet.toml", "ternarynet-five.toml"}};
+const Subject kDorefaNet = {"dorefanet", kLowBitTraining, {"dorefanet.toml"}};
+const Subject kBinaryNet = {"binarynet", kLowBitTraining, {"binarynet.toml", "xnor.toml"}};
 
 void run_or_throw(const std::vector<std::string>& args, const harness::RunOptions& options) {
   const harness::RunResult result = harness::run(args, options);
@@ -274,7 +249,7 @@ const BenchTable kLenet300Table{
     .name = "lenet-300-100",
     .title = "LeNet-300-100 on MNIST, trained and compressed here",
     .about = kAbout,
-    .run = [](const BenchOptions& options) { return measure(lenet_300_100(), kSeeds, options); },
+    .run = [](const BenchOptions& options) { return measure(kLenet300, kSeeds, options); },
     .slow = true,
 };
 
@@ -282,7 +257,7 @@ const BenchTable kLenet5Table{
     .name = "lenet-5",
     .title = "LeNet-5 on MNIST, trained and compressed here",
     .about = kAbout,
-    .run = [](const BenchOptions& options) { return measure(lenet_5(), kSeeds, options); },
+    .run = [](const BenchOptions& options) { return measure(kLenet5, kSeeds, options); },
     .slow = true,
 };
 
@@ -290,7 +265,7 @@ const BenchTable kTwnTable{
     .name = "twn",
     .title = "Ternary LeNet-5 on MNIST",
     .about = kAboutLowBit,
-    .run = [](const BenchOptions& options) { return measure(twn(), kLowBitSeeds, options); },
+    .run = [](const BenchOptions& options) { return measure(kTwn, kLowBitSeeds, options); },
     .slow = true,
 };
 
@@ -298,7 +273,7 @@ const BenchTable kTernaryTable{
     .name = "ternarynet",
     .title = "TernaryNet on MNIST",
     .about = kAboutLowBit,
-    .run = [](const BenchOptions& options) { return measure(ternarynet(), kLowBitSeeds, options); },
+    .run = [](const BenchOptions& options) { return measure(kTernaryNet, kLowBitSeeds, options); },
     .slow = true,
 };
 
@@ -306,7 +281,7 @@ const BenchTable kDorefaTable{
     .name = "dorefanet",
     .title = "DoReFa-Net on MNIST",
     .about = kAboutLowBit,
-    .run = [](const BenchOptions& options) { return measure(dorefanet(), kLowBitSeeds, options); },
+    .run = [](const BenchOptions& options) { return measure(kDorefaNet, kLowBitSeeds, options); },
     .slow = true,
 };
 
@@ -314,7 +289,7 @@ const BenchTable kBinaryTable{
     .name = "binarynet",
     .title = "BinaryNet and XNOR-Net on MNIST",
     .about = kAboutLowBit,
-    .run = [](const BenchOptions& options) { return measure(binarynet(), kLowBitSeeds, options); },
+    .run = [](const BenchOptions& options) { return measure(kBinaryNet, kLowBitSeeds, options); },
     .slow = true,
 };
 

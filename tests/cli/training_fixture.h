@@ -81,7 +81,7 @@ class ToolsTest : public testing::Test {
   nlohmann::json run_json(Args args) const {
     args.emplace_back("--json");
     const harness::RunResult result = run_well(args);
-    const nlohmann::json document =
+    nlohmann::json document =
         nlohmann::json::parse(result.out, nullptr, /*allow_exceptions=*/false);
     EXPECT_FALSE(document.is_discarded()) << command_line(args) << "\n" << result.out;
     return document;

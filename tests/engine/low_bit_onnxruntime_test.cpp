@@ -33,7 +33,7 @@ struct Method {
 };
 
 const std::vector<Method>& methods() {
-  static const std::vector<Method> all = {
+  static const std::vector<Method> kAll = {
       {"TWN", &kTernarizePass, {}},
       {"five levels", &kTernarizePass, {{"levels", "5"}, {"scale", "channel"}}},
       {"BNN", &kBinarizePass, {{"activations", "sign"}, {"scale", "none"}}},
@@ -42,19 +42,13 @@ const std::vector<Method>& methods() {
       {"DoReFa W1A3", &kDorefaPass, {{"abits", "3"}}},
       {"DoReFa W2A2", &kDorefaPass, {{"wbits", "2"}, {"abits", "2"}, {"keep", "none"}}},
   };
-  return all;
+  return kAll;
 }
 
 OnnxModel converted(const OnnxModel& model, const Method& method) {
   Params params(method.pass->params);
   for (const auto& [name, value] : method.flags) params.set(name, value);
-  std::vector<std::string> notes;
-  std::optional<OnnxModel> rewritten;
-  if (method.pass->rewrite != nullptr) rewritten = method.pass->rewrite(model, params, notes);
-  const OnnxModel& base = rewritten ? *rewritten : model;
-  PayloadEdits edits;
-  method.pass->run(base, params, 1, edits);
-  return base.edited(edits);
+  return apply_pass(*method.pass, model, params, 1).model(model);
 }
 
 HostTensor test_images(const std::filesystem::path& folder) {

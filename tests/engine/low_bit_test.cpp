@@ -112,13 +112,13 @@ TEST_F(LowBitEngine, UnitsAreThoseOfTheKernel) {
 
 TEST_F(LowBitEngine, SymmetricStepsGoFromMinusOneToOne) {
   for (const int bits : {2, 3}) {
-    const double steps = (1 << bits) - 1;
+    const int steps = (1 << bits) - 1;
     const std::vector<float> codes =
         quantised(kValues, {.kind = ActivationKind::kSymmetric, .bits = bits});
     for (std::size_t i = 0; i < kValues.size(); ++i) {
       double nearest = std::numeric_limits<double>::infinity();
-      for (double step = 0; step <= steps; ++step) {
-        const double level = 2 * step / steps - 1;
+      for (int step = 0; step <= steps; ++step) {
+        const double level = 2.0 * step / steps - 1;
         nearest = std::min(nearest, std::fabs(level - static_cast<double>(kValues[i])));
       }
       const double clipped = std::clamp(static_cast<double>(kValues[i]), -1.0, 1.0);

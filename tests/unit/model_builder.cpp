@@ -19,7 +19,7 @@ void add_value(onnx::ValueInfoProto& value, const std::string& name) {
 
 Bytes encode(DataType type, std::span<const float> values) {
   Bytes payload(values.size() * data_type_bits(type) / 8);
-  for (std::size_t i = 0; i < values.size(); ++i) store_value(type, payload, i, values[i]);
+  store_floats(type, values, payload);
   return payload;
 }
 

@@ -26,7 +26,6 @@ using testing::AllOf;
 using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
-using testing::IsEmpty;
 using testing::UnorderedElementsAre;
 
 using Flags = std::vector<std::pair<std::string, std::string>>;
@@ -34,20 +33,14 @@ using Flags = std::vector<std::pair<std::string, std::string>>;
 struct Converted {
   OnnxModel model;
   PassReport report;
-  std::vector<std::string> notes;  // of the rewriting
 };
 
 Converted convert(const Pass& pass, const OnnxModel& model, const Flags& flags,
                   unsigned threads = 2) {
   Params params(pass.params);
   for (const auto& [name, value] : flags) params.set(name, value);
-  std::vector<std::string> notes;
-  std::optional<OnnxModel> rewritten;
-  if (pass.rewrite != nullptr) rewritten = pass.rewrite(model, params, notes);
-  const OnnxModel& base = rewritten ? *rewritten : model;
-  PayloadEdits edits;
-  PassReport report = pass.run(base, params, threads, edits);
-  return {base.edited(edits), std::move(report), std::move(notes)};
+  PassResult result = apply_pass(pass, model, params, threads);
+  return {result.model(model), std::move(result.report)};
 }
 
 std::string error_of(const Pass& pass, const OnnxModel& model, const Flags& flags,
@@ -204,8 +197,9 @@ TEST_F(LowBit, SignsTakeThePlaceOfRectifiers) {
   EXPECT_THAT(ops_of(converted.model),
               ElementsAre("Conv", "BatchNormalization", "Clip", "Sign", "Add", "Sign", "Conv",
                           "BatchNormalization", "Identity", "Clip", "Sign", "Add", "Sign", "Conv"));
-  EXPECT_THAT(converted.notes, ElementsAre(HasSubstr("reads the network's input"),
-                                           AllOf(HasSubstr("taken out"), HasSubstr("Relu"))));
+  EXPECT_THAT(converted.report.notes,
+              ElementsAre(HasSubstr("reads the network's input"),
+                          AllOf(HasSubstr("taken out"), HasSubstr("Relu"))));
 }
 
 TEST_F(LowBit, UnitsKeepRectifiers) {
@@ -226,7 +220,7 @@ TEST_F(LowBit, QuantisingTwiceAddsNothing) {
     const Converted once = convert(kBinarizePass, model(), flags);
     const Converted twice = convert(kBinarizePass, once.model, flags);
     EXPECT_EQ(ops_of(twice.model), ops_of(once.model));
-    EXPECT_THAT(twice.notes, Contains(HasSubstr("quantised already")));
+    EXPECT_THAT(twice.report.notes, Contains(HasSubstr("quantised already")));
   }
 }
 
@@ -247,7 +241,7 @@ TEST_F(LowBit, OtherOrdersOfBlocksAreReported) {
       .add_conv("conv2", {4, 4, 3, 3}, bell_values(144, 1))
       .add_conv("conv3", {4, 4, 3, 3}, bell_values(144, 1));
   const Converted converted = convert(kBinarizePass, builder.open(), {{"activations", "sign"}});
-  EXPECT_THAT(converted.notes,
+  EXPECT_THAT(converted.report.notes,
               UnorderedElementsAre(HasSubstr("reads the network's input"),
                                    AllOf(HasSubstr("Sigmoid"), HasSubstr("never negative")),
                                    AllOf(HasSubstr("BatchNormalization - activation - layer"),
