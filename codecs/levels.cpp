@@ -43,13 +43,17 @@ std::optional<Found> find_magnitudes(const TensorView& tensor, const ChannelMap&
   return found;
 }
 
-// How many bits are below the one by which the larger magnitude exceeds the smaller.
-std::optional<unsigned> doubling(Magnitudes& magnitudes, unsigned width) noexcept {
-  std::ranges::sort(magnitudes.patterns);
-  const std::uint64_t difference = magnitudes.patterns[1] - magnitudes.patterns[0];
-  if (!std::has_single_bit(difference)) return std::nullopt;
-  const auto bits = static_cast<unsigned>(std::countr_zero(difference));
-  return is_mantissa(bits, width) ? std::optional(bits) : std::nullopt;
+// The bits of the mantissa with which the larger of two magnitudes is twice the smaller in every
+// channel that has two.
+std::optional<unsigned> find_mantissa(const std::vector<Magnitudes>& channels, unsigned width) {
+  for (unsigned bits = 0; bits < 64; ++bits) {
+    const bool fits =
+        is_mantissa(bits, width) && std::ranges::all_of(channels, [&](const Magnitudes& pair) {
+          return pair.count < 2 || doubled_pattern(pair.patterns[0], bits) == pair.patterns[1];
+        });
+    if (fits) return bits;
+  }
+  return std::nullopt;
 }
 
 std::uint32_t symbol_of(std::uint32_t set, int multiple) noexcept {
@@ -67,14 +71,17 @@ std::optional<Levels> find_levels(const TensorView& tensor, const ChannelMap& ch
 
   Levels levels;
   levels.channels = channels;
+  for (Magnitudes& magnitudes : found->magnitudes) {
+    if (magnitudes.count == 2) levels.set = 5;
+    std::ranges::sort(magnitudes.patterns.begin(), magnitudes.patterns.begin() + magnitudes.count);
+  }
+  if (levels.set == 5) {
+    const auto mantissa = find_mantissa(found->magnitudes, width);
+    if (!mantissa) return std::nullopt;
+    levels.mantissa = *mantissa;
+  }
   for (std::size_t channel = 0; channel < found->magnitudes.size(); ++channel) {
-    Magnitudes& magnitudes = found->magnitudes[channel];
-    if (magnitudes.count == 2) {
-      const auto mantissa = doubling(magnitudes, width);
-      if (!mantissa || (levels.set == 5 && *mantissa != levels.mantissa)) return std::nullopt;
-      levels.set = 5;
-      levels.mantissa = *mantissa;
-    }
+    const Magnitudes& magnitudes = found->magnitudes[channel];
     // A channel of nothing but zeros is 1 times 0.
     if (found->has_zero[channel] && magnitudes.count > 0) {
       levels.set = std::max(levels.set, std::uint32_t{3});

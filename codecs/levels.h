@@ -20,7 +20,7 @@ constexpr int multiple_of(std::uint32_t set, std::uint32_t symbol) noexcept {
                   : static_cast<int>(symbol) - static_cast<int>(set / 2);
 }
 
-/// Bits of the mantissa: adding one above them doubles a float. Two kinds of float have two bytes.
+/// Bits of the mantissa, which doubled_pattern() needs. Two kinds of float have two bytes.
 constexpr bool is_mantissa(std::uint64_t bits, unsigned width) noexcept {
   switch (width) {
     case 2:
@@ -34,13 +34,20 @@ constexpr bool is_mantissa(std::uint64_t bits, unsigned width) noexcept {
   }
 }
 
+/// Twice a positive float: one more in the exponent, which a number below the normal ones does not
+/// have.
+constexpr std::uint64_t doubled_pattern(std::uint64_t scale, unsigned mantissa) noexcept {
+  const std::uint64_t exponent_step = std::uint64_t{1} << mantissa;
+  return scale < exponent_step ? 2 * scale : scale + exponent_step;
+}
+
 /// The pattern of `multiple` (-2 to 2) times a scale.
 constexpr std::uint64_t scaled_pattern(std::uint64_t scale, int multiple, unsigned mantissa,
                                        unsigned width) noexcept {
   if (multiple == 0) return 0;
   const std::uint64_t sign = std::uint64_t{1} << (8 * width - 1);
   const std::uint64_t magnitude =
-      multiple == 2 || multiple == -2 ? scale + (std::uint64_t{1} << mantissa) : scale;
+      multiple == 2 || multiple == -2 ? doubled_pattern(scale, mantissa) : scale;
   return multiple < 0 ? magnitude ^ sign : magnitude;
 }
 

@@ -95,6 +95,20 @@ void store_value(DataType type, MutableBytes payload, std::size_t index, double 
   }
 }
 
+double stored_value(DataType type, double value) noexcept {
+  const auto single = static_cast<float>(value);
+  switch (type) {
+    case DataType::kFloat16:
+      return static_cast<double>(half_to_float(float_to_half(single)));
+    case DataType::kBfloat16:
+      return static_cast<double>(bfloat16_to_float(float_to_bfloat16(single)));
+    case DataType::kDouble:
+      return value;
+    default:
+      return static_cast<double>(single);
+  }
+}
+
 void store_floats(DataType type, std::span<const float> values, MutableBytes payload) noexcept {
   for (std::size_t i = 0; i < values.size(); ++i) {
     store_value(type, payload, i, static_cast<double>(values[i]));

@@ -31,6 +31,9 @@ std::vector<float> load_floats(DataType type, ByteView payload);
 /// Requires is_value_type(type).
 void store_value(DataType type, MutableBytes payload, std::size_t index, double value) noexcept;
 
+/// What a tensor of `type` holds after store_value().
+double stored_value(DataType type, double value) noexcept;
+
 /// store_value() of all elements; the payload must be as long as they are.
 void store_floats(DataType type, std::span<const float> values, MutableBytes payload) noexcept;
 

@@ -45,8 +45,7 @@ class GraphReader {
   explicit GraphReader(const OnnxModel& model) : model_(model) {}
 
   GraphModel read() {
-    const onnx::ModelProto proto =
-        parse_model(as_bytes(walk_model(GappedBytes(model_.files().front().bytes)).skeleton));
+    const onnx::ModelProto proto = read_skeleton(model_);
     if (proto.functions_size() > 0) {
       throw Error(ErrorCode::kUnsupported,
                   fmt::format("the model defines functions of its own ({}): they cannot be "

@@ -12,7 +12,6 @@
 #include "codecs/levels.h"
 #include "core/float_types.h"
 #include "core/parallel.h"
-#include "formats/onnx_wire.h"
 #include "formats/skeleton.h"
 #include "formats/value_shapes.h"
 
@@ -101,32 +100,6 @@ constexpr std::array kOperatorUses = std::to_array<OperatorUses>({
 
 // Operators that read weights without multiplying by them.
 constexpr std::array<std::string_view, 2> kLookedUp = {"Gather", "EmbedLayerNormalization"};
-
-std::size_t count_nodes(const onnx::GraphProto& graph) {
-  std::size_t count = 0;
-  for (const auto& node : graph.node()) {
-    ++count;
-    for (const auto& attribute : node.attribute()) {
-      if (attribute.has_g()) count += count_nodes(attribute.g());
-      for (const auto& inner : attribute.graphs()) count += count_nodes(inner);
-    }
-  }
-  return count;
-}
-
-/// Main graph's nodes by TensorInfo::position.
-std::map<std::size_t, const onnx::NodeProto*> nodes_by_position(const onnx::GraphProto& graph) {
-  std::map<std::size_t, const onnx::NodeProto*> nodes;
-  std::size_t position = 0;
-  for (const auto& node : graph.node()) {
-    nodes.emplace(position++, &node);
-    for (const auto& attribute : node.attribute()) {
-      if (attribute.has_g()) position += count_nodes(attribute.g());
-      for (const auto& inner : attribute.graphs()) position += count_nodes(inner);
-    }
-  }
-  return nodes;
-}
 
 std::vector<std::int64_t> shape_of(const ValueShapes& shapes, const std::string& value) {
   const auto found = shapes.find(value);
@@ -254,8 +227,7 @@ Energy& Energy::operator+=(const Energy& other) noexcept {
 
 std::vector<LayerWork> hardware_view(const OnnxModel& model, const Breakdown& stored,
                                      unsigned threads) {
-  const onnx::ModelProto skeleton =
-      parse_model(as_bytes(walk_model(GappedBytes(model.files().front().bytes)).skeleton));
+  const onnx::ModelProto skeleton = read_skeleton(model);
   const ValueShapes shapes = infer_shapes(model, skeleton);
   const auto nodes = nodes_by_position(skeleton.graph());
   std::map<std::string_view, const TensorBreakdown*> stored_by_name;

@@ -10,6 +10,21 @@
 #include "formats/onnx_wire.h"
 
 namespace qc {
+namespace {
+
+std::size_t count_nodes(const onnx::GraphProto& graph) {
+  std::size_t count = 0;
+  for (const auto& node : graph.node()) {
+    ++count;
+    for (const auto& attribute : node.attribute()) {
+      if (attribute.has_g()) count += count_nodes(attribute.g());
+      for (const auto& inner : attribute.graphs()) count += count_nodes(inner);
+    }
+  }
+  return count;
+}
+
+}  // namespace
 
 onnx::ModelProto parse_model(ByteView bytes) {
   if (bytes.size() > static_cast<std::size_t>(std::numeric_limits<int>::max())) {
@@ -22,6 +37,23 @@ onnx::ModelProto parse_model(ByteView bytes) {
     throw Error(ErrorCode::kCorrupt, "not a well-formed ONNX model: its graph cannot be parsed");
   }
   return model;
+}
+
+onnx::ModelProto read_skeleton(const OnnxModel& model) {
+  return parse_model(as_bytes(walk_model(GappedBytes(model.files().front().bytes)).skeleton));
+}
+
+std::map<std::size_t, const onnx::NodeProto*> nodes_by_position(const onnx::GraphProto& graph) {
+  std::map<std::size_t, const onnx::NodeProto*> nodes;
+  std::size_t position = 0;
+  for (const auto& node : graph.node()) {
+    nodes.emplace(position++, &node);
+    for (const auto& attribute : node.attribute()) {
+      if (attribute.has_g()) position += count_nodes(attribute.g());
+      for (const auto& inner : attribute.graphs()) position += count_nodes(inner);
+    }
+  }
+  return nodes;
 }
 
 std::optional<std::size_t> skeleton_index(const onnx::TensorProto& tensor, std::size_t count) {

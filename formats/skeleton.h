@@ -4,17 +4,25 @@
 #include <onnx/onnx_pb.h>
 
 #include <cstddef>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include "core/bytes.h"
+#include "formats/onnx_model.h"
 
 namespace qc {
 
 /// Parses a model, whole or a WireModel::skeleton. Throws Error(kCorrupt) when it is no ModelProto,
 /// Error(kLimit) over 2 GB.
 onnx::ModelProto parse_model(ByteView bytes);
+
+/// The skeleton of a model (see WireModel).
+onnx::ModelProto read_skeleton(const OnnxModel& model);
+
+/// The nodes of the main graph by TensorInfo::position, which counts those of subgraphs too.
+std::map<std::size_t, const onnx::NodeProto*> nodes_by_position(const onnx::GraphProto& graph);
 
 /// The number of a tensor of the skeleton among `count` tensors; nothing when it has none.
 std::optional<std::size_t> skeleton_index(const onnx::TensorProto& tensor, std::size_t count);

@@ -72,12 +72,12 @@ class Rewriter {
 
  private:
   void require_opset() const {
-    const std::int64_t needed = form_.kind == ActivationKind::kSign ? 9 : 7;
-    if (graph_.opset() >= needed) return;
+    constexpr std::int64_t kBroadcasts = 7;
+    if (graph_.opset() >= kBroadcasts) return;
     throw Error(ErrorCode::kUnsupported,
                 fmt::format("activations are quantised with operators of opset {}; the model has "
                             "opset {}: convert it with onnx.version_converter first",
-                            needed, graph_.opset()));
+                            kBroadcasts, graph_.opset()));
   }
 
   // The chosen tensor behind a weight input, which casts and transpositions may hide.
@@ -213,6 +213,13 @@ class Rewriter {
       case ActivationKind::kSign: {
         // ONNX's Sign of 0 is 0; the second one makes it 1.
         const std::string clipped = clip(before, value, type, -1);
+        constexpr std::int64_t kHasSign = 9;
+        if (graph_.opset() < kHasSign) {
+          const std::string half = add(before, "Mul", {clipped, number(0.5)}, value + "/half");
+          const std::string floor = add(before, "Floor", {half}, value + "/floor");
+          const std::string twice = add(before, "Mul", {floor, number(2)}, value + "/twice");
+          return add(before, "Add", {twice, number(1)}, value + "/binary");
+        }
         const std::string sign = add(before, "Sign", {clipped}, value + "/sign");
         const std::string moved = add(before, "Add", {sign, number(0.5)}, value + "/nonzero");
         return add(before, "Sign", {moved}, value + "/binary");

@@ -1,13 +1,17 @@
 #include "passes/low_bit.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
+#include <array>
+#include <optional>
 #include <utility>
 
 #include "core/error.h"
 #include "core/float_types.h"
 #include "core/parallel.h"
+#include "formats/skeleton.h"
 #include "passes/outcome.h"
 
 namespace qc {
@@ -31,6 +35,49 @@ Outcome convert(const OnnxModel& model, std::size_t index, const LowBitRequest& 
   store_floats(tensor.type, weights, outcome.payload);
   outcome.report = measure(model, tensor, outcome.payload);
   return outcome;
+}
+
+// Operators that stand between a layer and its normalisation without making up for it.
+constexpr std::array<std::string_view, 8> kBetween = {"Add",         "Identity",          "MaxPool",
+                                                      "AveragePool", "GlobalAveragePool", "Flatten",
+                                                      "Reshape",     "Transpose"};
+
+// True when a BatchNormalization comes behind the value that a node makes.
+bool is_normalised(const onnx::GraphProto& graph, const onnx::NodeProto& layer) {
+  const onnx::NodeProto* node = &layer;
+  for (int depth = 0; node != nullptr && node->output_size() > 0 && depth < 8; ++depth) {
+    const auto user = std::ranges::find_if(graph.node(), [&](const onnx::NodeProto& other) {
+      return std::ranges::find(other.input(), node->output(0)) != other.input().end();
+    });
+    if (user == graph.node().end()) return false;
+    if (user->op_type() == "BatchNormalization") return true;
+    const bool between = std::ranges::find(kBetween, user->op_type()) != kBetween.end();
+    node = between ? &*user : nullptr;
+  }
+  return false;
+}
+
+// Weights as large as 1 make sums that grow with the layer.
+std::optional<std::string> note_on_scale(const OnnxModel& model,
+                                         const std::vector<std::size_t>& chosen) {
+  const onnx::ModelProto skeleton = read_skeleton(model);
+  const auto nodes = nodes_by_position(skeleton.graph());
+  std::vector<std::string> bare;
+  for (const std::size_t tensor : chosen) {
+    const TensorInfo& info = model.tensors()[tensor];
+    const auto node = nodes.find(info.position);
+    if (node == nodes.end() || node->second->op_type() != info.op) continue;
+    if (!is_normalised(skeleton.graph(), *node->second)) bare.push_back(info.name);
+  }
+  if (bare.empty()) return std::nullopt;
+  return fmt::format(
+      "weights from -1 to 1 with no BatchNormalization behind make large sums, and such layers "
+      "hardly learn: {}",
+      fmt::join(bare, ", "));
+}
+
+bool has_unit_scale(const WeightForm& form) {
+  return form.kind == FormKind::kDorefa ? form.bits > 1 : form.scope == ScaleScope::kNone;
 }
 
 }  // namespace
@@ -77,6 +124,9 @@ PassReport convert_low_bit(const OnnxModel& model, const Params& params,
   PassReport report = collect(model, std::move(selection), std::move(outcomes), edits);
   report.seeded = request.form.stochastic;
   report.seed = request.seed;
+  if (has_unit_scale(request.form)) {
+    if (auto note = note_on_scale(model, chosen)) report.notes.push_back(std::move(*note));
+  }
   return report;
 }
 

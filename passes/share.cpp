@@ -74,12 +74,6 @@ struct Settings {
   std::optional<int> fixed_point;
 };
 
-double as_stored(DataType type, double value) {
-  Bytes bytes(data_type_bits(type) / 8);
-  store_value(type, bytes, 0, value);
-  return load_floats(type, bytes).front();
-}
-
 // The nonzero value next to zero, the positive one of two at the same distance.
 double smallest_magnitude(const SortedSample& sample) {
   return *std::ranges::min_element(
@@ -91,7 +85,7 @@ double smallest_magnitude(const SortedSample& sample) {
 std::vector<double> storable(const SortedSample& sample, std::vector<double> centroids,
                              DataType type) {
   for (double& centroid : centroids) {
-    centroid = as_stored(type, centroid);
+    centroid = stored_value(type, centroid);
     if (centroid == 0) centroid = smallest_magnitude(sample);
   }
   return centroids;

@@ -43,7 +43,7 @@ Constraint zero_constraint(std::size_t tensor, const std::vector<float>& values)
 
 void give_form(DataType type, const Constraint& constraint, MutableBytes payload) {
   std::vector<float> values = load_floats(type, payload);
-  if (has_form(*constraint.form, values, constraint.channels)) return;
+  if (has_form(*constraint.form, values, constraint.channels, type)) return;
   apply_form(*constraint.form, values, constraint.channels, std::nullopt, values);
   store_floats(type, values, payload);
 }

@@ -9,6 +9,7 @@
 #include <limits>
 #include <vector>
 
+#include "core/float_types.h"
 #include "core/random.h"
 #include "passes/kernels/dorefa.h"
 #include "passes/kernels/power_of_two.h"
@@ -165,17 +166,21 @@ void apply_form(const WeightForm& form, std::span<const float> latent, const Cha
   }
 }
 
-bool has_form(const WeightForm& form, std::span<const float> values, const ChannelMap& channels) {
+bool has_form(const WeightForm& form, std::span<const float> values, const ChannelMap& channels,
+              DataType type) {
+  const auto as_stored = [type](float value) {
+    return static_cast<float>(stored_value(type, static_cast<double>(value)));
+  };
   if (form.kind == FormKind::kDorefa && form.bits > 1) {
     return std::ranges::all_of(values, [&](float value) {
       const double unit = std::clamp((static_cast<double>(value) + 1) / 2, 0.0, 1.0);
-      return value == static_cast<float>(2 * quantize_unit(unit, form.bits) - 1);
+      return value == as_stored(static_cast<float>(2 * quantize_unit(unit, form.bits) - 1));
     });
   }
   // All other forms are what they make of themselves.
   std::vector<float> again(values.size());
   apply_form(form, values, channels, std::nullopt, again);
-  return std::ranges::equal(values, again);
+  return std::ranges::equal(values, again, {}, {}, as_stored);
 }
 
 void straight_through(const WeightForm& form, std::span<const float> latent,

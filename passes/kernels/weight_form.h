@@ -49,8 +49,9 @@ std::string form_text(const WeightForm& form);
 void apply_form(const WeightForm& form, std::span<const float> latent, const ChannelMap& channels,
                 std::optional<std::uint64_t> seed, std::span<float> weights);
 
-/// True when the values are weights that apply_form() may give.
-bool has_form(const WeightForm& form, std::span<const float> values, const ChannelMap& channels);
+/// True when the values are weights that apply_form() may give, as a tensor of `type` stores them.
+bool has_form(const WeightForm& form, std::span<const float> values, const ChannelMap& channels,
+              DataType type);
 
 /// Turns the gradient by the weights into that by the latent weights, in place:
 ///   ternary, five levels, DoReFa with one bit  unchanged (TWN, section 2.3; DoReFa, equation 8)

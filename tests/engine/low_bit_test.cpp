@@ -13,17 +13,17 @@
 #include "clusters.h"
 #include "core/float_types.h"
 #include "engine/engine.h"
-#include "model_values.h"
 #include "passes/activations.h"
 #include "passes/kernels/dorefa.h"
 #include "pipeline/constraints.h"
 #include "unit/model_builder.h"
+#include "unit/model_values.h"
 
 namespace qc {
 namespace {
 
 using test::Clusters;
-using test::find_tensor;
+using test::index_of;
 using test::kClasses;
 using test::values_of;
 
@@ -58,7 +58,7 @@ class LowBitEngine : public testing::Test {
     builder.set_opset(opset);
     const OnnxModel model = builder.open();
     std::vector<std::string> notes;
-    return run(quantize_activations(model, {find_tensor(model, "second")}, form, notes), values,
+    return run(quantize_activations(model, {index_of(model, "second")}, form, notes), values,
                {1, size});
   }
 
@@ -95,6 +95,7 @@ TEST_F(LowBitEngine, SignsAreOneFromZeroUp) {
     EXPECT_EQ(signs[i], kValues[i] >= 0 ? 1 : -1) << kValues[i];
   }
   EXPECT_EQ(quantised(kValues, {.kind = ActivationKind::kSign}, 9), signs) << "with older Clip";
+  EXPECT_EQ(quantised(kValues, {.kind = ActivationKind::kSign}, 7), signs) << "without Sign";
 }
 
 TEST_F(LowBitEngine, UnitsAreThoseOfTheKernel) {
@@ -143,7 +144,7 @@ TEST_F(LowBitEngine, XnorScalesByTheMeanMagnitudesOfTheInput) {
   const OnnxModel model = builder.open();
   std::vector<std::string> notes;
   const OnnxModel xnor =
-      quantize_activations(model, {find_tensor(model, "second.weight")},
+      quantize_activations(model, {index_of(model, "second.weight")},
                            {.kind = ActivationKind::kSign, .scale_map = true}, notes);
   const std::vector<float> input = test::bell_values(kChannels * kSize * kSize, 8, 1);
   const std::vector<float> bias = values_of(model, "second.bias");
@@ -210,15 +211,16 @@ TEST_F(LowBitEngine, TrainedWeightsHaveTheirForm) {
     job.options.batch = 16;
     job.options.norm = NormTraining::kLearn;
     job.options.momentum = 0.9;
-    job.constraints = form_constraints(model, {{find_tensor(model, "fc1.weight"), form},
-                                               {find_tensor(model, "fc2.weight"), form}});
+    job.constraints = form_constraints(
+        model, {{index_of(model, "fc1.weight"), form}, {index_of(model, "fc2.weight"), form}});
     PayloadEdits untrained;
     enforce(model, job.constraints, untrained);
     const OnnxModel converted = model.edited(untrained);
     const OnnxModel result = trained(model, job);
     for (const Constraint& constraint : job.constraints) {
       const std::string& name = model.tensors()[constraint.tensor].name;
-      EXPECT_TRUE(has_form(form, values_of(result, name), constraint.channels)) << name;
+      EXPECT_TRUE(has_form(form, values_of(result, name), constraint.channels, DataType::kFloat))
+          << name;
       EXPECT_NE(values_of(result, name), values_of(converted, name)) << "nothing was learnt";
     }
     EXPECT_GT(top1(result, held_out), 0.85);
@@ -239,7 +241,7 @@ TEST_F(LowBitEngine, TernaryTrainingLeavesPrunedWeightsAtZero) {
   job.options.epochs = 20;
   job.options.batch = 10;
   job.constraints =
-      form_constraints(model, {{find_tensor(model, "fc.weight"), {.kind = FormKind::kTernary}}});
+      form_constraints(model, {{index_of(model, "fc.weight"), {.kind = FormKind::kTernary}}});
   const std::vector<float> after = values_of(trained(model, job), "fc.weight");
   for (std::size_t i = 0; i < weights.size(); i += 2) EXPECT_EQ(after[i], 0) << i;
 }
@@ -253,7 +255,7 @@ TEST_F(LowBitEngine, SignsPassGradientsWithinTheWindow) {
   builder.add_gemm("fc2", {4, kClasses}, test::bell_values(4 * kClasses, 2, 0.5F));
   const OnnxModel plain = builder.open();
   std::vector<std::string> notes;
-  const OnnxModel model = quantize_activations(plain, {find_tensor(plain, "fc2.weight")},
+  const OnnxModel model = quantize_activations(plain, {index_of(plain, "fc2.weight")},
                                                {.kind = ActivationKind::kSign}, notes);
   constexpr double kRate = 0.25;
   TrainJob job = make_job(model, data);
@@ -313,7 +315,7 @@ TEST_F(LowBitEngine, ConstantsOfAnEvaluationServeTraining) {
   const Clusters data(60);
   const OnnxModel plain = two_layers();
   std::vector<std::string> notes;
-  const OnnxModel model = quantize_activations(plain, {find_tensor(plain, "fc2.weight")},
+  const OnnxModel model = quantize_activations(plain, {index_of(plain, "fc2.weight")},
                                                {.kind = ActivationKind::kUnit, .bits = 2}, notes);
   TrainJob job = make_job(model, data);
   job.validation = &data;
@@ -331,7 +333,7 @@ TEST_F(LowBitEngine, DorefaGradientsAreOfFewBits) {
   TrainJob job = make_job(model, data);
   job.options.learning_rate = 1;
   job.constraints = form_constraints(
-      model, {{find_tensor(model, "fc.weight"), {.kind = FormKind::kDorefa, .bits = 2}}});
+      model, {{index_of(model, "fc.weight"), {.kind = FormKind::kDorefa, .bits = 2}}});
   const auto bias_steps = [&] {
     const std::vector<float> before = values_of(model, "fc.bias");
     const std::vector<float> after = values_of(trained(model, job), "fc.bias");

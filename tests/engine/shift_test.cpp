@@ -8,9 +8,9 @@
 
 #include "clusters.h"
 #include "engine/engine.h"
-#include "model_values.h"
 #include "passes/kernels/power_of_two.h"
 #include "unit/model_builder.h"
+#include "unit/model_values.h"
 
 namespace qc {
 namespace {
@@ -103,9 +103,9 @@ TEST_F(Shift, NormalisesABatchByPowersOfTwo) {
   const OnnxModel plain = builder.open();
   const std::vector<float> scale = {0.8F, -1.6F, 3};
   const std::vector<float> bias = {0.1F, -0.2F, 0.3F};
-  const OnnxModel model = plain.edited(
-      {{test::find_tensor(plain, "norm.scale"), test::encode(DataType::kFloat, scale)},
-       {test::find_tensor(plain, "norm.shift"), test::encode(DataType::kFloat, bias)}});
+  const OnnxModel model =
+      plain.edited({{test::index_of(plain, "norm.scale"), test::encode(DataType::kFloat, scale)},
+                    {test::index_of(plain, "norm.shift"), test::encode(DataType::kFloat, bias)}});
   TrainJob job = one_batch(model, data);
   job.options.norm = NormTraining::kShift;
   const TrainResult result = train(model, job);

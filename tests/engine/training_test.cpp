@@ -13,16 +13,16 @@
 #include "engine/engine.h"
 #include "formats/qc_reader.h"
 #include "formats/qc_writer.h"
-#include "model_values.h"
 #include "pipeline/constraints.h"
 #include "unit/model_builder.h"
+#include "unit/model_values.h"
 
 namespace qc {
 namespace {
 
 using test::Clusters;
-using test::find_tensor;
 using test::float_tensors;
+using test::index_of;
 using test::kClasses;
 using test::values_of;
 
@@ -312,7 +312,7 @@ TEST_F(Training, SaysWhenTheLossIsNotFinite) {
 TEST_F(Training, LearnsTheStatisticsOfBatchNormalisationOnlyWhenAsked) {
   const Clusters data(160, {1, 6, 6});
   const OnnxModel model = image_model();
-  const std::size_t mean = find_tensor(model, "norm1.mean");
+  const std::size_t mean = index_of(model, "norm1.mean");
   TrainJob job = make_job(model, data);
   EXPECT_TRUE(train(model, job).values.contains(mean));
   EXPECT_NE(values_of(model.edited(train(model, job).values), mean), values_of(model, mean));

@@ -3,12 +3,14 @@
 #include <rapidcheck/gtest.h>
 
 #include <array>
+#include <bit>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "codecs/analysis.h"
 #include "codecs/layout.h"
+#include "codecs/levels.h"
 #include "codecs/tensor_codec.h"
 #include "core/error.h"
 #include "test_tensors.h"
@@ -114,6 +116,36 @@ TEST_P(EveryElement, SmallTensorsComeBackWithTheSmallestStage) {
     }
   }
   EXPECT_EQ(written, layouts_of(GetParam()));
+}
+
+// Twice a number below the normal ones is no step of the exponent: channels with such scales and
+// others in one tensor.
+TEST(Levels, ScalesBelowTheNormalNumbersAreDoubledToo) {
+  for (const Element element : {Element{2, true}, Element{4, true}, Element{8, true}}) {
+    SCOPED_TRACE(int{element.width});
+    constexpr std::array<std::uint64_t, 3> kScales = {3, 77, 0x3c12};
+    TestTensor tensor;
+    tensor.element = element;
+    tensor.channels = {kScales.size(), 200, 0};
+    const unsigned mantissa = element.width == 2 ? 10 : element.width == 4 ? 23 : 52;
+    tensor.data.resize(kScales.size() * 200 * element.width);
+    for (std::size_t i = 0; i < kScales.size() * 200; ++i) {
+      std::uint64_t scale = kScales[i / 200];
+      if (i / 200 == 2) scale <<= 8U * element.width - 16;  // a normal number
+      const int multiple = static_cast<int>(i * i % 5) - 2;
+      const std::uint64_t pattern = scaled_pattern(scale, multiple, mantissa, element.width);
+      store_pattern(tensor.data.data() + i * element.width, element.width, pattern);
+    }
+    const auto levels = find_levels(tensor.view(), tensor.channels);
+    ASSERT_TRUE(levels);
+    EXPECT_EQ(levels->set, 5U);
+    Written written;
+    EXPECT_TRUE(round_trip(*find_layout("levels"), tensor, {}));
+  }
+  EXPECT_EQ(doubled_pattern(3, 23), 6U);
+  const auto twice = std::bit_cast<float>(
+      static_cast<std::uint32_t>(doubled_pattern(std::bit_cast<std::uint32_t>(0x1.8p-127F), 23)));
+  EXPECT_EQ(twice, 0x1.8p-126F);
 }
 
 // Sizes at which blocks fill up and the number of Huffman parts changes.

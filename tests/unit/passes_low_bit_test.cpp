@@ -15,6 +15,7 @@
 #include "formats/qc_reader.h"
 #include "formats/qc_writer.h"
 #include "model_builder.h"
+#include "model_values.h"
 #include "passes/pass.h"
 
 namespace qc {
@@ -22,6 +23,7 @@ namespace {
 
 using test::bell_values;
 using test::ModelBuilder;
+using test::values_of;
 using testing::AllOf;
 using testing::Contains;
 using testing::ElementsAre;
@@ -53,17 +55,6 @@ std::string error_of(const Pass& pass, const OnnxModel& model, const Flags& flag
   }
   ADD_FAILURE() << "no error";
   return "";
-}
-
-const TensorInfo& tensor_of(const OnnxModel& model, const std::string& name) {
-  const auto found = std::ranges::find(model.tensors(), name, &TensorInfo::name);
-  if (found == model.tensors().end()) throw std::runtime_error("no tensor " + name);
-  return *found;
-}
-
-std::vector<float> values_of(const OnnxModel& model, const std::string& name) {
-  const TensorInfo& tensor = tensor_of(model, name);
-  return load_floats(tensor.type, model.payload(tensor));
 }
 
 std::set<float> magnitudes_of(const OnnxModel& model, const std::string& name) {
@@ -248,10 +239,23 @@ TEST_F(LowBit, OtherOrdersOfBlocksAreReported) {
                                          HasSubstr("(Conv)"))));
 }
 
+TEST_F(LowBit, UnscaledWeightsWithoutANormAreNamed) {
+  const auto notes = [&](const Pass& pass, const Flags& flags) {
+    return convert(pass, model(), flags).report.notes;
+  };
+  const auto only_the_last =
+      Contains(AllOf(HasSubstr("no BatchNormalization behind"), HasSubstr(": a_conv3.weight")));
+  EXPECT_THAT(notes(kBinarizePass, {{"scale", "none"}}), only_the_last);
+  EXPECT_THAT(notes(kDorefaPass, {{"wbits", "2"}, {"keep", "none"}}), only_the_last);
+  EXPECT_THAT(notes(kBinarizePass, {}), testing::IsEmpty());
+  EXPECT_THAT(notes(kDorefaPass, {{"wbits", "2"}}), testing::IsEmpty());
+}
+
 TEST_F(LowBit, OpsetsWithoutTheOperatorsAreRefused) {
-  proto().mutable_opset_import(0)->set_version(8);
+  proto().mutable_opset_import(0)->set_version(6);
   EXPECT_THAT(error_of(kBinarizePass, model(), {{"activations", "sign"}}, ErrorCode::kUnsupported),
-              AllOf(HasSubstr("opset 9"), HasSubstr("opset 8")));
+              AllOf(HasSubstr("opset 7"), HasSubstr("opset 6")));
+  proto().mutable_opset_import(0)->set_version(7);
   EXPECT_THAT(ops_of(convert(kDorefaPass, model(), {{"abits", "2"}}).model), Contains("Floor"));
 }
 

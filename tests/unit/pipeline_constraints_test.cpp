@@ -137,6 +137,25 @@ TEST(Enforce, SplitWeightsBecomeTheirMean) {
   EXPECT_THAT(values_of(model.edited(edits), "fc.weight"), ElementsAre(0, 0.5F, -1, 0, 0.5F, 9));
 }
 
+// Steps of a third are no float16: what was rounded to one has its form still.
+TEST(Enforce, FormsStayAsTheyAreStored) {
+  for (const DataType type : {DataType::kFloat, DataType::kFloat16, DataType::kBfloat16}) {
+    for (const int bits : {1, 2, 4}) {
+      ModelBuilder builder;
+      builder.add_gemm("fc", {8, 8}, bell_values(64, 3, 0.4F), type);
+      const OnnxModel model = builder.open();
+      const std::size_t tensor = index_of(model, "fc.weight");
+      const auto constraints =
+          form_constraints(model, {{tensor, {.kind = FormKind::kDorefa, .bits = bits}}});
+      PayloadEdits once;
+      enforce(model, constraints, once);
+      PayloadEdits twice = once;
+      enforce(model, constraints, twice);
+      EXPECT_EQ(twice, once) << bits << " bits of " << data_type_name(type);
+    }
+  }
+}
+
 TEST(Enforce, WhatKeepsTheConstraintStaysAsItIs) {
   const OnnxModel model = one_layer(kPruned);
   const std::size_t tensor = index_of(model, "fc.weight");

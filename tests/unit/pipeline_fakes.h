@@ -13,6 +13,7 @@
 #include "core/float_types.h"
 #include "formats/onnx_model.h"
 #include "model_builder.h"
+#include "model_values.h"
 #include "pipeline/step.h"
 #include "pipeline/workbench.h"
 
@@ -29,17 +30,6 @@ std::string message_of(ErrorCode code, const Action& action) {
   }
   ADD_FAILURE() << "no error";
   return "";
-}
-
-inline std::size_t index_of(const OnnxModel& model, const std::string& name) {
-  const auto found = std::ranges::find(model.tensors(), name, &TensorInfo::name);
-  EXPECT_NE(found, model.tensors().end()) << name;
-  return static_cast<std::size_t>(found - model.tensors().begin());
-}
-
-inline std::vector<float> values_of(const OnnxModel& model, const std::string& name) {
-  const TensorInfo& tensor = model.tensors()[index_of(model, name)];
-  return load_floats(tensor.type, model.payload(tensor));
 }
 
 inline std::size_t zeros_of(const OnnxModel& model, const std::string& name) {

@@ -387,7 +387,8 @@ Patterns decode_levels(Input& in, Kind kind, std::uint64_t count, int inside) {
       const int value = static_cast<int>(symbol % set);
       const int multiple = set == 2 ? 2 * value - 1 : value - static_cast<int>(set / 2);
       std::uint64_t pattern = scales[(first + i) / stride % channels];
-      if (multiple == 2 || multiple == -2) pattern += std::uint64_t{1} << mantissa;
+      const std::uint64_t step = std::uint64_t{1} << mantissa;
+      if (multiple == 2 || multiple == -2) pattern += pattern < step ? pattern : step;
       if (multiple < 0) pattern ^= sign_of(kind);
       pattern &= sign_of(kind) | (sign_of(kind) - 1);
       out.push_back(multiple == 0 ? 0 : pattern);

@@ -148,7 +148,9 @@ std::function<std::uint64_t(std::size_t)> levels_of(Pattern pattern, Maker& make
     if (pattern == Pattern::kSparseTernary && make.below(10) != 0) return 0;
     if (pattern == Pattern::kFiveLevels) {
       if (make.below(5) == 0) return 0;
-      if (make.below(2) == 0) value += std::uint64_t{1} << shape.mantissa_bits;
+      const std::uint64_t step = std::uint64_t{1} << shape.mantissa_bits;
+      const std::uint64_t magnitude = value & ~shape.sign;
+      if (make.below(2) == 0) value += magnitude < step ? magnitude : step;
     }
     return (make.below(2) != 0 ? value : value ^ shape.sign) & mask_of(8U * element.width);
   };

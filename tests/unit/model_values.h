@@ -12,7 +12,7 @@
 namespace qc::test {
 
 /// The index of the tensor called `name`; the number of tensors when there is none.
-inline std::size_t find_tensor(const OnnxModel& model, const std::string& name) {
+inline std::size_t index_of(const OnnxModel& model, const std::string& name) {
   const auto found = std::ranges::find(model.tensors(), name, &TensorInfo::name);
   return static_cast<std::size_t>(found - model.tensors().begin());
 }
@@ -23,7 +23,7 @@ inline std::vector<float> values_of(const OnnxModel& model, std::size_t tensor) 
 }
 
 inline std::vector<float> values_of(const OnnxModel& model, const std::string& name) {
-  return values_of(model, find_tensor(model, name));
+  return values_of(model, index_of(model, name));
 }
 
 inline std::vector<std::size_t> float_tensors(const OnnxModel& model) {
