@@ -148,7 +148,7 @@ std::vector<std::string> inspect_warnings(const Breakdown& breakdown) {
   for (const TensorBreakdown& line : breakdown.tensors) {
     if (line.tensor.role != Role::kWeight || line.placement == Placement::kGraph) continue;
     weights += line.tensor.count();
-    structured |= line.has_floor() || line.density() < 0.5;
+    structured |= line.has_floor() || line.by_channel || line.density() < 0.5;
     const bool sparse = line.stats.index_symbols > 0;
     if (!sparse || line.distinct == 0) continue;
     const auto count = static_cast<double>(line.tensor.count());

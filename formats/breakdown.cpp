@@ -146,6 +146,10 @@ class Accountant {
       const Element element = element_of(tensor.type);
       if (elements.empty() || elements.size() % element.width != 0) return;
       measure({elements, element, {}}, line);
+      constexpr std::uint64_t kMostLevels = 4;  // other than 0, of one scale
+      line.by_channel = line.layout.starts_with("channel-palette") ||
+                        (line.layout.starts_with("levels") &&
+                         (line.distinct == 0 || line.distinct > kMostLevels));
     });
   }
 

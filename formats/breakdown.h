@@ -30,8 +30,11 @@ struct TensorBreakdown {
   double position_entropy_bits = 0;  ///< zeroth-order entropy of zero or not, in bits in total
   double value_entropy_bits = 0;     ///< of the non-zero values; 0 when `distinct` is
 
-  /// True when the zeroth-order entropy of the values means something: few distinct values.
-  bool has_floor() const noexcept { return distinct > 0 || nonzeros == 0; }
+  bool by_channel = false;  ///< coded with values of each channel's own
+
+  /// True when the zeroth-order entropy of the values means something: there are few distinct ones,
+  /// and not because of a scale per channel.
+  bool has_floor() const noexcept { return (distinct > 0 || nonzeros == 0) && !by_channel; }
   double floor_bytes() const noexcept { return (position_entropy_bits + value_entropy_bits) / 8; }
   double density() const noexcept;
   /// Bits a stored value takes: fixed-width codes, and as they are in the container.

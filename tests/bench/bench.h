@@ -35,6 +35,7 @@ extern const BenchTable kTwnTable;
 extern const BenchTable kTernaryTable;
 extern const BenchTable kDorefaTable;
 extern const BenchTable kBinaryTable;
+extern const BenchTable kMixedTable;
 extern const BenchTable kResnetTable;
 
 /// A table in Markdown whose columns line up as plain text too: the first one to the left, the

@@ -27,6 +27,9 @@ constexpr std::size_t kLowBitSeeds = 2;  // what fits into 90 minutes
 // Networks this small gain nothing from a second thread: each run takes one, side by side.
 constexpr unsigned kAllCores = 0;
 
+constexpr const char* kNotHere = "Not measured: `../shared` is not here.\n";
+constexpr const char* kResnet20 = "models/converted/resnet20_cifar10.onnx";
+
 const std::vector<std::string> kColumns = {"seed",           "bytes",   "ratio",  "layers",
                                            "error before %", "after %", "change", "seconds"};
 
@@ -176,7 +179,7 @@ std::vector<fs::path> train_models(const Subject& subject, std::size_t seeds, co
 
 std::string measure(const Subject& subject, std::size_t most_seeds, const BenchOptions& options) {
   const auto shared = harness::shared_dir();
-  if (!shared) return "Not measured: `../shared` is not here.\n";
+  if (!shared) return kNotHere;
   const fs::path mnist = *shared / "data" / "mnist";
   const std::size_t seeds = options.quick ? 1 : most_seeds;
   const harness::TempDir temp;
@@ -209,25 +212,64 @@ std::string measure(const Subject& subject, std::size_t most_seeds, const BenchO
   return text;
 }
 
-std::string measure_resnet(const BenchOptions&) {
-  const auto shared = harness::shared_dir();
-  if (!shared) return "Not measured: `../shared` is not here.\n";
-  const fs::path archive = *shared / "data" / "cifar10-jpeg" / "cifar10-jpeg.tar.xz";
-  const fs::path model = *shared / "models" / "converted" / "resnet20_cifar10.onnx";
-  const harness::TempDir temp;
+/// The pictures of CIFAR-10 in `folder`.
+fs::path unpack_cifar(const fs::path& shared, const fs::path& folder) {
   harness::RunOptions tar;
   tar.program = "tar";
-  run_or_throw({"-xJf", archive, "-C", temp.path()}, tar);
+  run_or_throw({"-xJf", shared / "data" / "cifar10-jpeg" / "cifar10-jpeg.tar.xz", "-C", folder},
+               tar);
+  return folder / "cifar10-jpeg";
+}
+
+std::string measure_resnet(const BenchOptions&) {
+  const auto shared = harness::shared_dir();
+  if (!shared) return kNotHere;
+  const fs::path model = *shared / kResnet20;
+  const harness::TempDir temp;
+  const fs::path data = unpack_cifar(*shared, temp.path());
   tell("  ResNet-20");
   const fs::path config = fs::path(QC_SOURCE_DIR) / "samples" / "data" / "cifar-10.toml";
-  const Figures figures =
-      run_recipe("resnet-20.toml", model, temp / "cifar10-jpeg", {"--data-config", config});
+  const Figures figures = run_recipe("resnet-20.toml", model, data, {"--data-config", config});
   MarkdownTable table(kColumns);
   table.add_row(row("1", figures));
   return fmt::format(
       "`qcompress run samples/recipes/resnet-20.toml resnet20_cifar10.onnx --data cifar10-jpeg "
       "--data-config samples/data/cifar-10.toml`\n\n{}",
       table.text());
+}
+
+// Deep Compression and low-bit pipelines of the same network, one after the other.
+std::string measure_mixed(const BenchOptions&) {
+  const auto shared = harness::shared_dir();
+  if (!shared) return kNotHere;
+  const harness::TempDir temp;
+  const fs::path mnist = *shared / "data" / "mnist";
+  const fs::path lenet = train_models(kLenet5, 1, mnist, temp.path()).front();
+  const fs::path cifar = unpack_cifar(*shared, temp.path());
+  const std::string config = fs::path(QC_SOURCE_DIR) / "samples" / "data" / "cifar-10.toml";
+  struct Run {
+    std::string recipe;
+    bool resnet;
+    Figures figures = {};
+  };
+  std::vector<Run> runs = {{"lenet-5.toml", false},          {"lenet-5-ternary.toml", false},
+                           {"twn-lenet-5.toml", false},      {"resnet-20.toml", true},
+                           {"resnet-20-ternary.toml", true}, {"resnet-20-binary.toml", true}};
+  parallel_for(runs.size(), kAllCores, [&](std::size_t i) {
+    Run& run = runs[i];
+    tell(fmt::format("  {}", run.recipe));
+    std::vector<std::string> flags = {"--threads", "1"};
+    if (run.resnet) flags.insert(flags.end(), {"--data-config", config});
+    run.figures = run_recipe(run.recipe, run.resnet ? *shared / kResnet20 : lenet,
+                             run.resnet ? cifar : mnist, flags);
+    tell(fmt::format("    {}: {} bytes, error {:.2f} -> {:.2f}", run.recipe, run.figures.packed,
+                     run.figures.error_before, run.figures.error_after));
+  });
+  std::vector<std::string> columns = kColumns;
+  columns.front() = "samples/recipes/";
+  MarkdownTable table(columns);
+  for (const Run& run : runs) table.add_row(row(run.recipe, run.figures));
+  return table.text();
 }
 
 constexpr std::string_view kAbout =
@@ -290,6 +332,19 @@ const BenchTable kBinaryTable{
     .title = "BinaryNet and XNOR-Net on MNIST",
     .about = kAboutLowBit,
     .run = [](const BenchOptions& options) { return measure(kBinaryNet, kLowBitSeeds, options); },
+    .slow = true,
+};
+
+const BenchTable kMixedTable{
+    .name = "mixed",
+    .title = "Deep Compression beside low-bit pipelines",
+    .about =
+        "The same networks pruned and shared (`lenet-5.toml`, `resnet-20.toml`), pruned and "
+        "ternary,\n"
+        "ternary, and binary with a dictionary of 3x3 kernels; columns as above. LeNet-5 is "
+        "trained "
+        "here,\nResNet-20 elsewhere, and fine-tuned on JPEGs of a part of its data.",
+    .run = measure_mixed,
     .slow = true,
 };
 

@@ -31,7 +31,7 @@ namespace fs = std::filesystem;
 constexpr std::array kTables = {&kPackTable,   &kDecodeTable,     &kKmeansTable,   &kFiguresTable,
                                 &kModelsTable, &kThroughputTable, &kLenet300Table, &kLenet5Table,
                                 &kResnetTable, &kTwnTable,        &kTernaryTable,  &kDorefaTable,
-                                &kBinaryTable};
+                                &kBinaryTable, &kMixedTable};
 
 std::string cpu_model() {
   std::ifstream file("/proc/cpuinfo");

@@ -68,6 +68,19 @@ TEST_F(LowBitCommands, InspectShowsWhatHardwareSaves) {
   EXPECT_FALSE(run_json({"inspect", "binary.onnx"}).contains("hardware"));
 }
 
+// With a scale per channel the distinct values of a tensor say little of its entropy.
+TEST_F(LowBitCommands, InspectHasNoFloorForScalesOfChannels) {
+  for (const std::string scale : {"layer", "channel"}) {
+    run_well({"binarize", "model.onnx", "--keep", "none", "--scale", scale, "-o", scale + ".onnx"});
+    const json document = run_json({"inspect", scale + ".onnx"});
+    for (const json& tensor : document["tensors"]) {
+      if (tensor["role"] != "weight") continue;
+      EXPECT_EQ(tensor["floor_bytes"].is_null(), scale == "channel") << tensor["name"];
+    }
+    EXPECT_THAT(document["warnings"], Each(testing::Not(HasSubstr("ordinary floats"))));
+  }
+}
+
 TEST_F(LowBitCommands, WhatAUserTrainsTakesTheForm) {
   const std::string copy = "cp {model} {out}";
   run_well({"ternarize", "model.onnx", "--finetune-cmd", copy, "--epochs", "1", "-o", "a.onnx"});
