@@ -12,7 +12,7 @@
 
 #include "clusters.h"
 #include "core/float_types.h"
-#include "engine/engine.h"
+#include "engine_fixture.h"
 #include "passes/activations.h"
 #include "passes/kernels/dorefa.h"
 #include "pipeline/constraints.h"
@@ -35,15 +35,12 @@ std::vector<float> identity(std::int64_t size) {
   return values;
 }
 
-class LowBitEngine : public testing::Test {
+class LowBitEngine : public test::EngineTest {
  protected:
-  static void SetUpTestSuite() { engine_ = open_engine({1, "cpu"}).release(); }
-  static void TearDownTestSuite() { delete engine_; }
-
   static std::vector<float> run(const OnnxModel& model, const std::vector<float>& inputs,
                                 const std::vector<std::int64_t>& shape) {
     HostTensor input{DataType::kFloat, shape, test::encode(DataType::kFloat, inputs)};
-    const auto outputs = engine_->load(load_graph(model))->run({&input, 1});
+    const auto outputs = load(model)->run({&input, 1});
     return load_floats(DataType::kFloat, outputs.front().bytes);
   }
 
@@ -73,18 +70,10 @@ class LowBitEngine : public testing::Test {
     return job;
   }
 
-  static OnnxModel trained(const OnnxModel& model, const TrainJob& job) {
-    return model.edited(engine_->load(load_graph(model))->train(job).values);
-  }
-
   static double top1(const OnnxModel& model, const Dataset& data) {
-    return engine_->load(load_graph(model))->evaluate(data, 64, {}).top1;
+    return load(model)->evaluate(data, 64, {}).top1;
   }
-
-  static Engine* engine_;
 };
-
-Engine* LowBitEngine::engine_ = nullptr;
 
 const std::vector<float> kValues = {-3,    -1,        -0.5F,   -1e-30F, -0.0F, 0.0F,
                                     1e-9F, 0.166667F, 0.4999F, 0.5001F, 1,     2.5F};

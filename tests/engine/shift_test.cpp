@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "clusters.h"
-#include "engine/engine.h"
+#include "engine_fixture.h"
 #include "passes/kernels/power_of_two.h"
 #include "unit/model_builder.h"
 #include "unit/model_values.h"
@@ -33,11 +33,8 @@ std::vector<double> doubles(const std::vector<float>& values) {
   return {values.begin(), values.end()};
 }
 
-class Shift : public testing::Test {
+class Shift : public test::EngineTest {
  protected:
-  static void SetUpTestSuite() { engine_ = open_engine({1, "cpu"}).release(); }
-  static void TearDownTestSuite() { delete engine_; }
-
   /// One full batch of plain gradient descent.
   static TrainJob one_batch(const OnnxModel& model, const Dataset& data) {
     TrainJob job;
@@ -48,15 +45,7 @@ class Shift : public testing::Test {
     job.train = &data;
     return job;
   }
-
-  static TrainResult train(const OnnxModel& model, const TrainJob& job) {
-    return engine_->load(load_graph(model))->train(job);
-  }
-
-  static Engine* engine_;
 };
-
-Engine* Shift::engine_ = nullptr;
 
 OnnxModel normalised_layers() {
   test::ModelBuilder builder;
@@ -87,7 +76,7 @@ TEST_F(Shift, TrainedNormalisationsShift) {
     EXPECT_NEAR(inverse / power_of_two(inverse), 1, 1e-6);
   }
   // What was validated is what comes out.
-  const Metrics again = engine_->load(load_graph(trained))->evaluate(held_out, 64, {});
+  const Metrics again = load(trained)->evaluate(held_out, 64, {});
   const auto best = static_cast<std::size_t>(result.best_epoch - 1);
   ASSERT_TRUE(result.epochs[best].validation);
   EXPECT_EQ(again.top1, result.epochs[best].validation->top1);

@@ -10,7 +10,7 @@
 #include "clusters.h"
 #include "core/error.h"
 #include "core/float_types.h"
-#include "engine/engine.h"
+#include "engine_fixture.h"
 #include "formats/qc_reader.h"
 #include "formats/qc_writer.h"
 #include "pipeline/constraints.h"
@@ -71,11 +71,8 @@ OnnxModel image_model() {
   return builder.open();
 }
 
-class Training : public testing::Test {
+class Training : public test::EngineTest {
  protected:
-  static void SetUpTestSuite() { engine_ = open_engine({1, "cpu"}).release(); }
-  static void TearDownTestSuite() { delete engine_; }
-
   static TrainJob make_job(const OnnxModel& model, const Dataset& data) {
     TrainJob job;
     job.options.epochs = 3;
@@ -90,27 +87,19 @@ class Training : public testing::Test {
     return job;
   }
 
-  static TrainResult train(const OnnxModel& model, const TrainJob& job) {
-    return engine_->load(load_graph(model))->train(job);
-  }
-
   static double loss(const OnnxModel& model, const Dataset& data) {
-    return engine_->load(load_graph(model))->evaluate(data, data.size(), {}).loss;
+    return load(model)->evaluate(data, data.size(), {}).loss;
   }
-
-  static Engine* engine_;
 };
-
-Engine* Training::engine_ = nullptr;
 
 TEST_F(Training, LearnsToTellClassesApart) {
   const Clusters data(300);
   const OnnxModel model = structured_model();
   TrainJob job = make_job(model, data);
   job.options.epochs = 20;
-  const double before = engine_->load(load_graph(model))->evaluate(data, 64, {}).top1;
+  const double before = load(model)->evaluate(data, 64, {}).top1;
   const OnnxModel trained = model.edited(train(model, job).values);
-  const double after = engine_->load(load_graph(trained))->evaluate(data, 64, {}).top1;
+  const double after = load(trained)->evaluate(data, 64, {}).top1;
   EXPECT_LT(before, 0.8);
   EXPECT_GT(after, 0.9);
 }
@@ -257,8 +246,7 @@ TEST_F(Training, KeepsTheEpochThatValidatedBest) {
   Observer observer;
   job.observer = &observer;
   const TrainResult result = train(model, job);
-  const Metrics kept = engine_->load(load_graph(model.edited(result.values)))
-                           ->evaluate(held_out, job.options.batch, {});
+  const Metrics kept = load(model.edited(result.values))->evaluate(held_out, job.options.batch, {});
   EXPECT_LT(result.best_epoch, 12);
   for (const EpochReport& epoch : observer.epochs) {
     EXPECT_LE(epoch.validation->top1, kept.top1) << epoch.epoch;
@@ -369,7 +357,7 @@ TEST_F(Training, ATeacherPullsScoresTowardsItsOwn) {
   TrainJob job = make_job(model, data);
   job.options.epochs = 10;
   const OnnxModel expert = model.edited(train(model, job).values);
-  const auto teacher = engine_->load(load_graph(expert));
+  const auto teacher = load(expert);
   job.options.distill = 1;
   job.teacher = teacher.get();
   const OnnxModel pupil = model.edited(train(model, job).values);
@@ -387,8 +375,8 @@ TEST_F(Training, APackedModelGivesTheSameOutputsToTheBit) {
   HostTensor input{DataType::kFloat, {5, 1, 6, 6}, {}};
   input.bytes = test::encode(DataType::kFloat, test::bell_values(180, 9, 1));
   const std::vector<HostTensor> inputs = {input};
-  const auto before = engine_->load(load_graph(model))->run(inputs);
-  const auto after = engine_->load(load_graph(unpacked))->run(inputs);
+  const auto before = load(model)->run(inputs);
+  const auto after = load(unpacked)->run(inputs);
   ASSERT_EQ(before.size(), 1U);
   EXPECT_EQ(before[0].dims, after[0].dims);
   EXPECT_EQ(before[0].bytes, after[0].bytes);
