@@ -1,6 +1,7 @@
 // qcompress inspect: where the bytes of a model or a container go
 #include <fmt/format.h>
 
+#include <charconv>
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -21,6 +22,25 @@ const std::map<std::string, SortBy> kSortNames = {{"model", SortBy::kModel},
                                                   {"ratio", SortBy::kRatio},
                                                   {"name", SortBy::kName}};
 
+/// "1x3x224x224" as sizes; empty for an empty text.
+std::vector<std::int64_t> parse_shape(std::string_view text) {
+  std::vector<std::int64_t> sizes;
+  const char* at = text.data();
+  const char* const end = at + text.size();
+  while (at != end) {
+    std::int64_t size = 0;
+    const auto [next, error] = std::from_chars(at, end, size);
+    const bool more = next != end && *next == 'x' && next + 1 != end;
+    if (error != std::errc() || size < 1 || (next != end && !more)) {
+      throw Error(ErrorCode::kUsage,
+                  fmt::format("--input-shape {}: not sizes such as 1x3x224x224", text));
+    }
+    sizes.push_back(size);
+    at = more ? next + 1 : end;
+  }
+  return sizes;
+}
+
 struct InspectCommand {
   CommonOptions common;
   std::string input;
@@ -28,8 +48,12 @@ struct InspectCommand {
   std::string tensor;
   bool all = false;
   bool hardware = false;
+  std::string input_shape;
 
   void run() const {
+    if (!input_shape.empty() && !hardware) {
+      throw Error(ErrorCode::kUsage, "--input-shape is for --hardware");
+    }
     InspectView view{input, !is_qc_file(input), all || common.verbose, kSortNames.at(sort)};
     MemorySink packed;
     if (view.packed_now) {
@@ -67,7 +91,7 @@ struct InspectCommand {
 
   std::vector<LayerWork> layers(const QcReader& reader, const Breakdown& breakdown) const {
     const OnnxModel model = OnnxModel::from_memory(reader.decode_to_memory(common.threads));
-    return hardware_view(model, breakdown, common.threads);
+    return hardware_view(model, breakdown, parse_shape(input_shape), common.threads);
   }
 
   void show_tensor(const QcReader& reader, Breakdown& breakdown) const {
@@ -107,6 +131,9 @@ void add_inspect_command(CLI::App& app) {
   sub->add_flag("--hardware", command->hardware,
                 "Count the multiplications that zeros, signs, shifts and tables replace, estimate "
                 "energy, and show how many kernels are unique");
+  sub->add_option("--input-shape", command->input_shape,
+                  "For --hardware: sizes of the model's input where the graph leaves them open")
+      ->type_name("1x3x224x224");
   add_common_options(*sub, command->common, Writes::kNothing);
   sub->callback([command] { command->run(); });
 }

@@ -116,8 +116,10 @@ std::string hardware_text(const std::vector<LayerWork>& layers) {
   table.add_row(row("all", total.products, total.energy, total.energy_dense, {}));
   std::string text = fmt::format("\n{}", table.text());
   if (total.unknown > 0) {
-    text += fmt::format("{} not counted: the graph does not say how often their weights are used\n",
-                        plural(total.unknown, "layer"));
+    text += fmt::format(
+        "{} not counted: the graph does not say how often their weights are used; --input-shape "
+        "may help\n",
+        plural(total.unknown, "layer"));
   }
   return text.append(kAbout);
 }

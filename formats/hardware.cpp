@@ -226,9 +226,9 @@ Energy& Energy::operator+=(const Energy& other) noexcept {
 }
 
 std::vector<LayerWork> hardware_view(const OnnxModel& model, const Breakdown& stored,
-                                     unsigned threads) {
+                                     std::span<const std::int64_t> input, unsigned threads) {
   const onnx::ModelProto skeleton = read_skeleton(model);
-  const ValueShapes shapes = infer_shapes(model, skeleton);
+  const ValueShapes shapes = infer_shapes(model, skeleton, input);
   const auto nodes = nodes_by_position(skeleton.graph());
   std::map<std::string_view, const TensorBreakdown*> stored_by_name;
   for (const TensorBreakdown& line : stored.tensors) stored_by_name[line.tensor.name] = &line;

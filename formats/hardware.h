@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -55,8 +56,8 @@ struct LayerWork {
 };
 
 /// The layers that multiply by float weights, in the order of the model. `stored` is what
-/// break_down() says of the same model, packed.
+/// break_down() says of the same model, packed; `input` as in infer_shapes().
 std::vector<LayerWork> hardware_view(const OnnxModel& model, const Breakdown& stored,
-                                     unsigned threads);
+                                     std::span<const std::int64_t> input, unsigned threads);
 
 }  // namespace qc

@@ -1,6 +1,7 @@
 #include "formats/value_shapes.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <onnx/shape_inference/implementation.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -9,8 +10,11 @@
 #include <exception>
 #include <functional>
 #include <optional>
+#include <set>
+#include <string_view>
 #include <utility>
 
+#include "core/error.h"
 #include "formats/skeleton.h"
 
 namespace qc {
@@ -48,10 +52,32 @@ class ConstantFiller {
   const OnnxModel& model_;
 };
 
-void set_open_batch(onnx::ValueInfoProto& input) {
-  if (!input.type().tensor_type().has_shape()) return;
+void set_open_sizes(onnx::ValueInfoProto& input, std::span<const std::int64_t> sizes) {
+  if (sizes.empty() && !input.type().tensor_type().has_shape()) return;
   auto& shape = *input.mutable_type()->mutable_tensor_type()->mutable_shape();
-  if (shape.dim_size() > 0 && shape.dim(0).dim_value() <= 0) shape.mutable_dim(0)->set_dim_value(1);
+  if (shape.dim_size() == 0) {
+    for (std::size_t i = 0; i < sizes.size(); ++i) shape.add_dim();
+  }
+  if (!sizes.empty() && sizes.size() != static_cast<std::size_t>(shape.dim_size())) {
+    throw Error(ErrorCode::kUsage, fmt::format("the model's input {} has {} dimensions, not {}",
+                                               input.name(), shape.dim_size(), sizes.size()));
+  }
+  for (int i = 0; i < shape.dim_size(); ++i) {
+    if (shape.dim(i).dim_value() > 0) continue;
+    if (!sizes.empty()) shape.mutable_dim(i)->set_dim_value(sizes[static_cast<std::size_t>(i)]);
+    if (sizes.empty() && i == 0) shape.mutable_dim(i)->set_dim_value(1);
+  }
+}
+
+// The first input is the one whose sizes are given; initializers may be listed as inputs too.
+void set_open_sizes(onnx::GraphProto& graph, std::span<const std::int64_t> sizes) {
+  std::set<std::string_view> stored;
+  for (const auto& tensor : graph.initializer()) stored.insert(tensor.name());
+  for (auto& input : *graph.mutable_input()) {
+    if (stored.contains(input.name())) continue;
+    set_open_sizes(input, sizes);
+    sizes = {};
+  }
 }
 
 void collect(const google::protobuf::RepeatedPtrField<onnx::ValueInfoProto>& values,
@@ -114,10 +140,11 @@ std::string with_inferred_shapes(onnx::ModelProto model) {
 
 }  // namespace
 
-ValueShapes infer_shapes(const OnnxModel& model, onnx::ModelProto skeleton) {
+ValueShapes infer_shapes(const OnnxModel& model, onnx::ModelProto skeleton,
+                         std::span<const std::int64_t> input) {
   onnx::GraphProto& graph = *skeleton.mutable_graph();
   ConstantFiller(model).fill(graph);
-  for (auto& input : *graph.mutable_input()) set_open_batch(input);
+  set_open_sizes(graph, input);
   // Shapes that an exporter wrote for an open batch would contradict those for one input.
   graph.clear_value_info();
   // ONNX's shape inference trusts its input, and crashes on some models.

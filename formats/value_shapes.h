@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <map>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -16,8 +17,10 @@ namespace qc {
 /// out.
 using ValueShapes = std::map<std::string, std::vector<std::int64_t>, std::less<>>;
 
-/// Shapes by ONNX's own shape inference, for one input: a first dimension that an input leaves open
-/// counts as 1. `skeleton` is the model's (see WireModel).
-ValueShapes infer_shapes(const OnnxModel& model, onnx::ModelProto skeleton);
+/// Shapes by ONNX's own shape inference, for one input. Sizes that the model's first input leaves
+/// open are those of `input`, which may be empty; a first dimension left open counts as 1.
+/// `skeleton` is the model's (see WireModel). Throws Error(kUsage) for an `input` of another rank.
+ValueShapes infer_shapes(const OnnxModel& model, onnx::ModelProto skeleton,
+                         std::span<const std::int64_t> input);
 
 }  // namespace qc

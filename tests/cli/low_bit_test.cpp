@@ -91,6 +91,9 @@ TEST_F(LowBitCommands, WhatAUserTrainsTakesTheForm) {
 TEST_F(LowBitCommands, MistakesAreNamed) {
   expect_refused({"ternarize", "model.onnx", "--epochs", "3"}, kUsage, {"--epochs", "--data"});
   expect_refused({"dorefa", "model.onnx", "--include", "fc1*"}, kUsage, {"--keep first,last"});
+  expect_refused({"inspect", "model.onnx", "--input-shape", "1x784"}, kUsage, {"--hardware"});
+  expect_refused({"inspect", "model.onnx", "--hardware", "--input-shape", "1x"}, kUsage,
+                 {"--input-shape 1x", "1x3x224x224"});
   expect_refused({"binarize", "model.onnx", "--scale", "row"}, kUsage, {"--scale", "channel"});
 }
 

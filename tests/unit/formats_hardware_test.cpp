@@ -7,6 +7,7 @@
 #include <array>
 #include <cmath>
 
+#include "core/error.h"
 #include "formats/hardware.h"
 #include "formats/qc_reader.h"
 #include "model_builder.h"
@@ -27,12 +28,15 @@ void set_input(ModelBuilder& builder, const std::vector<std::int64_t>& dims) {
   }
 }
 
-std::vector<LayerWork> view_of(const OnnxModel& model) {
+std::vector<LayerWork> view_of(const OnnxModel& model, const std::vector<std::int64_t>& input) {
   const Bytes packed = test::pack(model);
-  return hardware_view(model, break_down(QcReader::from_bytes(packed), 1), 1);
+  return hardware_view(model, break_down(QcReader::from_bytes(packed), 1), input, 1);
 }
 
-std::vector<LayerWork> view_of(const ModelBuilder& builder) { return view_of(builder.open()); }
+std::vector<LayerWork> view_of(const ModelBuilder& builder,
+                               const std::vector<std::int64_t>& input = {}) {
+  return view_of(builder.open(), input);
+}
 
 // `count` values of {-limit, ..., limit} times a scale, with some of each and without -0.
 std::vector<float> multiples(std::size_t count, int limit, float scale) {
@@ -109,7 +113,7 @@ TEST(HardwareView, EnergyIsThatOfTheTable) {
   const OnnxModel model = builder.open();
   const Bytes packed = test::pack(model);
   const Breakdown stored = break_down(QcReader::from_bytes(packed), 1);
-  const auto layers = hardware_view(model, stored, 1);
+  const auto layers = hardware_view(model, stored, {}, 1);
   ASSERT_EQ(layers.size(), 1U);
   ASSERT_TRUE(layers[0].products);
   const Products& products = *layers[0].products;
@@ -148,6 +152,10 @@ TEST(HardwareView, UnknownSizesAreNotGuessed) {
   ASSERT_EQ(layers.size(), 1U);
   EXPECT_FALSE(layers[0].products);
   EXPECT_EQ(layers[0].energy_dense.total(), 0);
+  const auto sized = view_of(builder, {1, 2, 8, 10});
+  ASSERT_EQ(sized.size(), 1U);
+  expect_products(sized[0].products, {.multiplied = 3456});
+  EXPECT_THROW(view_of(builder, {8, 10}), Error);
 }
 
 TEST(HardwareView, ImpossibleSizesAreNotCounted) {

@@ -4,8 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <filesystem>
-#include <optional>
+#include <ostream>
 #include <set>
 #include <string>
 #include <utility>
@@ -22,8 +21,6 @@
 namespace qc {
 namespace {
 
-namespace fs = std::filesystem;
-
 struct Method {
   std::string name;
   const Pass* pass;
@@ -39,7 +36,7 @@ const std::vector<Method> kMethods = {
     {"Dorefa", &kDorefaPass, {{"wbits", "2"}, {"abits", "3"}, {"gbits", "6"}}, 2},
 };
 
-void PrintTo(const Method& method, std::ostream* out) { *out << method.name; }
+std::ostream& operator<<(std::ostream& out, const Method& method) { return out << method.name; }
 
 // Bytes beyond the bits of the weights: the heads of units, and a float for every scale.
 std::uint64_t allowance(const TensorInfo& tensor) {

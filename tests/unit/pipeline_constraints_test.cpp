@@ -23,7 +23,6 @@ using test::encode;
 using test::index_of;
 using test::ModelBuilder;
 using test::values_of;
-using testing::Each;
 using testing::ElementsAre;
 using testing::IsEmpty;
 using testing::SizeIs;
