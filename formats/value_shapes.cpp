@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <exception>
 #include <functional>
 #include <optional>
@@ -119,9 +120,10 @@ std::optional<std::string> in_child_process(const std::function<std::string()>& 
   ::close(ends[1]);
   std::string result;
   std::array<char, 65536> block{};
-  for (ssize_t some = 1; child > 0 && some > 0;) {
-    some = ::read(ends[0], block.data(), block.size());
+  for (bool more = child > 0; more;) {
+    const ssize_t some = ::read(ends[0], block.data(), block.size());
     if (some > 0) result.append(block.data(), static_cast<std::size_t>(some));
+    more = some > 0 || (some < 0 && errno == EINTR);
   }
   ::close(ends[0]);
   int status = 0;

@@ -70,10 +70,13 @@ std::optional<std::string> note_on_scale(const OnnxModel& model,
     if (!is_normalised(skeleton.graph(), *node->second)) bare.push_back(info.name);
   }
   if (bare.empty()) return std::nullopt;
+  constexpr std::size_t kMostNames = 5;
+  const std::size_t named = std::min(bare.size(), kMostNames);
   return fmt::format(
       "weights from -1 to 1 with no BatchNormalization behind make large sums, and such layers "
-      "hardly learn: {}",
-      fmt::join(bare, ", "));
+      "hardly learn: {}{}",
+      fmt::join(bare.begin(), bare.begin() + static_cast<std::ptrdiff_t>(named), ", "),
+      named < bare.size() ? fmt::format(" and {} more", bare.size() - named) : "");
 }
 
 bool has_unit_scale(const WeightForm& form) {
