@@ -90,7 +90,9 @@ struct InspectCommand {
   }
 
   std::vector<LayerWork> layers(const QcReader& reader, const Breakdown& breakdown) const {
-    const OnnxModel model = OnnxModel::from_memory(reader.decode_to_memory(common.threads));
+    const OnnxModel model = is_qc_file(input)
+                                ? OnnxModel::from_memory(reader.decode_to_memory(common.threads))
+                                : OnnxModel::open(input);
     return hardware_view(model, breakdown, parse_shape(input_shape), common.threads);
   }
 

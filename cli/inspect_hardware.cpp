@@ -11,19 +11,19 @@ namespace qc {
 namespace {
 
 constexpr std::string_view kAbout =
-    "mults: multiplications for one input; a layer's other columns are per cent of them: skipped "
-    "(weight "
-    "0),\nsign flips (1, -1), shifts (2, -2), table look-ups (at most 256 values), multiplied; "
-    "weights "
-    "of "
-    "-2 to 2\ntimes a scale take one more multiplication for each output, which the energy counts\n"
-    "energy: an estimate, not a measurement. 32-bit operations at 45 nm (Horowitz 2014), in pJ: "
-    "float\nadd 0.9, float multiply 3.7, shift 0.1, look-up 5 (SRAM); weights are read from DRAM "
-    "once, packed,\nat 640 for 32 bits; activations are not counted. was: with plain float "
-    "weights\n"
+    "mults: multiplications for one input; a layer's other columns are per cent of them: "
+    "skipped (weight 0),\n"
+    "sign flips (1, -1), shifts (2, -2), table look-ups (at most 256 values), multiplied; "
+    "weights of -2 to 2\n"
+    "times a scale take one more multiplication for each output, which the energy counts\n"
+    "energy: an estimate, not a measurement. 32-bit operations at 45 nm (Horowitz 2014), in "
+    "pJ: float\n"
+    "add 0.9, float multiply 3.7, shift 0.1, look-up 5 (SRAM); weights are read from DRAM "
+    "once, packed,\n"
+    "at 640 for 32 bits; activations are not counted. was: with plain float weights\n"
     "kern.: share of the binary, ternary or five-level kernels that are unique; +-: when a "
-    "kernel "
-    "and\nits negative count as one\n";
+    "kernel and\n"
+    "its negative count as one\n";
 
 // "31.2 uJ": three digits.
 std::string energy_text(double picojoules) {

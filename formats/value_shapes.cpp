@@ -131,7 +131,7 @@ std::optional<std::string> in_child_process(const std::function<std::string()>& 
   return ended && status == 0 ? std::optional(std::move(result)) : std::nullopt;
 }
 
-std::string with_inferred_shapes(onnx::ModelProto model) {
+std::string with_inferred_shapes(onnx::ModelProto& model) {
   try {
     onnx::shape_inference::InferShapes(model);
   } catch (const std::exception&) {

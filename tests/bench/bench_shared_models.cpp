@@ -73,8 +73,7 @@ std::string run(const BenchOptions& options) {
   std::vector<std::string> over;
   std::vector<std::string> not_smaller;
   std::size_t count = 0;
-  for (const std::string& name : harness::list_files(models)) {
-    if (fs::path(name).extension() != ".onnx") continue;
+  for (const std::string& name : harness::list_models(models)) {
     if (options.quick && ++count > 5) break;
     tell(fmt::format("  {}", name));
     const fs::path path = models / name;

@@ -306,6 +306,12 @@ std::vector<std::string> list_files(const fs::path& folder) {
   return names;
 }
 
+std::vector<std::string> list_models(const fs::path& folder) {
+  std::vector<std::string> names = list_files(folder);
+  std::erase_if(names, [](const std::string& name) { return !name.ends_with(".onnx"); });
+  return names;
+}
+
 std::map<std::string, std::string> snapshot(const fs::path& folder) {
   std::map<std::string, std::string> files;
   for (const std::string& name : list_files(folder)) files[name] = read_file(folder / name);

@@ -74,6 +74,9 @@ void write_file(const std::filesystem::path& path, const std::string& bytes);
 /// Every file below a folder, hidden ones too, relative to it and sorted.
 std::vector<std::string> list_files(const std::filesystem::path& folder);
 
+/// The .onnx files among them.
+std::vector<std::string> list_models(const std::filesystem::path& folder);
+
 /// Every file below a folder with its content: equal snapshots mean that nothing changed.
 std::map<std::string, std::string> snapshot(const std::filesystem::path& folder);
 

@@ -138,14 +138,6 @@ std::string difference(const test::Case& one, double tolerance,
   return {};
 }
 
-std::vector<std::string> shared_models(const fs::path& folder) {
-  std::vector<std::string> models;
-  for (const std::string& file : harness::list_files(folder)) {
-    if (file.ends_with(".onnx")) models.push_back(file);
-  }
-  return models;
-}
-
 TEST(OnnxRuntime, AgreesOnEverySharedModel) {
   const auto shared = harness::shared_dir();
   if (!shared) GTEST_SKIP() << "needs the shared folder";
@@ -158,7 +150,7 @@ TEST(OnnxRuntime, AgreesOnEverySharedModel) {
   std::vector<test::Case> cases;
   std::size_t refused = 0;
   std::uint64_t seed = 0;
-  for (const std::string& file : shared_models(folder)) {
+  for (const std::string& file : harness::list_models(folder)) {
     try {
       if (auto one = run_engine(*engine, folder / file, ++seed)) {
         cases.push_back(std::move(*one));

@@ -129,15 +129,6 @@ void expect_missing(const fs::path& path, const std::string& missing) {
   }
 }
 
-std::vector<fs::path> all_models(const fs::path& folder) {
-  std::vector<fs::path> models;
-  for (const fs::directory_entry& entry : fs::recursive_directory_iterator(folder)) {
-    if (entry.path().extension() == ".onnx") models.push_back(entry.path());
-  }
-  std::sort(models.begin(), models.end());
-  return models;
-}
-
 void print_row(const std::string& name, const Result& result) {
   fmt::print("{:<66.66} {:>9} {:>9} {:>9} {:>6.1f}%\n", name, result.original, result.zstd,
              result.packed,
@@ -151,8 +142,8 @@ TEST(SharedModels, AllPackSmallAndComeBack) {
   Result total;
   std::size_t missing = 0;
   fmt::print("{:<66} {:>9} {:>9} {:>9} {:>7}\n", "model", "bytes", "zstd -19", ".qc", "smaller");
-  for (const fs::path& path : all_models(folder)) {
-    const std::string name = fs::relative(path, folder).string();
+  for (const std::string& name : harness::list_models(folder)) {
+    const fs::path path = folder / name;
     SCOPED_TRACE(name);
     const Facts facts = facts_of(path);
     if (const auto file = missing_file(path, facts)) {

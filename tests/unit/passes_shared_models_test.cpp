@@ -100,8 +100,7 @@ TEST_P(LowBitSharedModels, AreConvertedOrRefused) {
   Params params(method.pass->params);
   for (const auto& [name, value] : method.flags) params.set(name, value);
   Tally tally;
-  for (const std::string& file : harness::list_files(*shared / "models")) {
-    if (!file.ends_with(".onnx")) continue;
+  for (const std::string& file : harness::list_models(*shared / "models")) {
     SCOPED_TRACE(file);
     try {
       const OnnxModel model = OnnxModel::open(*shared / "models" / file);
