@@ -22,8 +22,9 @@ DecodeContext::~DecodeContext() { ZSTD_freeDCtx(zstd_); }
 
 void DecodeContext::reset(std::uint64_t tensor_bytes) noexcept {
   for (Block& block : blocks_) block.used = 0;
-  // Inflated streams: values of at most the tensor's size, and positions of a byte an element.
-  budget_ = 2 * std::min(tensor_bytes, std::uint64_t{1} << 60) + kFixedBudget;
+  // Inflated streams: values of at most the tensor's size, and positions of a byte an element; or
+  // what context models remember of every element and every place in a row.
+  budget_ = 5 * std::min(tensor_bytes, std::uint64_t{1} << 60) + kFixedBudget;
   reason_ = nullptr;
   stats = nullptr;
   depth = 0;

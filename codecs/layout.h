@@ -24,6 +24,8 @@ enum class LayoutId : std::uint8_t {
   kCsr = 6,
   kBitmap = 7,
   kLevels = 8,
+  kContextPalette = 9,
+  kContextFloats = 10,
 };
 
 /// How the gaps of a relative index that do not fit their code are bridged.
@@ -35,9 +37,10 @@ enum class GapMode : std::uint8_t {
 /// Choices of the encoder. The default takes the smallest of everything.
 struct EncodeOptions {
   StageChoice stages = StageChoice::kSmallest;
-  std::optional<LayoutId> layout;    ///< use this one where it applies
-  std::optional<unsigned> gap_bits;  ///< width of a relative index, 2 to 8
-  std::optional<GapMode> gap_mode;
+  bool slow_layouts = false;              ///< also those that are decoded bit by bit
+  std::optional<LayoutId> layout = {};    ///< use this one where it applies
+  std::optional<unsigned> gap_bits = {};  ///< width of a relative index, 2 to 8
+  std::optional<GapMode> gap_mode = {};
 };
 
 /// Reads the elements of one tensor, front to back.
@@ -60,6 +63,7 @@ struct Layout {
   std::string_view help;
   bool dense;  ///< may hold the non-zero values of a sparse layout
   bool plain;  ///< stores values by themselves: no match for a codebook where there is one
+  bool slow;   ///< decoded bit by bit: tried only when asked for
   /// Appends the encoded tensor; false, with nothing appended, where the layout does not apply.
   bool (*encode)(const Analysis& tensor, const EncodeOptions& options, Bytes& out);
   /// A reader for `count` elements, in the context's memory; takes what it reads from `in`. Null,

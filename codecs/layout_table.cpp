@@ -6,9 +6,9 @@ namespace qc {
 namespace {
 
 constexpr std::array kLayouts = {
-    &kRawLayout,      &kPlanesLayout,  &kNarrowLayout,
-    &kConstantLayout, &kPaletteLayout, &kChannelPaletteLayout,
-    &kCsrLayout,      &kBitmapLayout,  &kLevelsLayout,
+    &kRawLayout,     &kPlanesLayout,         &kNarrowLayout,        &kConstantLayout,
+    &kPaletteLayout, &kChannelPaletteLayout, &kCsrLayout,           &kBitmapLayout,
+    &kLevelsLayout,  &kContextPaletteLayout, &kContextFloatsLayout,
 };
 
 // The deepest that makes sense: sparse, narrowed twice (double, float, half), palette.

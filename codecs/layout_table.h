@@ -14,5 +14,7 @@ extern const Layout kChannelPaletteLayout;
 extern const Layout kCsrLayout;
 extern const Layout kBitmapLayout;
 extern const Layout kLevelsLayout;
+extern const Layout kContextPaletteLayout;
+extern const Layout kContextFloatsLayout;
 
 }  // namespace qc

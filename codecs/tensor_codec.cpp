@@ -29,6 +29,7 @@ Bytes smallest(const Analysis& analysis, const EncodeOptions& options) {
   // Ranks that are mostly zero: leaving the zeros out is as small and much faster to code.
   const bool sparse = analysis.is_large() && analysis.palette() != nullptr && analysis.is_sparse();
   for (const Layout* layout : layout_table()) {
+    if (layout->slow && !options.slow_layouts) continue;
     if (!worth_trying(*layout, analysis)) continue;
     if (sparse && layout->id == LayoutId::kPalette) continue;
     if (!encode_as(*layout, analysis, free_choice, coded)) continue;

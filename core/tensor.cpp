@@ -75,4 +75,13 @@ ChannelMap channel_map(std::span<const std::int64_t> dims, int axis) noexcept {
   return map;
 }
 
+Grid tensor_grid(std::span<const std::int64_t> dims) noexcept {
+  if (dims.size() < 2 || element_count(dims).value_or(0) == 0) return {};
+  Grid grid;
+  grid.columns = static_cast<std::uint64_t>(dims[1]);
+  grid.taps = element_count(dims.subspan(2)).value_or(1);
+  grid.width = dims.size() > 2 ? static_cast<std::uint64_t>(dims.back()) : 1;
+  return grid;
+}
+
 }  // namespace qc

@@ -71,4 +71,17 @@ struct ChannelMap {
 /// The map for channels along `axis` of a shape; one channel when the axis is negative or absent.
 ChannelMap channel_map(std::span<const std::int64_t> dims, int axis) noexcept;
 
+/// How the elements of a (part of a) tensor lie in rows (filters): element i is the element
+/// `first + i` of rows of `columns` (input channels) x `taps` (elements of a kernel, in lines of
+/// `width`). A tensor without such axes has rows of one element.
+struct Grid {
+  std::uint64_t columns = 1;
+  std::uint64_t taps = 1;
+  std::uint64_t width = 1;
+  std::uint64_t first = 0;
+};
+
+/// The grid of a shape: its first axis are the rows, its second the columns, the others the taps.
+Grid tensor_grid(std::span<const std::int64_t> dims) noexcept;
+
 }  // namespace qc

@@ -138,6 +138,7 @@ class Packer {
     TensorView part = whole;
     part.data = whole.data.subspan(begin, std::min<std::uint64_t>(step, whole.data.size() - begin));
     part.channels.first += begin / whole.element.width;
+    part.grid.first += begin / whole.element.width;
     return {encode_tensor(part, options_.encode), part.data.size(), {slot}, chunk};
   }
 
@@ -192,7 +193,10 @@ class Packer {
         const TensorView& view = slots_[units[i].slots.front()].view;
         if (view.element != element || units[i].slots.size() > 1) continue;
         const auto layout = static_cast<LayoutId>(units[i].coded.front());
-        if (layout != LayoutId::kRaw && layout != LayoutId::kPlanes) continue;
+        if (layout != LayoutId::kRaw && layout != LayoutId::kPlanes &&
+            layout != LayoutId::kContextFloats) {
+          continue;
+        }
         if (elements.size() + view.data.size() > chunk_size(element)) continue;
         append(elements, view.data);
         pooled.slots.push_back(units[i].slots.front());

@@ -16,8 +16,11 @@ std::vector<Slot> find_slots(const OnnxModel& model, std::uint64_t min_size) {
       slot.view.element = element_of(tensor.type);
       slot.dims = tensor.dims;
       // A map over anything but elements of the tensor would be wrong: complex numbers are pairs.
-      if (slot.view.count() == tensor.count() && tensor.role == Role::kWeight) {
-        slot.view.channels = channel_map(tensor.dims, tensor.channel_axis);
+      if (slot.view.count() == tensor.count()) {
+        slot.view.grid = tensor_grid(tensor.dims);
+        if (tensor.role == Role::kWeight) {
+          slot.view.channels = channel_map(tensor.dims, tensor.channel_axis);
+        }
       }
     }
     all.push_back(slot);

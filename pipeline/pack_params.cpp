@@ -23,6 +23,11 @@ std::vector<ParamSpec> make_params() {
        .placeholder = "",
        .help = "Code every stream with Huffman, as in Deep Compression, instead of the cheapest "
                "coder (fixed-width codes remain where Huffman is no smaller)"},
+      {.name = "max",
+       .kind = ParamKind::kFlag,
+       .placeholder = "",
+       .help = "Smallest files: also model every bit by its neighbours in the tensor (layouts "
+               "context-palette and context-floats), which packs and unpacks at a few MB/s"},
       {.name = "layout",
        .kind = ParamKind::kChoice,
        .placeholder = "NAME",
@@ -53,6 +58,7 @@ std::span<const ParamSpec> pack_params() {
 EncodeOptions encode_options(const Params& params) {
   EncodeOptions options;
   if (params.flag("huffman")) options.stages = StageChoice::kHuffman;
+  options.slow_layouts = params.flag("max");
   if (params.has("layout")) options.layout = find_layout(params.choice("layout"))->id;
   if (const auto bits = params.integer("gap-bits")) options.gap_bits = static_cast<unsigned>(*bits);
   if (params.has("gaps")) {

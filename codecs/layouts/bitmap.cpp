@@ -80,6 +80,7 @@ const Layout kBitmapLayout = {LayoutId::kBitmap,
                               "a bit for every element, then the non-zero values",
                               false,
                               false,
+                              false,
                               encode,
                               open};
 

@@ -157,6 +157,7 @@ const Layout kChannelPaletteLayout = {LayoutId::kChannelPalette,
                                       "ranks in a codebook per output channel",
                                       false,
                                       false,
+                                      false,
                                       encode,
                                       open};
 

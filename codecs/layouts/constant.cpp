@@ -49,6 +49,6 @@ ElementReader* open(ByteReader& in, Element element, std::uint64_t /*count*/,
 }  // namespace
 
 const Layout kConstantLayout = {
-    LayoutId::kConstant, "constant", "one value, repeated", true, false, encode, open};
+    LayoutId::kConstant, "constant", "one value, repeated", true, false, false, encode, open};
 
 }  // namespace qc

@@ -198,12 +198,9 @@ ElementReader* open(ByteReader& in, Element element, std::uint64_t count,
 
 }  // namespace
 
-const Layout kCsrLayout = {LayoutId::kCsr,
-                           "csr",
-                           "relative indices of 2 to 8 bits, then the non-zero values",
-                           false,
-                           false,
-                           encode,
-                           open};
+const Layout kCsrLayout = {
+    LayoutId::kCsr, "csr", "relative indices of 2 to 8 bits, then the non-zero values",
+    false,          false, false,
+    encode,         open};
 
 }  // namespace qc

@@ -223,6 +223,7 @@ const Layout kLevelsLayout = {LayoutId::kLevels,
                               "multiples -2 to 2 of a scale, for the tensor or for each channel",
                               false,
                               false,
+                              false,
                               encode,
                               open};
 

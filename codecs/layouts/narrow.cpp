@@ -127,6 +127,7 @@ const Layout kNarrowLayout = {LayoutId::kNarrow,
                               "floats that all fit a narrower float type, in that type",
                               true,
                               true,
+                              false,
                               encode,
                               open};
 

@@ -67,6 +67,7 @@ const Layout kPaletteLayout = {LayoutId::kPalette,
                                "ranks in a sorted codebook of the distinct values",
                                true,
                                false,
+                               false,
                                encode,
                                open};
 

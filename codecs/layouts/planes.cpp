@@ -173,6 +173,7 @@ const Layout kPlanesLayout = {LayoutId::kPlanes,
                               "sign/exponent and mantissa bytes in planes of their own",
                               true,
                               true,
+                              false,
                               encode,
                               open};
 

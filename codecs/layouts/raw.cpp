@@ -51,7 +51,7 @@ ElementReader* open(ByteReader& in, Element element, std::uint64_t count,
 }  // namespace
 
 const Layout kRawLayout = {
-    LayoutId::kRaw, "raw", "the bytes as they are, through the cheapest stage", true, true,
+    LayoutId::kRaw, "raw", "the bytes as they are, through the cheapest stage", true, true, false,
     encode,         open};
 
 }  // namespace qc

@@ -15,8 +15,8 @@
 namespace qc::test {
 namespace {
 
-// What decoding may take beside twice the size of the tensor: the context of zstd, and the budget
-// that every DecodeContext has, in blocks that need not be full.
+// What decoding may take beside five times the size of the tensor: the context of zstd, and the
+// budget that every DecodeContext has, in blocks that need not be full.
 constexpr std::size_t kFixedHeap = std::size_t{3} << 20;
 
 /// An encoded tensor to attack without a checksum in the way.
@@ -105,21 +105,21 @@ TEST(DecodeTensor, KeepsToItsBudget) {
       const HeapMeter meter;
       DecodeContext context;
       const bool decoded = decode_tensor(coded, out, context) == nullptr;
-      ASSERT_LT(meter.peak(), 2 * out.size() + kFixedHeap) << "bit " << bit << ' ' << decoded;
+      ASSERT_LT(meter.peak(), 5 * out.size() + kFixedHeap) << "bit " << bit << ' ' << decoded;
       coded[bit / 8] ^= static_cast<std::uint8_t>(1u << (bit % 8));
     }
   }
 }
 
-TEST(DecodeContext, GrantsTwiceTheTensorAndNoMore) {
+TEST(DecodeContext, GrantsFiveTimesTheTensorAndNoMore) {
   constexpr std::uint64_t kTensor = std::uint64_t{10} << 20;
   DecodeContext context;
   for (int round = 0; round < 3; ++round) {
     context.reset(kTensor);
     std::uint64_t granted = 0;
     while (!context.take(100000).empty()) granted += 100000;
-    EXPECT_GE(granted, 2 * kTensor);
-    EXPECT_LE(granted, 2 * kTensor + (std::uint64_t{1} << 20));
+    EXPECT_GE(granted, 5 * kTensor);
+    EXPECT_LE(granted, 5 * kTensor + (std::uint64_t{1} << 20));
     EXPECT_TRUE(context.take(100000).empty());
   }
   context.reset(0);

@@ -78,10 +78,12 @@ void round_trip_all(const TestTensor& tensor, StageChoice stages, Written& writt
 }
 
 Written layouts_of(Element element) {
-  Written names = {"raw", "constant", "palette", "channel-palette", "csr", "bitmap"};
+  Written names = {"raw", "constant", "palette",        "channel-palette",
+                   "csr", "bitmap",   "context-palette"};
   if (element.width > 1) names.insert("planes");
   if (element.is_float && element.width >= 4) names.insert("narrow");
   if (element.is_float) names.insert("levels");
+  if (element.is_float && element.width > 1) names.insert("context-floats");
   return names;
 }
 
@@ -220,7 +222,11 @@ INSTANTIATE_TEST_SUITE_P(Layouts, ForcedLayout,
                                          Applies{"bitmap", Pattern::kZero, {1, false}},
                                          Applies{"levels", Pattern::kTernary, {2, true}},
                                          Applies{"levels", Pattern::kChannelAlpha, {1, true}},
-                                         Applies{"levels", Pattern::kFiveLevels, {4, true}}));
+                                         Applies{"levels", Pattern::kFiveLevels, {4, true}},
+                                         Applies{"context-palette", Pattern::kFew, {1, false}},
+                                         Applies{"context-palette", Pattern::kSparseFew, {4, true}},
+                                         Applies{"context-floats", Pattern::kBell, {2, true}},
+                                         Applies{"context-floats", Pattern::kSparse, {8, true}}));
 
 TEST_P(ForcedLayout, IsUsedWhereItApplies) {
   const auto& [name, pattern, element] = GetParam();
@@ -251,6 +257,11 @@ INSTANTIATE_TEST_SUITE_P(Layouts, RefusedLayout,
                                          DoesNot{"constant", Pattern::kZeros, {4, true}},
                                          DoesNot{"palette", Pattern::kUniform, {4, true}},
                                          DoesNot{"channel-palette", Pattern::kUniform, {4, true}},
+                                         DoesNot{"context-palette", Pattern::kUniform, {4, true}},
+                                         DoesNot{"context-palette", Pattern::kConstant, {4, true}},
+                                         DoesNot{"context-floats", Pattern::kZero, {4, true}},
+                                         DoesNot{"context-floats", Pattern::kBell, {4, false}},
+                                         DoesNot{"context-floats", Pattern::kBell, {1, true}},
                                          DoesNot{"levels", Pattern::kTernary, {4, false}},
                                          DoesNot{"levels", Pattern::kZeros, {4, true}},
                                          DoesNot{"levels", Pattern::kFew, {4, true}}));

@@ -31,7 +31,11 @@ std::vector<EncodeOptions> option_list() {
   for (const StageChoice stages : {StageChoice::kSmallest, StageChoice::kHuffman}) {
     for (const GapMode mode : {GapMode::kEscape, GapMode::kFiller}) {
       for (const unsigned gap_bits : {2U, 5U, 8U}) {
-        all.push_back({.stages = stages, .layout = {}, .gap_bits = gap_bits, .gap_mode = mode});
+        all.push_back({.stages = stages,
+                       .slow_layouts = gap_bits == 5,
+                       .layout = {},
+                       .gap_bits = gap_bits,
+                       .gap_mode = mode});
       }
     }
   }
@@ -48,8 +52,9 @@ TEST_P(SpecDecoder, ReadsEveryTensorOfTheLayout) {
     for (std::size_t pattern = 0; pattern < kPatternCount; ++pattern) {
       for (const std::size_t count : {1U, 17U, 1200U}) {
         const ChannelMap channels = {.count = count > 6 ? 6U : 1U, .stride = 5, .first = seed % 40};
-        const TestTensor tensor =
+        TestTensor tensor =
             make_tensor(static_cast<Pattern>(pattern), element, count, ++seed, channels);
+        tensor.grid = {.columns = 3, .taps = 9, .width = 3, .first = seed % 100};
         const auto coded = encode_with(*GetParam(), tensor.view(), options[seed % options.size()]);
         if (!coded) continue;
         SCOPED_TRACE(test::describe(static_cast<Pattern>(pattern), element, count));
@@ -109,7 +114,12 @@ RC_GTEST_PROP(SpecDecoderProperty, ReadsWhatTheEncoderChooses, ()) {
   const ChannelMap channels = {.count = *rc::gen::inRange<std::uint64_t>(1, 9),
                                .stride = *rc::gen::inRange<std::uint64_t>(1, 50),
                                .first = *rc::gen::inRange<std::uint64_t>(0, 100)};
-  const TestTensor tensor = make_tensor(pattern, element, count, seed, channels);
+  TestTensor tensor = make_tensor(pattern, element, count, seed, channels);
+  tensor.grid = {.columns = *rc::gen::inRange<std::uint64_t>(1, 9),
+                 .taps = *rc::gen::inRange<std::uint64_t>(1, 80),
+                 .width = 1,
+                 .first = *rc::gen::inRange<std::uint64_t>(0, 100)};
+  tensor.grid.width = *rc::gen::inRange<std::uint64_t>(1, tensor.grid.taps + 1);
   const Bytes coded = encode_tensor(tensor.view(), *rc::gen::elementOf(option_list()));
   RC_ASSERT(spec::decode_tensor(coded, tensor.data.size()) == tensor.data);
 }

@@ -9,6 +9,8 @@
 #include <numeric>
 #include <utility>
 
+#include "spec_context.h"
+
 // Numbers of sections are those of FORMAT.md.
 namespace qc::spec {
 namespace {
@@ -397,6 +399,62 @@ Patterns decode_levels(Input& in, Kind kind, std::uint64_t count, int inside) {
   return out;
 }
 
+// 4.10
+Patterns decode_context_palette(Input& in, Kind kind, std::uint64_t count) {
+  const std::uint64_t entries = in.varint();
+  require(entries >= 1 && entries <= 16384, "entries of a palette");
+  const Patterns book = read_codebook(in, entries, kind);
+  const std::uint64_t turn = in.varint();
+  const std::uint64_t zero = in.varint();
+  const std::uint64_t below = zero / 2;
+  const bool has_zero = zero % 2 == 1;
+  require(turn < entries && below + (has_zero ? 1 : 0) <= entries, "order of a codebook");
+  require(entries > (has_zero ? 1U : 0U), "a codebook of nothing but zero");
+  const Places places = read_places(in, count);
+  const View coded = in.take(in.varint());
+  Patterns out;
+  for (const std::uint64_t rank : decode_ranks(places, coded, count, entries, below, has_zero)) {
+    out.push_back(book[(rank + turn) % entries]);
+  }
+  return out;
+}
+
+// 4.11
+Patterns decode_context_floats(Input& in, Kind kind, std::uint64_t count) {
+  const std::uint64_t mantissa = in.number(1);
+  const bool two_bytes = kind.width == 2 && (mantissa == 7 || mantissa == 10);
+  require(kind.is_float && (two_bytes || (kind.width == 4 && mantissa == 23) ||
+                            (kind.width == 8 && mantissa == 52)),
+          "mantissa");
+  const auto exponent_bits = static_cast<unsigned>(8 * kind.width - 1 - mantissa);
+  const std::uint64_t top = in.varint();
+  require(top / 2 < std::uint64_t{1} << exponent_bits, "top exponent");
+  const std::uint64_t stored = in.varint();
+  require(stored <= count, "stored floats");
+  const Places places = read_places(in, count);
+  const auto rest = static_cast<unsigned>(mantissa - 3);
+  Patterns rests(stored);
+  for (unsigned low = 0; low < rest; low += 8) {
+    const auto plane = decode_stream(in, stored, std::uint64_t{1} << std::min(8U, rest - low));
+    for (std::size_t i = 0; i < stored; ++i) rests[i] |= std::uint64_t{plane[i]} << low;
+  }
+  const View coded = in.take(in.varint());
+  Patterns out;
+  std::size_t next = 0;
+  for (const Head& head :
+       decode_heads(places, coded, count, top / 2, top % 2 == 1, exponent_bits)) {
+    if (head.zero) {
+      out.push_back(0);
+      continue;
+    }
+    require(next < stored, "more floats than stored");
+    out.push_back((head.negative ? sign_of(kind) : 0) | head.exponent << mantissa |
+                  head.mantissa << rest | rests[next++]);
+  }
+  require(next == stored, "fewer floats than stored");
+  return out;
+}
+
 Patterns decode_layout(std::uint64_t layout, Input& in, Kind kind, std::uint64_t count,
                        int inside) {
   switch (layout) {
@@ -418,6 +476,10 @@ Patterns decode_layout(std::uint64_t layout, Input& in, Kind kind, std::uint64_t
       return decode_bitmap(in, kind, count, inside);
     case 8:
       return decode_levels(in, kind, count, inside);
+    case 9:
+      return decode_context_palette(in, kind, count);
+    case 10:
+      return decode_context_floats(in, kind, count);
     default:
       throw Broken("unknown layout");
   }

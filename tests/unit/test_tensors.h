@@ -55,8 +55,9 @@ struct TestTensor {
   Bytes data;
   Element element;
   ChannelMap channels = {};
+  Grid grid = {};
 
-  TensorView view() const { return {data, element, channels}; }
+  TensorView view() const { return {data, element, channels, grid}; }
 };
 
 /// The same tensor for the same arguments. Patterns that do not exist for an element give kBell.

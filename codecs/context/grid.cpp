@@ -1,0 +1,28 @@
+#include "codecs/context/grid.h"
+
+namespace qc::context {
+
+Grid context_grid(const Grid& grid, std::uint64_t count) noexcept {
+  constexpr std::uint64_t kFewestRows = 8;
+  if (grid.columns > count || grid.taps > count || grid.columns * grid.taps * kFewestRows > count) {
+    return {1, 1, 1, 0};
+  }
+  return grid;
+}
+
+void write_grid(const Grid& grid, Bytes& out) {
+  for (const std::uint64_t number : {grid.columns, grid.taps, grid.width, grid.first}) {
+    append_varint(out, number);
+  }
+}
+
+bool read_grid(ByteReader& in, std::uint64_t count, Grid& grid) noexcept {
+  for (std::uint64_t* number : {&grid.columns, &grid.taps, &grid.width, &grid.first}) {
+    *number = in.varint();
+  }
+  return in.ok() && grid.columns >= 1 && grid.taps >= 1 && grid.width >= 1 &&
+         grid.width <= grid.taps && grid.first <= ~count && grid.columns <= count &&
+         grid.taps <= count / grid.columns;
+}
+
+}  // namespace qc::context
