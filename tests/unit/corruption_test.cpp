@@ -82,6 +82,9 @@ std::vector<Case> all_cases() {
       layout_case(LayoutId::kChannelPalette, Pattern::kChannelAlpha, DataType::kFloat, {10, 20}),
       layout_case(LayoutId::kCsr, Pattern::kHalfZero, DataType::kFloat, {10, 20}),
       layout_case(LayoutId::kBitmap, Pattern::kHalfZero, DataType::kFloat16, {10, 20}),
+      layout_case(LayoutId::kLevels, Pattern::kSparseTernary, DataType::kFloat, {10, 100}),
+      layout_case(LayoutId::kContextPalette, Pattern::kSparseFew, DataType::kFloat, {10, 9, 3, 3}),
+      layout_case(LayoutId::kContextFloats, Pattern::kBell, DataType::kFloat, {10, 2, 3, 3}),
   };
   Case constant = layout_case(LayoutId::kConstant, Pattern::kConstant, DataType::kFloat, {10, 100});
   constant.build = [](ModelBuilder& builder) {

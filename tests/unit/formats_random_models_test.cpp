@@ -190,6 +190,7 @@ PackOptions draw_options(Dice& dice) {
   if (dice.one_in(3))
     options.encode.layout = static_cast<LayoutId>(dice.below(layout_table().size()));
   if (dice.one_in(3)) options.encode.gap_mode = GapMode::kFiller;
+  options.encode.slow_layouts = dice.one_in(3);
   return options;
 }
 
