@@ -26,7 +26,8 @@ std::uint8_t element_code(Element element) noexcept;
 /// The element for a code; false when the code is none.
 bool element_from_code(std::uint8_t code, Element& element) noexcept;
 
-/// A run of elements, how they map to output channels, and how they lie in rows. `data` holds whole elements.
+/// A run of elements, how they map to output channels, and how they lie in rows. `data` holds whole
+/// elements.
 struct TensorView {
   ByteView data;
   Element element;
