@@ -31,6 +31,13 @@ Command zstd_command(const std::vector<std::string>& words, const std::filesyste
   return make_command("zstd", words, {"--single-thread"}, input, output);
 }
 
+Command stream_command(const std::string& program, const std::vector<std::string>& words,
+                       const std::filesystem::path& input) {
+  Command command{fmt::format("{} {}", program, fmt::join(words, " ")), program, words, {}};
+  command.args.insert(command.args.end(), {"-c", input.string()});
+  return command;
+}
+
 harness::RunResult run_command(const Command& command) {
   harness::RunOptions options;
   options.program = command.program;

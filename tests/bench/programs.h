@@ -25,6 +25,10 @@ Command qcompress_command(const std::vector<std::string>& words, const std::file
 Command zstd_command(const std::vector<std::string>& words, const std::filesystem::path& input,
                      const std::filesystem::path& output);
 
+/// xz or brotli, which name no output of their own: it is what they print.
+Command stream_command(const std::string& program, const std::vector<std::string>& words,
+                       const std::filesystem::path& input);
+
 /// Runs it to its end. Throws std::runtime_error with what it printed when it fails.
 harness::RunResult run_command(const Command& command);
 

@@ -84,14 +84,19 @@ double SizeFigure::ratio() const noexcept {
   return static_cast<double>(huffman.original) / static_cast<double>(huffman.container);
 }
 
-SizeFigure measure_size(const SizeCase& size_case, const std::filesystem::path& models) {
+void prune_and_share(const SizeCase& size_case, const std::filesystem::path& models,
+                     const std::filesystem::path& to) {
   const harness::TempDir temp;
   const std::filesystem::path pruned = temp / "pruned.onnx";
-  const std::filesystem::path shared = temp / "shared.onnx";
   run_pass(kPrunePass, {{"rate", size_case.rate}}, models / size_case.model, pruned);
   run_pass(kSharePass, {{"conv-bits", size_case.conv_bits}, {"fc-bits", size_case.fc_bits}}, pruned,
-           shared);
+           to);
+}
 
+SizeFigure measure_size(const SizeCase& size_case, const std::filesystem::path& models) {
+  const harness::TempDir temp;
+  const std::filesystem::path shared = temp / "shared.onnx";
+  prune_and_share(size_case, models, shared);
   const OnnxModel model = OnnxModel::open(shared);
   SizeFigure figure;
   figure.huffman = packed_totals(model, StageChoice::kHuffman);

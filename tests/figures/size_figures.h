@@ -46,6 +46,10 @@ struct SizeFigure {
   double ratio() const noexcept;  ///< of whole files, with Huffman codes
 };
 
+/// Prunes and shares a model below the folder `models`, and writes it to `to`. Throws Error.
+void prune_and_share(const SizeCase& size_case, const std::filesystem::path& models,
+                     const std::filesystem::path& to);
+
 /// Prunes, shares and packs a model below the folder `models`. Throws Error.
 SizeFigure measure_size(const SizeCase& size_case, const std::filesystem::path& models);
 

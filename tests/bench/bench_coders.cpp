@@ -1,0 +1,228 @@
+// What our coders and general-purpose compressors make of the same pruned and shared weights.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
+#include <map>
+#include <optional>
+
+#include "bench.h"
+#include "codecs/analysis.h"
+#include "core/file.h"
+#include "formats/breakdown.h"
+#include "formats/qc_reader.h"
+#include "formats/qc_writer.h"
+#include "harness.h"
+#include "programs.h"
+#include "size_figures.h"
+
+namespace qc::bench {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Model {
+  std::string_view name;
+  std::string_view path;  ///< below the folder of models
+};
+
+constexpr std::array kModels = {
+    Model{"LeNet-5", "converted/may0324_lenet5_constant_nodes.onnx"},
+    Model{"ResNet-20", "converted/resnet20_cifar10.onnx"},
+    Model{"ResNet-56", "converted/resnet56_cifar10.onnx"},
+    Model{"SqueezeNet", "converted/squeezenet_f32_from_fp16.onnx"},
+    Model{"YOLOX-nano", "yolox_nano/yolox_nano.onnx"},
+    Model{"FaceBoxes v2", "faceboxesv2/faceboxesv2-640x640.onnx"},
+};
+
+struct Strength {
+  std::string_view rate;
+  std::string_view bits;
+};
+
+constexpr std::array kStrengths = {Strength{"0.9", "5"}, Strength{"0.67", "8"}};
+
+/// The presets of pack, the strongest first.
+constexpr std::array<std::string_view, 3> kPresets = {"--max", "default", "--huffman"};
+
+/// The general-purpose compressors at their strongest, and what they print to.
+struct Opponent {
+  std::string_view program;
+  std::vector<std::string> words;
+};
+
+std::vector<Opponent> opponents() {
+  return {
+      {"zstd", {"-22", "--ultra", "-q"}}, {"xz", {"-9e"}}, {"brotli", {"-q", "11", "-w", "24"}}};
+}
+
+/// Bytes of one model, or of all.
+struct Sizes {
+  double entropy = 0;                                    ///< of positions and values
+  std::array<std::uint64_t, kPresets.size()> payload{};  ///< coded positions, values and tables
+  std::array<std::uint64_t, kPresets.size()> file{};
+  std::map<std::string_view, std::uint64_t> opponents;
+
+  void add(const Sizes& other) {
+    entropy += other.entropy;
+    for (std::size_t i = 0; i < kPresets.size(); ++i) {
+      payload[i] += other.payload[i];
+      file[i] += other.file[i];
+    }
+    for (const auto& [program, bytes] : other.opponents) opponents[program] += bytes;
+  }
+};
+
+/// The weights as streams of bytes: what is handed to the opponents.
+struct Streams {
+  Bytes bitmap;
+  Bytes gaps;  ///< 255 skips as many positions
+  Bytes values;
+};
+
+/// True for the tensors that are compared: weights with few values, coded on their own.
+bool is_compared(const TensorBreakdown& line) {
+  return line.tensor.role == Role::kWeight && line.placement == Placement::kOwn &&
+         line.has_floor() && line.distinct > 0;
+}
+
+void add_streams(const Bytes& elements, Element element, Streams& streams) {
+  constexpr std::uint64_t kEscape = 255;
+  const Analysis analysis({elements, element, {}});
+  const NonZeros& nonzeros = analysis.nonzeros();
+  std::vector<std::uint8_t> bitmap((analysis.count() + 7) / 8);
+  std::uint64_t next = 0;
+  for (const std::uint64_t position : nonzeros.positions) {
+    bitmap[position / 8] = static_cast<std::uint8_t>(bitmap[position / 8] | 1u << position % 8);
+    for (; position - next >= kEscape; next += kEscape) streams.gaps.push_back(kEscape);
+    streams.gaps.push_back(static_cast<std::uint8_t>(position - next));
+    next = position + 1;
+  }
+  append(streams.bitmap, bitmap);
+  const Analysis values({nonzeros.values, element, {}});
+  const Palette* palette = values.palette();
+  if (palette == nullptr) throw std::runtime_error("a weight has too many values");
+  const bool wide = palette->codebook.size() > 256;
+  for (const Symbol rank : palette->ranks) {
+    streams.values.push_back(static_cast<std::uint8_t>(rank));
+    if (wide) streams.values.push_back(static_cast<std::uint8_t>(rank >> 8));
+  }
+}
+
+std::uint64_t compressed(const Opponent& opponent, const Bytes& stream, const fs::path& file) {
+  {
+    AtomicFile out(file, Overwrite::kReplace);
+    out.write(stream);
+    out.commit();
+  }
+  return run_command(stream_command(std::string(opponent.program), opponent.words, file))
+      .out.size();
+}
+
+PackOptions preset(std::size_t index) {
+  PackOptions options;
+  options.encode.slow_layouts = index == 0;
+  if (index == 2) options.encode.stages = StageChoice::kHuffman;
+  return options;
+}
+
+Sizes measure(const fs::path& path) {
+  const OnnxModel model = OnnxModel::open(path);
+  Sizes sizes;
+  Streams streams;
+  for (std::size_t i = 0; i < kPresets.size(); ++i) {
+    MemorySink sink;
+    pack_model(model, preset(i), sink);
+    const QcReader reader = QcReader::from_bytes(sink.bytes());
+    const Breakdown breakdown = break_down(reader, 0);
+    sizes.file[i] = breakdown.totals.container;
+    for (const TensorBreakdown& line : breakdown.tensors) {
+      if (!is_compared(line)) continue;
+      sizes.payload[i] += line.stats.value_bytes + line.stats.index_bytes + line.stats.table_bytes;
+      if (i > 0) continue;
+      sizes.entropy += line.floor_bytes();
+      add_streams(packed_elements(reader, line.tensor), element_of(line.tensor.type), streams);
+    }
+  }
+  const harness::TempDir temp;
+  for (const Opponent& opponent : opponents()) {
+    const auto size = [&](const Bytes& stream) {
+      return compressed(opponent, stream, temp / "stream");
+    };
+    sizes.opponents[opponent.program] =
+        std::min(size(streams.bitmap), size(streams.gaps)) + size(streams.values);
+  }
+  return sizes;
+}
+
+std::vector<std::string> row(const std::string& name, const Sizes& sizes) {
+  std::vector<std::string> cells = {name, fmt::format("{:.0f}", sizes.entropy)};
+  const auto relative = [&](std::uint64_t bytes) {
+    return fmt::format("{:.3f}", static_cast<double>(bytes) / sizes.entropy);
+  };
+  for (const std::uint64_t bytes : sizes.payload) cells.push_back(relative(bytes));
+  std::uint64_t best = UINT64_MAX;
+  for (const Opponent& opponent : opponents()) {
+    const std::uint64_t bytes = sizes.opponents.at(opponent.program);
+    cells.push_back(relative(bytes));
+    best = std::min(best, bytes);
+  }
+  const std::uint64_t beside = sizes.file[0] - sizes.payload[0] + best;
+  for (const std::uint64_t bytes : sizes.file) cells.push_back(fmt::format("{}", bytes));
+  cells.push_back(fmt::format(
+      "{:+.1f}", 100 * (static_cast<double>(sizes.file[0]) / static_cast<double>(beside) - 1)));
+  return cells;
+}
+
+std::string run(const BenchOptions& options) {
+  const auto shared = harness::shared_dir();
+  if (!shared) return "Not measured: `../shared` is not here.\n";
+  std::vector<std::string> headings = {"model", "entropy"};
+  for (const std::string_view name : kPresets) headings.emplace_back(name);
+  for (const Opponent& opponent : opponents()) headings.emplace_back(opponent.program);
+  for (const std::string_view name : kPresets) headings.push_back(fmt::format(".qc {}", name));
+  headings.emplace_back("beside best %");
+  MarkdownTable table(headings);
+  Sizes total;
+  const harness::TempDir temp;
+  for (const Model& model : kModels) {
+    if (options.quick && &model != kModels.data()) break;
+    for (const Strength& strength : kStrengths) {
+      const std::string name =
+          fmt::format("{} {}, {} bits", model.name, strength.rate, strength.bits);
+      tell(fmt::format("  {}", name));
+      const figures::SizeCase prepared{model.name,    model.path,    strength.rate,
+                                       strength.bits, strength.bits, 1};
+      const fs::path path = temp / fmt::format("{}-{}.onnx", model.name, strength.bits);
+      figures::prune_and_share(prepared, *shared / "models", path);
+      const Sizes sizes = measure(path);
+      table.add_row(row(name, sizes));
+      total.add(sizes);
+    }
+  }
+  table.add_row(row("all", total));
+  return table.text();
+}
+
+}  // namespace
+
+const BenchTable kCodersTable{
+    .name = "coders",
+    .title = "Coders beside the entropy, and beside general-purpose ones",
+    .about =
+        "Models pruned and shared (`prune --rate`, `share --bits`), without data. *Entropy*: bytes "
+        "of\n"
+        "the zeroth-order entropies of each weight's positions and values, added up. The presets\n"
+        "of `qcompress pack`: coded positions, values and tables over the entropy. `zstd -22 "
+        "--ultra`,\n"
+        "`xz -9e` and `brotli -q 11 -w 24`: of the same integers as bytes, over the entropy: all\n"
+        "bitmaps or all gaps of the model, whichever is smaller, then the ranks of all non-zero\n"
+        "values. Then whole files in bytes, and how much smaller the one of `--max` is than the "
+        "same\n"
+        "file would be with the best of these in place of our coders (without their decoders' "
+        "needs).",
+    .run = run,
+};
+
+}  // namespace qc::bench
