@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstddef>
 #include <cstdint>
 
 namespace qc::context {
@@ -18,22 +19,24 @@ namespace detail {
 inline constexpr std::array<int, 17> kKnots = {
     22, 36, 60, 98, 162, 267, 439, 722, 1179, 1920, 3108, 4972, 7812, 11955, 17625, 24743, 32768};
 
-constexpr int knot(int at) { return at <= 16 ? kKnots[at] : kOne - kKnots[32 - at]; }
+constexpr int knot(std::size_t at) { return at <= 16 ? kKnots[at] : kOne - kKnots[32 - at]; }
 
 struct Tables {
   std::array<std::uint16_t, 4096> squash{};  // by logit + 2048
   std::array<std::int16_t, 4096> stretch{};  // by probability / 16
 
   constexpr Tables() {
-    int next = 0;
-    for (int i = 0; i < 4096; ++i) {
-      const int at = i / 128;
-      const int along = i % 128;
+    std::size_t next = 0;
+    for (std::size_t i = 0; i < squash.size(); ++i) {
+      const std::size_t at = i / 128;
+      const auto along = static_cast<int>(i % 128);
       const int p = (knot(at) * (128 - along) + knot(at + 1) * along + 64) / 128;
       squash[i] = static_cast<std::uint16_t>(p);
-      for (; next <= p / 16; ++next) stretch[next] = static_cast<std::int16_t>(i - 2048);
+      for (; next <= static_cast<std::size_t>(p) / 16; ++next) {
+        stretch[next] = static_cast<std::int16_t>(static_cast<int>(i) - 2048);
+      }
     }
-    for (; next < 4096; ++next) stretch[next] = kMaxLogit;
+    for (; next < stretch.size(); ++next) stretch[next] = kMaxLogit;
   }
 };
 

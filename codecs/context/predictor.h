@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstddef>
 #include <cstdint>
 
 #include "codecs/context/logistic.h"
@@ -19,16 +20,17 @@ struct Counter {
 
 namespace detail {
 
-inline constexpr int kMostSeen = 255;
+inline constexpr std::size_t kMostSeen = 255;
 
 struct CounterTables {
   std::array<int, kMostSeen + 1> rate{};        // of 1/65536
   std::array<int, kMostSeen + 1> confidence{};  // of 1/256
 
   constexpr CounterTables() {
-    for (int n = 0; n <= kMostSeen; ++n) {
-      rate[n] = 655360 / (10 * n + 16);
-      confidence[n] = n * 256 / (n + 2);
+    for (std::size_t i = 0; i < rate.size(); ++i) {
+      const auto n = static_cast<int>(i);
+      rate[i] = 655360 / (10 * n + 16);
+      confidence[i] = n * 256 / (n + 2);
     }
   }
 };
@@ -39,16 +41,16 @@ inline constexpr CounterTables kCounterTables;
 
 /// Mixes `Contexts` counters and `Estimates` logits of the caller's. Two sets of weights are
 /// selected for each bit; the mean of what they say is the prediction.
-template <int Contexts, int Estimates>
+template <std::size_t Contexts, std::size_t Estimates>
 class Predictor {
  public:
-  static constexpr int kInputs = Contexts + Estimates + 1;
+  static constexpr std::size_t kInputs = Contexts + Estimates + 1;
 
   /// Takes the memory for tables of `sizes` counters and for `first` and `second` sets of weights;
   /// false when there is none.
   bool create(const std::array<std::uint32_t, Contexts>& sizes, std::uint32_t first,
               std::uint32_t second, DecodeContext& memory) noexcept {
-    for (int i = 0; i < Contexts; ++i) {
+    for (std::size_t i = 0; i < Contexts; ++i) {
       tables_[i] = memory.make_array<Counter>(sizes[i]);
       if (tables_[i] == nullptr) return false;
       std::fill_n(tables_[i], sizes[i], Counter());
@@ -58,7 +60,7 @@ class Predictor {
     if (first_ == nullptr || second_ == nullptr) return false;
     Weights start{};
     std::fill_n(start.begin(), Contexts, kCounterWeight);
-    std::fill_n(start.begin() + Contexts, Estimates, kEstimateWeight);
+    std::fill_n(start.begin() + std::ptrdiff_t{Contexts}, Estimates, kEstimateWeight);
     std::fill_n(first_, first, start);
     std::fill_n(second_, second, start);
     return true;
@@ -71,11 +73,11 @@ class Predictor {
             std::uint32_t second) noexcept(noexcept(coder.code(bit, 0))) {
     std::array<Counter*, Contexts> counters;
     std::array<int, kInputs> inputs;
-    for (int i = 0; i < Contexts; ++i) {
+    for (std::size_t i = 0; i < Contexts; ++i) {
       counters[i] = tables_[i] + contexts[i];
       inputs[i] = (stretch(counters[i]->p) * tables().confidence[counters[i]->seen]) >> 8;
     }
-    for (int i = 0; i < Estimates; ++i) inputs[Contexts + i] = estimates[i];
+    for (std::size_t i = 0; i < Estimates; ++i) inputs[Contexts + i] = estimates[i];
     inputs[kInputs - 1] = 256;
     const int a = mix(first_[first], inputs);
     const int b = mix(second_[second], inputs);
@@ -101,14 +103,14 @@ class Predictor {
 
   static int mix(const Weights& weights, const std::array<int, kInputs>& inputs) noexcept {
     int sum = 0;
-    for (int i = 0; i < kInputs; ++i) sum += inputs[i] * (weights[i] >> 4);
+    for (std::size_t i = 0; i < kInputs; ++i) sum += inputs[i] * (weights[i] >> 4);
     return std::clamp(sum >> 12, -kMaxLogit, kMaxLogit);
   }
 
   static void learn(Weights& weights, const std::array<int, kInputs>& inputs, bool bit,
                     int said) noexcept {
     const int error = ((bit ? kOne : 0) - squash(said)) >> 2;
-    for (int i = 0; i < kInputs; ++i) {
+    for (std::size_t i = 0; i < kInputs; ++i) {
       const int step = (inputs[i] * error + (1 << 13)) >> 14;
       weights[i] = std::clamp(weights[i] + step, -kMaxWeight, kMaxWeight);
     }

@@ -73,7 +73,7 @@ class RankModel {
     const std::uint32_t opposite = negative != (left < 0) ? 1 : 0;
     std::uint32_t found = 0;
     std::uint32_t node = 1;
-    for (int bit = std::bit_width(ranks - 1) - 1; bit >= 0; --bit) {
+    for (int bit = static_cast<int>(std::bit_width(ranks - 1)) - 1; bit >= 0; --bit) {
       const std::uint32_t middle = found + (std::uint32_t{1} << bit);
       bool upper = false;
       if (middle < ranks) {
