@@ -46,8 +46,8 @@ inline constexpr Tables kTables;
 
 /// The probability for a logit, by linear interpolation.
 inline int squash(int logit) noexcept {
-  return detail::kTables
-      .squash[static_cast<std::size_t>(std::clamp(logit, -kMaxLogit, kMaxLogit) + 2048)];
+  const int place = std::clamp(logit, -kMaxLogit, kMaxLogit) + 2048;
+  return detail::kTables.squash[static_cast<std::size_t>(place)];
 }
 
 /// The least logit whose probability is that of `p` or more, to 1/4096.

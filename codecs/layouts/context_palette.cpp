@@ -1,6 +1,6 @@
 // Context palette: ranks in the sorted codebook of the distinct values, each predicted from the
 // elements around it and coded bit by bit.
-#include <bit>
+#include <algorithm>
 
 #include "codecs/codebook.h"
 #include "codecs/context/arithmetic_coder.h"
@@ -51,23 +51,22 @@ Order choose_order(const Palette& palette, Element element) {
   const auto size = static_cast<std::uint32_t>(book.size());
   const std::uint64_t half = std::uint64_t{1} << (8 * element.width - 1);
   Order order;
-  std::uint32_t middle = 0;
+  RankShape& shape = order.shape;
   if (element.is_float) {
     // Sorted from the most negative; -0 is the last of the negative ones.
-    while (middle < size && (book[middle] & half) != 0) ++middle;
-    order.shape.has_zero = middle < size && book[middle] == 0;
+    while (shape.below < size && (book[shape.below] & half) != 0) ++shape.below;
+    shape.has_zero = shape.below < size && book[shape.below] == 0;
   } else {
     const auto most = std::max_element(palette.counts.begin(), palette.counts.end());
-    middle = static_cast<std::uint32_t>(most - palette.counts.begin());
-    order.shape.has_zero = true;
-    const std::uint64_t all = half | (half - 1);
-    const std::uint64_t opposite = (book[middle] + half) & all;
-    const auto turn = std::lower_bound(book.begin(), book.end(), opposite) - book.begin();
-    order.turn = static_cast<std::uint32_t>(turn) % size;
+    const auto middle = static_cast<std::uint32_t>(most - palette.counts.begin());
+    const std::uint64_t opposite = (book[middle] + half) & (half | (half - 1));
+    const auto turn = static_cast<std::uint32_t>(
+        std::lower_bound(book.begin(), book.end(), opposite) - book.begin());
+    order.turn = turn < size ? turn : 0;
+    shape.below = middle >= order.turn ? middle - order.turn : middle + size - order.turn;
+    shape.has_zero = true;
   }
-  order.shape.below = (middle + size - order.turn) % size;
-  if (middle == size) order.shape.below = size;
-  order.shape.above = size - order.shape.first_above();
+  shape.above = size - shape.first_above();
   return order;
 }
 

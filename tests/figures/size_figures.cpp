@@ -39,9 +39,9 @@ void run_pass(const Pass& pass, const Values& values, const std::filesystem::pat
   model.write(to, edits, Overwrite::kRefuse);
 }
 
-SizeTotals packed_totals(const OnnxModel& model, StageChoice stages) {
+SizeTotals packed_totals(const OnnxModel& model, const EncodeOptions& encode) {
   PackOptions options;
-  options.encode.stages = stages;
+  options.encode = encode;
   MemorySink sink;
   pack_model(model, options, sink);
   return break_down(QcReader::from_bytes(sink.bytes()), 0).totals;
@@ -99,8 +99,9 @@ SizeFigure measure_size(const SizeCase& size_case, const std::filesystem::path& 
   prune_and_share(size_case, models, shared);
   const OnnxModel model = OnnxModel::open(shared);
   SizeFigure figure;
-  figure.huffman = packed_totals(model, StageChoice::kHuffman);
-  figure.smallest = packed_totals(model, StageChoice::kSmallest).container;
+  figure.huffman = packed_totals(model, {.stages = StageChoice::kHuffman});
+  figure.smallest = packed_totals(model, {}).container;
+  figure.max = packed_totals(model, {.slow_layouts = true});
   for (const TensorInfo& tensor : model.tensors()) {
     if (tensor.size == 0) continue;
     ++figure.tensors;

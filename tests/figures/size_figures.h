@@ -32,6 +32,7 @@ inline constexpr std::array kSizeCases = {
 struct SizeFigure {
   SizeTotals huffman;          ///< of the container with Huffman codes only
   std::uint64_t smallest = 0;  ///< the container by default
+  SizeTotals max;              ///< of the container with slow layouts too
 
   std::uint64_t tensors = 0;        ///< with a payload
   std::uint64_t weights = 0;        ///< tensors that the passes work on

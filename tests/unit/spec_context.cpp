@@ -63,10 +63,10 @@ class Arithmetic {
 
 // 7.2
 Number knot(Number i) {
-  static const Numbers first = {22,   36,   60,   98,   162,   267,   439,   722,  1179,
-                                1920, 3108, 4972, 7812, 11955, 17625, 24743, 32768};
-  return i <= 16 ? first[static_cast<std::size_t>(i)]
-                 : 65536 - first[static_cast<std::size_t>(32 - i)];
+  static const Numbers kFirst = {22,   36,   60,   98,   162,   267,   439,   722,  1179,
+                                 1920, 3108, 4972, 7812, 11955, 17625, 24743, 32768};
+  return i <= 16 ? kFirst[static_cast<std::size_t>(i)]
+                 : 65536 - kFirst[static_cast<std::size_t>(32 - i)];
 }
 
 Number squash_at(Number x) {
@@ -78,7 +78,7 @@ Number squash_at(Number x) {
 Number squash(Number x) { return squash_at(std::clamp<Number>(x, -2047, 2047)); }
 
 Number stretch(Number p) {
-  static const Numbers table = [] {
+  static const Numbers kTable = [] {
     Numbers all;
     for (Number share = 0; share < 4096; ++share) {
       Number x = -2048;
@@ -87,7 +87,7 @@ Number stretch(Number p) {
     }
     return all;
   }();
-  return table[static_cast<std::size_t>(p >> 4)];
+  return kTable[static_cast<std::size_t>(p >> 4)];
 }
 
 // 7.3
