@@ -72,8 +72,9 @@ TEST(ContextGrid, NeedsRowsToLearnFrom) {
 /// 48 filters of 16 x 3 x 3 with `value_of` each.
 template <typename Value>
 TestTensor filters(Value&& value_of) {
-  constexpr std::size_t kCount = 48 * 16 * 9;
-  TestTensor tensor{Bytes(4 * kCount), {4, true}, {48, 16 * 9, 0}, {16, 9, 3, 0}};
+  constexpr std::size_t kRow = 16 * 9UL;
+  constexpr std::size_t kCount = 48 * kRow;
+  TestTensor tensor{Bytes(4 * kCount), {4, true}, {48, kRow, 0}, {16, 9, 3, 0}};
   for (std::size_t i = 0; i < kCount; ++i) {
     store_le(tensor.data.data() + 4 * i, static_cast<float>(value_of(i / 144, i / 9 % 16, i % 9)));
   }
