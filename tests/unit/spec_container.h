@@ -15,7 +15,7 @@ struct File {
   friend bool operator==(const File&, const File&) = default;
 };
 
-/// The files in a container; the dictionary is that of section 9. Throws Broken.
+/// The files in a container; the dictionary is that of section 10. Throws Broken.
 std::vector<File> read_container(View container, View dictionary);
 
 }  // namespace qc::spec
