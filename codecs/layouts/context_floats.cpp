@@ -7,6 +7,7 @@
 #include "codecs/context/float_model.h"
 #include "codecs/context/grid.h"
 #include "codecs/layout_table.h"
+#include "codecs/levels.h"
 
 namespace qc {
 namespace {
@@ -46,19 +47,6 @@ struct FloatFormat {
            std::uint64_t{head.exponent} << mantissa | std::uint64_t{head.mantissa} << rest();
   }
 };
-
-bool is_mantissa_of(unsigned mantissa, unsigned width) noexcept {
-  switch (width) {
-    case 2:
-      return mantissa == 10 || mantissa == 7;
-    case 4:
-      return mantissa == 23;
-    case 8:
-      return mantissa == 52;
-    default:
-      return false;
-  }
-}
 
 class ContextFloatsReader final : public ElementReader {
  public:
@@ -159,7 +147,7 @@ bool encode(const Analysis& tensor, const EncodeOptions& options, Bytes& out) {
   }
   Bytes best;
   for (const unsigned mantissa : {7u, 10u, 23u, 52u}) {
-    if (!is_mantissa_of(mantissa, width)) continue;
+    if (!is_mantissa(mantissa, width)) continue;
     Bytes coded;
     if (!encode_format(tensor, {width, mantissa}, options, coded)) return false;
     if (best.empty() || coded.size() < best.size()) best = std::move(coded);
@@ -173,7 +161,7 @@ ElementReader* open(ByteReader& in, Element element, std::uint64_t count,
   FloatFormat format{element.width, in.u8()};
   const std::uint64_t head = in.varint();
   const std::uint64_t stored = in.varint();
-  if (!in.ok() || !element.is_float || !is_mantissa_of(format.mantissa, element.width) ||
+  if (!in.ok() || !element.is_float || !is_mantissa(format.mantissa, element.width) ||
       head / 2 >> format.exponent() != 0 || stored > count) {
     return context.refuse("the head of floats is damaged");
   }
