@@ -43,17 +43,17 @@ class FloatModel {
       return head;
     }
     means_.look(history_, kTopLevel - 24);
-    const std::uint32_t octave = code_octave(coder, top_ - given.exponent);
+    const Levels levels = look_around();
+    const std::uint32_t octave = code_octave(coder, top_ - given.exponent, levels);
     head.exponent = top_ - std::min(octave, top_);
-    const int expected = means_.row + means_.place - means_.all;
-    const int nearby = mean_nearby();
     const std::uint32_t at = std::min(octave, kOctaves - 1);
     std::uint32_t node = 1;
     for (unsigned bit = kHeadBits; bit-- > 0;) {
-      const bool one = mantissa_.code(coder, ((given.mantissa >> bit) & 1) != 0,
-                                      {node * kOctaves + at, node * kSteps + step(expected, at),
-                                       node * kSteps + step(nearby, at)},
-                                      {}, node, 0);
+      const bool one =
+          mantissa_.code(coder, ((given.mantissa >> bit) & 1) != 0,
+                         {node * kOctaves + at, node * kSteps + step(levels.expected, at),
+                          node * kSteps + step(levels.nearby, at)},
+                         {}, node, 0);
       node = 2 * node + (one ? 1 : 0);
     }
     head.mantissa = node - (1u << kHeadBits);
@@ -87,33 +87,41 @@ class FloatModel {
   int level_of(int neighbour) const noexcept {
     return neighbour != 0 ? std::abs(neighbour) - 1 : means_.all;
   }
-  int beside() const noexcept { return level_of(history_.back(1)); }
-  int over() const noexcept {
+
+  // What to expect of the next float.
+  struct Levels {
+    int expected;  // by its row and place
+    int beside;    // of the element before
+    int over;      // of the one above in the kernel, or in the column before
+    int nearby;    // mean of these two and two more neighbours
+  };
+
+  Levels look_around() const noexcept {
     const int up = history_.up();
-    return level_of(up != 0 ? up : history_.column_before(1));
-  }
-  int mean_nearby() const noexcept {
-    return (beside() + level_of(history_.row_before(1)) + over() + level_of(history_.back(2))) >> 2;
+    Levels levels{};
+    levels.expected = means_.row + means_.place - means_.all;
+    levels.beside = level_of(history_.back(1));
+    levels.over = level_of(up != 0 ? up : history_.column_before(1));
+    levels.nearby = (levels.beside + level_of(history_.row_before(1)) + levels.over +
+                     level_of(history_.back(2))) >>
+                    2;
+    return levels;
   }
 
   // How many octaves below the top, one by one; beyond the last a number of exponent_bits_ bits.
   template <typename Coder>
-  std::uint32_t code_octave(Coder& coder, std::uint32_t octave) {
-    const int expected = means_.row + means_.place - means_.all;
-    const int nearby = mean_nearby();
-    const int beside_level = beside();
-    const int over_level = over();
+  std::uint32_t code_octave(Coder& coder, std::uint32_t octave, const Levels& levels) {
     const std::uint32_t unusual = means_.place > means_.all + 4 ? 1
                                   : means_.place < means_.all   ? 2
                                                                 : 0;
     for (std::uint32_t at = 0; at + 1 < kOctaves; ++at) {
-      const bool here =
-          octave_.code(coder, octave == at,
-                       {at * kSteps + step(expected, at), at * kSteps + step(nearby, at),
-                        (at * kSteps + step(means_.row, at)) * 3 + unusual,
-                        at * 64 + coarse_step(beside_level, at) * 8 + coarse_step(over_level, at),
-                        at * kTaps + tap_class(history_)},
-                       {}, at, log_class(history_.row(), 11));
+      const bool here = octave_.code(
+          coder, octave == at,
+          {at * kSteps + step(levels.expected, at), at * kSteps + step(levels.nearby, at),
+           (at * kSteps + step(means_.row, at)) * 3 + unusual,
+           at * 64 + coarse_step(levels.beside, at) * 8 + coarse_step(levels.over, at),
+           at * kTaps + tap_class(history_)},
+          {}, at, log_class(history_.row(), 11));
       if (here) return at;
     }
     std::uint32_t rest = octave - (kOctaves - 1);

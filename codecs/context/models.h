@@ -17,7 +17,7 @@ inline constexpr std::uint32_t kTaps = 64;  // that are told apart
 
 inline std::uint32_t tap_class(const History& at) noexcept { return std::min(at.tap(), kTaps - 1); }
 
-/// 0, 1 to 10, ...: the bits of a number, at most `most`.
+/// How many bits a number has, at most `most`.
 inline std::uint32_t log_class(std::uint32_t number, std::uint32_t most) noexcept {
   return std::min(static_cast<std::uint32_t>(std::bit_width(number)), most);
 }
@@ -55,13 +55,6 @@ struct Mean {
     return static_cast<int>((sum + static_cast<std::uint32_t>(prior) * weight) / (seen + weight));
   }
 };
-
-template <typename T>
-T* make_filled(std::uint64_t count, DecodeContext& memory) noexcept {
-  T* values = memory.make_array<T>(count);
-  if (values != nullptr) std::fill_n(values, count, T());
-  return values;
-}
 
 /// Whether an element is other than zero.
 class SignificanceModel {

@@ -12,6 +12,14 @@
 
 namespace qc::context {
 
+/// `count` copies of a value; null when there is no memory.
+template <typename T>
+T* make_filled(std::uint64_t count, DecodeContext& memory, const T& value = {}) noexcept {
+  T* values = memory.make_array<T>(count);
+  if (values != nullptr) std::fill_n(values, count, value);
+  return values;
+}
+
 /// How often a bit was 1 in a context: moves by 1 / (n + 1.6) at its n-th bit, at least 1/256.
 struct Counter {
   std::uint16_t p = kOne / 2;
@@ -51,19 +59,15 @@ class Predictor {
   bool create(const std::array<std::uint32_t, Contexts>& sizes, std::uint32_t first,
               std::uint32_t second, DecodeContext& memory) noexcept {
     for (std::size_t i = 0; i < Contexts; ++i) {
-      tables_[i] = memory.make_array<Counter>(sizes[i]);
+      tables_[i] = make_filled<Counter>(sizes[i], memory);
       if (tables_[i] == nullptr) return false;
-      std::fill_n(tables_[i], sizes[i], Counter());
     }
-    first_ = memory.make_array<Weights>(first);
-    second_ = memory.make_array<Weights>(second);
-    if (first_ == nullptr || second_ == nullptr) return false;
     Weights start{};
     std::fill_n(start.begin(), Contexts, kCounterWeight);
     std::fill_n(start.begin() + std::ptrdiff_t{Contexts}, Estimates, kEstimateWeight);
-    std::fill_n(first_, first, start);
-    std::fill_n(second_, second, start);
-    return true;
+    first_ = make_filled(first, memory, start);
+    second_ = make_filled(second, memory, start);
+    return first_ != nullptr && second_ != nullptr;
   }
 
   /// Codes a bit in the given contexts with the given sets of weights.

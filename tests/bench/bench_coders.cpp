@@ -5,11 +5,10 @@
 #include <array>
 #include <filesystem>
 #include <map>
-#include <optional>
 
 #include "bench.h"
 #include "codecs/analysis.h"
-#include "core/file.h"
+#include "core/bytes.h"
 #include "formats/breakdown.h"
 #include "formats/qc_reader.h"
 #include "formats/qc_writer.h"
@@ -91,7 +90,7 @@ void add_streams(const Bytes& elements, Element element, Streams& streams) {
   constexpr std::uint64_t kEscape = 255;
   const Analysis analysis({elements, element, {}});
   const NonZeros& nonzeros = analysis.nonzeros();
-  std::vector<std::uint8_t> bitmap((analysis.count() + 7) / 8);
+  Bytes bitmap((analysis.count() + 7) / 8);
   std::uint64_t next = 0;
   for (const std::uint64_t position : nonzeros.positions) {
     bitmap[position / 8] = static_cast<std::uint8_t>(bitmap[position / 8] | 1u << position % 8);
@@ -111,11 +110,7 @@ void add_streams(const Bytes& elements, Element element, Streams& streams) {
 }
 
 std::uint64_t compressed(const Opponent& opponent, const Bytes& stream, const fs::path& file) {
-  {
-    AtomicFile out(file, Overwrite::kReplace);
-    out.write(stream);
-    out.commit();
-  }
+  harness::write_file(file, std::string(as_text(stream)));
   return run_command(stream_command(std::string(opponent.program), opponent.words, file))
       .out.size();
 }

@@ -355,16 +355,19 @@ Patterns decode_bitmap(Input& in, Kind kind, std::uint64_t count, int inside) {
   return out;
 }
 
+// 4.9 and 4.11
+void require_mantissa(std::uint64_t mantissa, Kind kind) {
+  const bool two_bytes = kind.width == 2 && (mantissa == 7 || mantissa == 10);
+  require(two_bytes || (kind.width == 4 && mantissa == 23) || (kind.width == 8 && mantissa == 52),
+          "mantissa");
+}
+
 // 4.9
 Patterns decode_levels(Input& in, Kind kind, std::uint64_t count, int inside) {
   const std::uint64_t set = in.number(1);
   require(kind.is_float && (set == 2 || set == 3 || set == 5), "set of levels");
   const std::uint64_t mantissa = set == 5 ? in.number(1) : 0;
-  if (set == 5) {
-    const bool two_bytes = kind.width == 2 && (mantissa == 7 || mantissa == 10);
-    require(two_bytes || (kind.width == 4 && mantissa == 23) || (kind.width == 8 && mantissa == 52),
-            "mantissa");
-  }
+  if (set == 5) require_mantissa(mantissa, kind);
   const std::uint64_t channels = in.varint();
   const std::uint64_t stride = in.varint();
   const std::uint64_t first = in.varint();
@@ -422,10 +425,8 @@ Patterns decode_context_palette(Input& in, Kind kind, std::uint64_t count) {
 // 4.11
 Patterns decode_context_floats(Input& in, Kind kind, std::uint64_t count) {
   const std::uint64_t mantissa = in.number(1);
-  const bool two_bytes = kind.width == 2 && (mantissa == 7 || mantissa == 10);
-  require(kind.is_float && (two_bytes || (kind.width == 4 && mantissa == 23) ||
-                            (kind.width == 8 && mantissa == 52)),
-          "mantissa");
+  require(kind.is_float, "floats");
+  require_mantissa(mantissa, kind);
   const auto exponent_bits = static_cast<unsigned>(8 * kind.width - 1 - mantissa);
   const std::uint64_t top = in.varint();
   require(top / 2 < std::uint64_t{1} << exponent_bits, "top exponent");
