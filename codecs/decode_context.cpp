@@ -20,6 +20,10 @@ DecodeContext::DecodeContext() : zstd_(ZSTD_createDCtx()) {
 
 DecodeContext::~DecodeContext() { ZSTD_freeDCtx(zstd_); }
 
+void DecodeContext::FreeAligned::operator()(std::uint8_t* memory) const noexcept {
+  ::operator delete(memory, std::align_val_t(kAlignment));
+}
+
 void DecodeContext::reset(std::uint64_t tensor_bytes) noexcept {
   for (Block& block : blocks_) block.used = 0;
   // Inflated streams: values of at most the tensor's size, and positions of a byte an element; or
@@ -42,9 +46,10 @@ MutableBytes DecodeContext::take(std::uint64_t size) noexcept {
     return {at, static_cast<std::size_t>(size)};
   }
   const std::uint64_t block_size = std::max(rounded, kMinBlock);
-  auto* memory = new (std::nothrow) std::uint8_t[static_cast<std::size_t>(block_size)];
+  auto* memory = static_cast<std::uint8_t*>(::operator new(
+      static_cast<std::size_t>(block_size), std::align_val_t(kAlignment), std::nothrow));
   if (memory == nullptr) return {};
-  std::unique_ptr<std::uint8_t[]> owner(memory);
+  std::unique_ptr<std::uint8_t[], FreeAligned> owner(memory);
   if (blocks_.size() == blocks_.capacity()) {
     try {
       blocks_.reserve(2 * blocks_.size() + 8);

@@ -48,7 +48,8 @@ class DecodeContext {
   /// Takes all memory back and sets the budget for a tensor of `tensor_bytes`.
   void reset(std::uint64_t tensor_bytes) noexcept;
 
-  /// Memory until the next reset; an empty span when the budget or the machine has no more.
+  /// Memory until the next reset, aligned for any vector register; an empty span when the budget or
+  /// the machine has no more.
   MutableBytes take(std::uint64_t size) noexcept;
 
   /// An object in that memory; null when there is none left. Its destructor never runs.
@@ -80,8 +81,11 @@ class DecodeContext {
   unsigned depth = 0;           ///< of layouts inside layouts, while opening
 
  private:
+  struct FreeAligned {
+    void operator()(std::uint8_t* memory) const noexcept;
+  };
   struct Block {
-    std::unique_ptr<std::uint8_t[]> memory;
+    std::unique_ptr<std::uint8_t[], FreeAligned> memory;
     std::uint64_t size = 0;
     std::uint64_t used = 0;
   };

@@ -15,10 +15,10 @@ namespace qc {
 using Symbol = std::uint16_t;
 
 /// Every read of a stream but the last takes a multiple of this many symbols.
-inline constexpr std::size_t kReadUnit = 64;
+inline constexpr std::size_t kReadUnit = 128;
 
 /// How many symbols a layout pulls at a time: a block of symbols and their elements stay in L1.
-inline constexpr std::size_t kBlock = 1024;
+inline constexpr std::size_t kBlock = 4096;
 static_assert(kBlock % kReadUnit == 0);
 
 /// The largest alphabet of a stream.

@@ -12,30 +12,45 @@ class BitmapReader final : public ElementReader {
   unsigned width = 1;
 
   void read(std::uint8_t* out, std::size_t count) noexcept override {
-    with_width(width, [&]<typename T>() {
-      std::memset(out, 0, count * sizeof(T));
-      Symbol block[kBlock];
-      while (count > 0) {
-        const std::size_t some = std::min(count, 8 * kBlock);
-        const std::size_t bytes = (some + 7) / 8;
-        bitmap->read({block, bytes});
-        if (some % 8 != 0 && (block[bytes - 1] >> (some % 8)) != 0) valid_ = false;
-        for (std::size_t byte = 0; byte < bytes; ++byte) {
-          for (unsigned bits = block[byte]; bits != 0; bits &= bits - 1) {
-            const std::size_t at = 8 * byte + static_cast<unsigned>(__builtin_ctz(bits));
-            if (at >= some) break;
-            std::memcpy(out + at * sizeof(T), values.next(), sizeof(T));
-          }
-        }
-        out += some * sizeof(T);
-        count -= some;
+    while (count > 0) {
+      const std::size_t some = std::min(count, 8 * kBlock);
+      const std::size_t bytes = (some + 7) / 8;
+      Symbol symbols[kBlock];
+      std::uint8_t bits[kBlock];
+      bitmap->read({symbols, bytes});
+      for (std::size_t i = 0; i < bytes; ++i) bits[i] = static_cast<std::uint8_t>(symbols[i]);
+      for (std::size_t done = 0; done < bytes; done += kStep) {
+        expand(bits + done, std::min(kStep, bytes - done), std::min(8 * kStep, some - 8 * done),
+               out + 8 * done * width);
       }
-    });
+      out += some * width;
+      count -= some;
+    }
   }
 
   bool finish() noexcept override { return valid_ && values.finish() && bitmap->finish(); }
 
  private:
+  // Bytes of the bitmap at a time: as many elements as a block of values.
+  static constexpr std::size_t kStep = kBlock / 8;
+
+  // `count` elements, the last byte of whose bits may be over.
+  void expand(std::uint8_t* bits, std::size_t bytes, std::size_t count,
+              std::uint8_t* out) noexcept {
+    const std::size_t whole = count / 8;
+    if (whole < bytes) {
+      const auto inside = static_cast<std::uint8_t>((1u << (count % 8)) - 1);
+      if ((bits[whole] & ~inside) != 0) valid_ = false;
+      bits[whole] &= inside;
+    }
+    expand_bits(bits, whole, values.take(count_bits(bits, whole)), width, out);
+    if (whole < bytes) {
+      std::uint8_t last[8 * 8];
+      expand_bits(bits + whole, 1, values.take(count_bits(bits + whole, 1)), width, last);
+      std::memcpy(out + 8 * whole * width, last, (count % 8) * width);
+    }
+  }
+
   bool valid_ = true;
 };
 

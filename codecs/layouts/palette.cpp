@@ -1,6 +1,9 @@
 // Palette: every element as its rank in the sorted codebook of the tensor's distinct values.
+#include <algorithm>
+
 #include "codecs/codebook.h"
 #include "codecs/layout_table.h"
+#include "codecs/simd/look_up.h"
 
 namespace qc {
 namespace {
@@ -8,22 +11,19 @@ namespace {
 class PaletteReader final : public ElementReader {
  public:
   const std::uint8_t* codebook = nullptr;
+  std::size_t entries = 0;
   SymbolReader* ranks = nullptr;
   unsigned width = 1;
 
   void read(std::uint8_t* out, std::size_t count) noexcept override {
-    with_width(width, [&]<typename T>() {
-      Symbol block[kBlock];
-      while (count > 0) {
-        const std::size_t some = count < kBlock ? count : kBlock;
-        ranks->read({block, some});
-        for (std::size_t i = 0; i < some; ++i) {
-          std::memcpy(out + i * sizeof(T), codebook + block[i] * sizeof(T), sizeof(T));
-        }
-        out += some * sizeof(T);
-        count -= some;
-      }
-    });
+    Symbol block[kBlock];
+    while (count > 0) {
+      const std::size_t some = std::min(count, kBlock);
+      ranks->read({block, some});
+      look_up({block, some}, codebook, entries, width, out);
+      out += some * width;
+      count -= some;
+    }
   }
 
   bool finish() noexcept override { return ranks->finish(); }
@@ -49,6 +49,7 @@ ElementReader* open(ByteReader& in, Element element, std::uint64_t count,
   if (!read_codebook(in, size, element, codebook, context)) return nullptr;
   reader->width = element.width;
   reader->codebook = codebook;
+  reader->entries = size;
   reader->ranks =
       open_stream(in, count, static_cast<std::uint32_t>(size), StreamUse::kValues, context);
   if (reader->ranks == nullptr) return nullptr;

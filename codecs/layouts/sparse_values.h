@@ -1,15 +1,16 @@
-// The stored values of a sparse tensor, handed out one at a time.
+// The stored values of a sparse tensor, handed out as a layout needs them.
 #pragma once
 
 #include <algorithm>
 #include <cstring>
 
 #include "codecs/layout.h"
+#include "codecs/simd/expand.h"
 
 namespace qc {
 
-/// Pulls stored elements from a dense reader in blocks. Past the last it gives zeros and valid()
-/// turns false.
+/// Pulls stored elements from a dense reader in blocks. Past the last it gives zeros, and finish()
+/// tells.
 class StoredValues {
  public:
   void start(ElementReader* reader, std::uint64_t count, unsigned width) noexcept {
@@ -18,26 +19,34 @@ class StoredValues {
     width_ = width;
   }
 
-  const std::uint8_t* next() noexcept {
-    if (at_ == size_) refill();
-    return block_ + (at_++) * width_;
+  const std::uint8_t* next() noexcept { return take(1); }
+
+  /// The next `count` elements, at most kBlock, with kExpandSlack readable bytes after them.
+  const std::uint8_t* take(std::size_t count) noexcept {
+    if (size_ - at_ < count) refill(count);
+    const std::uint8_t* taken = memory_ + at_ * width_;
+    at_ += count;
+    return taken;
   }
 
   /// After the last element: true when just the stored elements were taken and all is well.
   bool finish() noexcept { return valid_ && left_ == 0 && at_ == size_ && reader_->finish(); }
 
  private:
-  void refill() noexcept {
+  // At most kBlock - 1 elements are left over, so another block fits.
+  void refill(std::size_t wanted) noexcept {
+    std::memmove(memory_, memory_ + at_ * width_, (size_ - at_) * width_);
+    size_ -= at_;
     at_ = 0;
-    if (left_ == 0) {
+    const auto some = static_cast<std::size_t>(std::min<std::uint64_t>(left_, kBlock));
+    if (some > 0) reader_->read(memory_ + size_ * width_, some);
+    size_ += some;
+    left_ -= some;
+    if (size_ < wanted) {
       valid_ = false;
-      size_ = kBlock;
-      std::memset(block_, 0, sizeof block_);
-      return;
+      std::memset(memory_ + size_ * width_, 0, (wanted - size_) * width_);
+      size_ = wanted;
     }
-    size_ = static_cast<std::size_t>(std::min<std::uint64_t>(left_, kBlock));
-    reader_->read(block_, size_);
-    left_ -= size_;
   }
 
   ElementReader* reader_ = nullptr;
@@ -46,7 +55,7 @@ class StoredValues {
   std::size_t size_ = 0;
   unsigned width_ = 1;
   bool valid_ = true;
-  std::uint8_t block_[kBlock * 8];
+  std::uint8_t memory_[2 * kBlock * 8 + kExpandSlack];
 };
 
 }  // namespace qc

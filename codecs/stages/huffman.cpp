@@ -5,64 +5,44 @@
 #include <bit>
 
 #include "codecs/bit_io.h"
-#include "codecs/stage.h"
 #include "codecs/stages/huffman_code.h"
+#include "codecs/stages/huffman_decoder.h"
+#include "codecs/stages/huffman_encoder.h"
 
 namespace qc {
 namespace {
 
-constexpr unsigned kMaxParts = 64;
-static_assert(kReadUnit % kMaxParts == 0);
-
-// Shorter limits mean smaller decode tables; one is taken when it costs at most 1/1024 in size.
+// Shorter limits mean smaller decode tables; one is taken when it costs at most 1/512 in size.
 constexpr std::array<unsigned, 4> kLengthLimits = {8, 11, 13, kMaxCodeLength};
 
-struct TableEntry {
-  Symbol symbol;
-  std::uint8_t length;
-};
+constexpr unsigned kMaxLogParts = 7;
+static_assert(1u << kMaxLogParts == kMaxHuffmanParts);
+static_assert(kReadUnit % kMaxHuffmanParts == 0);
 
 class HuffmanReader final : public SymbolReader {
  public:
-  const TableEntry* table = nullptr;
-  unsigned max_length = 1;
-  unsigned part_count = 1;
-  std::array<BitReader, kMaxParts> parts;
+  HuffmanTable table;
+  HuffmanParts parts;
+  std::array<std::uint32_t, kMaxHuffmanParts> ends{};  // in bytes
 
-  void read(std::span<Symbol> out) noexcept override {
-    for (unsigned part = 0; part < part_count; ++part) read_part(parts[part], out, part);
-  }
+  void read(std::span<Symbol> out) noexcept override { decode_huffman(table, parts, out); }
 
   bool finish() noexcept override {
-    return std::all_of(parts.begin(), parts.begin() + part_count,
-                       [](const BitReader& part) { return part.finish(); });
-  }
-
- private:
-  void read_part(BitReader& part, std::span<Symbol> out, std::size_t at) const noexcept {
-    const std::uint64_t mask = (std::uint64_t{1} << max_length) - 1;
-    const std::size_t per_peek = 56 / max_length;
-    const std::size_t stride = part_count;
-    while (at < out.size()) {
-      std::uint64_t bits = part.peek();
-      const std::size_t end = std::min(out.size(), at + per_peek * stride);
-      unsigned used = 0;
-      for (; at < end; at += stride) {
-        const TableEntry entry = table[bits & mask];
-        bits >>= entry.length;
-        used += entry.length;
-        out[at] = entry.symbol;
-      }
-      part.skip(used);
+    for (std::size_t part = 0; part < parts.count(); ++part) {
+      const std::uint32_t position = parts.positions[parts.slot_of(part)];
+      if ((position + 7) / 8 != ends[part]) return false;
+      if (position % 8 != 0 && parts.begin[position / 8] >> (position % 8) != 0) return false;
     }
+    return true;
   }
 };
 
+// Few parts cost little, many decode fast.
 unsigned part_bits(std::size_t symbols) noexcept {
   if (symbols < (std::size_t{1} << 12)) return 0;
-  if (symbols < (std::size_t{1} << 17)) return 2;
-  if (symbols < (std::size_t{1} << 20)) return 4;
-  return 6;
+  if (symbols < (std::size_t{1} << 16)) return 2;
+  if (symbols < (std::size_t{1} << 18)) return 6;
+  return 7;
 }
 
 std::uint64_t coded_bits(std::span<const std::uint32_t> counts,
@@ -79,18 +59,19 @@ std::vector<std::uint8_t> choose_lengths(std::span<const std::uint32_t> counts,
   for (const unsigned limit : kLengthLimits) {
     if (distinct > (std::size_t{1} << limit)) continue;
     std::vector<std::uint8_t> lengths = huffman_lengths(counts, limit);
-    if (coded_bits(counts, lengths) <= least + least / 1024) return lengths;
+    if (coded_bits(counts, lengths) <= least + least / 512) return lengths;
   }
   return best;
 }
 
-std::uint32_t zigzag(int delta) noexcept {
-  return delta >= 0 ? 2u * static_cast<std::uint32_t>(delta)
-                    : 2u * static_cast<std::uint32_t>(-delta) - 1;
+std::uint64_t zigzag(std::int64_t delta) noexcept {
+  return delta >= 0 ? 2 * static_cast<std::uint64_t>(delta)
+                    : 2 * static_cast<std::uint64_t>(-delta) - 1;
 }
 
-int unzigzag(std::uint32_t code) noexcept {
-  return (code & 1) != 0 ? -static_cast<int>((code + 1) / 2) : static_cast<int>(code / 2);
+std::int64_t unzigzag(std::uint64_t code) noexcept {
+  const auto half = static_cast<std::int64_t>((code + 1) / 2);
+  return (code & 1) != 0 ? -half : half;
 }
 
 // Differences of successive code lengths, zigzagged. The first is against the longest.
@@ -100,7 +81,7 @@ std::vector<std::uint32_t> length_differences(std::span<const std::uint8_t> leng
   int before = static_cast<int>(longest);
   for (const std::uint8_t length : lengths) {
     if (length == 0) continue;
-    differences.push_back(zigzag(length - before));
+    differences.push_back(static_cast<std::uint32_t>(zigzag(length - before)));
     before = length;
   }
   return differences;
@@ -168,7 +149,7 @@ bool read_lengths(ByteReader& in, std::uint32_t alphabet, unsigned longest,
     if (quotient > 2 * kMaxCodeLength) return false;
     bits.skip(quotient + 1);
     const auto code = static_cast<std::uint32_t>((quotient << parameter) | bits.get(parameter));
-    const int length = before + unzigzag(code);
+    const int length = before + static_cast<int>(unzigzag(code));
     if (length < 1 || length > static_cast<int>(longest)) return false;
     lengths[i] = static_cast<std::uint8_t>(length);
     kraft += std::uint64_t{1} << (longest - static_cast<unsigned>(length));
@@ -195,21 +176,71 @@ bool encode(const SymbolStream& stream, std::size_t limit, Bytes& out) {
 
   std::vector<std::uint16_t> codes(lengths.size());
   canonical_codes(lengths, codes);
-  const std::size_t part_count = std::size_t{1} << log_parts;
-  std::vector<Bytes> parts(part_count);
-  for (std::size_t part = 0; part < part_count; ++part) {
-    BitWriter bits(parts[part]);
-    for (std::size_t i = part; i < stream.symbols.size(); i += part_count) {
-      const Symbol symbol = stream.symbols[i];
-      bits.put(codes[symbol], lengths[symbol]);
-    }
-    bits.finish();
+  Bytes parts;
+  const std::vector<std::size_t> sizes =
+      encode_huffman(stream.symbols, codes, lengths, log_parts, parts);
+  std::int64_t before = 0;
+  for (std::size_t part = 0; part + 1 < sizes.size(); ++part) {
+    const auto size = static_cast<std::int64_t>(sizes[part]);
+    append_varint(coded, zigzag(size - before));
+    before = size;
   }
-  for (std::size_t part = 0; part + 1 < part_count; ++part)
-    append_varint(coded, parts[part].size());
-  for (const Bytes& part : parts) append(coded, part);
-  if (coded.size() >= limit) return false;
+  if (coded.size() + parts.size() >= limit || parts.size() > kMaxHuffmanBytes) return false;
   append(out, coded);
+  append(out, parts);
+  return true;
+}
+
+// Fills the table from the lengths of the codes; `entries` has room for it.
+void fill_table(std::span<const std::uint8_t> lengths, std::span<const std::uint16_t> codes,
+                unsigned longest, std::uint32_t* entries, HuffmanTable& table) noexcept {
+  table.entries = entries;
+  table.longest = longest;
+  table.is_compact = longest <= HuffmanTable::kCompactBits;
+  for (std::uint32_t symbol = 0; symbol < lengths.size(); ++symbol) {
+    const std::uint8_t length = lengths[symbol];
+    if (length == 0) continue;
+    for (std::uint32_t at = codes[symbol]; at < 1u << longest; at += 1u << length) {
+      entries[at] = symbol | (std::uint32_t{length} << HuffmanTable::kLengthShift);
+    }
+    if (symbol < HuffmanTable::kCompactAlphabet) {
+      table.lengths[symbol] = length;
+    } else {
+      table.is_compact = false;
+    }
+  }
+  if (!table.is_compact) return;
+  for (std::uint32_t at = 0; at < table.symbols.size(); ++at) {
+    table.symbols[at] = static_cast<std::uint8_t>(entries[at & ((1u << longest) - 1)]);
+  }
+}
+
+// Reads the sizes of the parts and places them; false when they do not add up.
+bool place_parts(ByteReader& in, unsigned log_parts, HuffmanReader& reader) noexcept {
+  HuffmanParts& parts = reader.parts;
+  parts.log_count = log_parts;
+  std::array<std::uint64_t, kMaxHuffmanParts> sizes{};
+  std::int64_t size = 0;
+  std::uint64_t total = 0;
+  for (std::size_t part = 0; part + 1 < parts.count(); ++part) {
+    const std::uint64_t difference = in.varint();
+    if (!in.ok() || difference > 2 * kMaxHuffmanBytes) return false;
+    size += unzigzag(difference);
+    if (size < 0) return false;
+    sizes[part] = static_cast<std::uint64_t>(size);
+    total += sizes[part];
+  }
+  const ByteView rest = in.rest();
+  if (total > rest.size() || rest.size() > kMaxHuffmanBytes) return false;
+  sizes[parts.count() - 1] = rest.size() - total;
+  parts.begin = rest.data();
+  parts.size = static_cast<std::uint32_t>(rest.size());
+  std::uint32_t end = 0;
+  for (std::size_t part = 0; part < parts.count(); ++part) {
+    parts.positions[parts.slot_of(part)] = 8 * end;
+    end += static_cast<std::uint32_t>(sizes[part]);
+    reader.ends[part] = end;
+  }
   return true;
 }
 
@@ -219,39 +250,24 @@ SymbolReader* open(ByteView coded, std::uint64_t /*count*/, std::uint32_t alphab
   const std::uint8_t head = in.u8();
   const unsigned longest = head & 0x0fu;
   const unsigned log_parts = head >> 4;
-  if (!in.ok() || longest < 1 || log_parts > 6)
+  if (!in.ok() || longest < 1 || log_parts > kMaxLogParts)
     return context.refuse("a Huffman header is damaged");
   auto* lengths = context.make_array<std::uint8_t>(alphabet);
   auto* codes = context.make_array<std::uint16_t>(alphabet);
-  auto* table = context.make_array<TableEntry>(std::uint64_t{1} << longest);
+  auto* entries = context.make_array<std::uint32_t>(std::uint64_t{1} << longest);
   auto* reader = context.make<HuffmanReader>();
-  if (lengths == nullptr || codes == nullptr || table == nullptr || reader == nullptr) {
+  if (lengths == nullptr || codes == nullptr || entries == nullptr || reader == nullptr) {
     return context.refuse("a stream wants too much memory");
   }
   if (!read_lengths(in, alphabet, longest, {lengths, alphabet})) {
     return context.refuse("a Huffman code table is damaged");
   }
   table_bytes = coded.size() - in.rest().size();
-
   canonical_codes({lengths, alphabet}, {codes, alphabet});
-  for (std::uint32_t symbol = 0; symbol < alphabet; ++symbol) {
-    const std::uint8_t length = lengths[symbol];
-    if (length == 0) continue;
-    for (std::uint32_t at = codes[symbol]; at < 1u << longest; at += 1u << length) {
-      table[at] = {static_cast<Symbol>(symbol), length};
-    }
+  fill_table({lengths, alphabet}, {codes, alphabet}, longest, entries, reader->table);
+  if (!place_parts(in, log_parts, *reader)) {
+    return context.refuse("the parts of a Huffman stream do not add up");
   }
-
-  reader->table = table;
-  reader->max_length = longest;
-  reader->part_count = 1u << log_parts;
-  std::array<std::uint64_t, kMaxParts> sizes{};
-  for (unsigned part = 0; part + 1 < reader->part_count; ++part) sizes[part] = in.varint();
-  for (unsigned part = 0; part + 1 < reader->part_count; ++part) {
-    reader->parts[part] = BitReader(in.take(sizes[part]));
-  }
-  if (!in.ok()) return context.refuse("a Huffman stream is cut short");
-  reader->parts[reader->part_count - 1] = BitReader(in.rest());
   return reader;
 }
 

@@ -74,12 +74,12 @@ INSTANTIATE_TEST_SUITE_P(Layouts, SpecDecoder,
                            return name;
                          });
 
-// Long enough for streams in 4, 16 and 64 parts.
+// Long enough for streams in 4, 64 and 128 parts.
 TEST(SpecDecoderParts, ReadsLongStreams) {
   EncodeOptions options;
   options.stages = StageChoice::kHuffman;
   std::set<int> log_parts;
-  for (const std::size_t count : {5000U, 140000U, 1100000U}) {
+  for (const std::size_t count : {5000U, 140000U, 300000U}) {
     const TestTensor tensor = make_tensor(Pattern::kBell, {1, false}, count, 5);
     const auto coded = encode_with(*find_layout("raw"), tensor.view(), options);
     ASSERT_TRUE(coded);
@@ -89,7 +89,7 @@ TEST(SpecDecoderParts, ReadsLongStreams) {
     log_parts.insert(head.u8() >> 4);
     ASSERT_EQ(spec::decode_tensor(*coded, tensor.data.size()), tensor.data) << count;
   }
-  EXPECT_THAT(log_parts, testing::ElementsAre(2, 4, 6));
+  EXPECT_THAT(log_parts, testing::ElementsAre(2, 6, 7));
 }
 
 TEST(SpecDecoderStages, ReadsSymbolsOfTwoBytes) {

@@ -112,10 +112,17 @@ std::vector<std::uint32_t> decode_huffman(View coded, std::uint64_t count, std::
   Input in(coded);
   const std::uint64_t head = in.number(1);
   const auto longest = static_cast<unsigned>(head & 15);
-  require(longest >= 1 && head >> 4 <= 6, "huffman head");
+  require(longest >= 1 && head >> 4 <= 7, "huffman head");
   const Codes codes = canonical_codes(read_lengths(in, longest, alphabet), longest);
   std::vector<std::uint64_t> sizes((std::size_t{1} << (head >> 4)) - 1);
-  for (std::uint64_t& size : sizes) size = in.varint();
+  std::int64_t before = 0;
+  for (std::uint64_t& size : sizes) {
+    const std::uint64_t z = in.varint();
+    require(z <= std::uint64_t{1} << 32, "huffman part");
+    before += z % 2 == 0 ? static_cast<std::int64_t>(z / 2) : -static_cast<std::int64_t>(z / 2) - 1;
+    require(before >= 0, "huffman part");
+    size = static_cast<std::uint64_t>(before);
+  }
   std::vector<Bits> parts;
   parts.reserve(sizes.size() + 1);
   for (const std::uint64_t size : sizes) parts.emplace_back(in.take(size));
