@@ -4,25 +4,28 @@
 #include <array>
 #include <bit>
 
+#include "codecs/simd/compress.h"
+
 namespace qc {
 namespace {
 
 // Open-addressed map from pattern to count that gives up beyond a number of patterns.
 class PatternCounter {
  public:
-  explicit PatternCounter(std::size_t most) : most_(most), slots_(std::bit_ceil(2 * most + 2)) {}
+  explicit PatternCounter(std::size_t most) : most_(most), slots_(kFewSlots) {}
 
-  // The slot of the pattern, or null when it would be one too many.
+  // The count of the pattern, which the caller makes positive; null when it would be one too many.
   std::uint32_t* find(std::uint64_t pattern) {
-    const std::size_t mask = slots_.size() - 1;
-    std::size_t at = hash(pattern) & mask;
-    while (slots_[at].count != 0 && slots_[at].pattern != pattern) at = (at + 1) & mask;
-    if (slots_[at].count == 0) {
+    Slot* slot = place(pattern);
+    if (slot->count == 0) {
       if (distinct_ == most_) return nullptr;
-      ++distinct_;
-      slots_[at].pattern = pattern;
+      if (2 * ++distinct_ > slots_.size()) {
+        grow();
+        slot = place(pattern);
+      }
+      slot->pattern = pattern;
     }
-    return &slots_[at].count;
+    return &slot->count;
   }
 
   std::vector<std::pair<std::uint64_t, std::uint32_t>> entries() const {
@@ -40,9 +43,27 @@ class PatternCounter {
     std::uint32_t count = 0;
   };
 
+  static constexpr std::size_t kFewSlots = 256;
+
   static std::size_t hash(std::uint64_t pattern) noexcept {
     pattern *= 0x9e3779b97f4a7c15u;
     return static_cast<std::size_t>(pattern ^ (pattern >> 32));
+  }
+
+  // Where the pattern is, or would be.
+  Slot* place(std::uint64_t pattern) {
+    const std::size_t mask = slots_.size() - 1;
+    std::size_t at = hash(pattern) & mask;
+    while (slots_[at].count != 0 && slots_[at].pattern != pattern) at = (at + 1) & mask;
+    return &slots_[at];
+  }
+
+  void grow() {
+    std::vector<Slot> before(4 * slots_.size());
+    before.swap(slots_);
+    for (const Slot& slot : before) {
+      if (slot.count != 0) *place(slot.pattern) = slot;
+    }
   }
 
   std::size_t most_;
@@ -60,6 +81,23 @@ std::optional<std::vector<std::pair<std::uint64_t, std::uint32_t>>> count_patter
     ++*count;
   }
   return counter.entries();
+}
+
+template <typename T>
+std::size_t count_zeros(ByteView data) noexcept {
+  // Sums of 32 bits in blocks: a compiler counts four at a time.
+  constexpr std::size_t kStep = std::size_t{1} << 16;
+  std::size_t zeros = 0;
+  const std::size_t count = data.size() / sizeof(T);
+  for (std::size_t begin = 0; begin < count; begin += kStep) {
+    const std::size_t end = std::min(count, begin + kStep);
+    std::uint32_t some = 0;
+    for (std::size_t i = begin; i < end; ++i) {
+      some += load_le<T>(data.data() + i * sizeof(T)) == 0 ? 1 : 0;
+    }
+    zeros += some;
+  }
+  return zeros;
 }
 
 // Ranks by look-up in a small hash of the codebook's entries.
@@ -93,31 +131,47 @@ const Palette* Analysis::palette() const {
     palette_known_ = true;
     // A codebook entry must be used twice on average to pay for itself.
     const std::size_t most = std::min<std::size_t>(kMaxAlphabet, count() / 2 + 1);
-    if (const auto entries = count_distinct(tensor_, most)) {
+    if (const auto entries = distinct_values(most)) {
       Palette palette;
       for (const auto& [pattern, uses] : *entries) {
         palette.codebook.push_back(pattern);
         palette.counts.push_back(uses);
       }
-      palette.ranks.resize(count());
-      with_width(element().width, [&]<typename T>() {
-        rank_elements<T>(tensor_.data, palette.codebook, palette.ranks.data());
-      });
       palette_ = std::move(palette);
     }
   }
   return palette_ ? &*palette_ : nullptr;
 }
 
+// Where most elements are zero, only the others need counting.
+std::optional<std::vector<std::pair<std::uint64_t, std::uint32_t>>> Analysis::distinct_values(
+    std::size_t most) const {
+  if (2 * zeros() < count() || zeros() == 0) return count_distinct(tensor_, most);
+  auto entries = count_distinct({nonzeros().values, element(), {}}, most - 1);
+  if (entries) {
+    const auto place = std::lower_bound(entries->begin(), entries->end(), order_key(0, element()),
+                                        [&](const auto& entry, std::uint64_t key) {
+                                          return order_key(entry.first, element()) < key;
+                                        });
+    entries->insert(place, {0, static_cast<std::uint32_t>(zeros())});
+  }
+  return entries;
+}
+
+const std::vector<Symbol>& Analysis::ranks() const {
+  if (!ranks_) {
+    ranks_.emplace(count());
+    with_width(element().width, [&]<typename T>() {
+      rank_elements<T>(tensor_.data, palette()->codebook, ranks_->data());
+    });
+  }
+  return *ranks_;
+}
+
 std::size_t Analysis::zeros() const {
   if (!zeros_) {
-    zeros_ = with_width(element().width, [&]<typename T>() {
-      std::size_t zeros = 0;
-      for (std::size_t at = 0; at < tensor_.data.size(); at += sizeof(T)) {
-        zeros += load_le<T>(tensor_.data.data() + at) == 0 ? 1 : 0;
-      }
-      return zeros;
-    });
+    zeros_ =
+        with_width(element().width, [&]<typename T>() { return count_zeros<T>(tensor_.data); });
   }
   return *zeros_;
 }
@@ -130,16 +184,11 @@ bool Analysis::is_sparse() const {
 
 const NonZeros& Analysis::nonzeros() const {
   if (!nonzeros_) {
-    NonZeros found;
-    const std::size_t width = element().width;
-    found.positions.reserve(count() - zeros());
-    found.values.reserve((count() - zeros()) * width);
-    for (std::size_t i = 0; i < count(); ++i) {
-      const std::uint8_t* at = tensor_.data.data() + i * width;
-      if (load_pattern(at, element().width) == 0) continue;
-      found.positions.push_back(i);
-      append(found.values, {at, width});
-    }
+    const std::size_t size = (count() - zeros()) * element().width;
+    NonZeros found{Bytes((count() + 7) / 8), Bytes(size + kCompressSlack)};
+    compress_nonzeros(tensor_.data.data(), count(), element().width, found.bitmap.data(),
+                      found.values.data());
+    found.values.resize(size);
     nonzeros_ = std::move(found);
   }
   return *nonzeros_;

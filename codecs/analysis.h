@@ -12,10 +12,9 @@
 
 namespace qc {
 
-/// The distinct values of a tensor and each element's place among them.
+/// The distinct values of a tensor.
 struct Palette {
   std::vector<std::uint64_t> codebook;  ///< patterns in the order of order_key()
-  std::vector<Symbol> ranks;            ///< one for each element
   std::vector<std::uint32_t> counts;    ///< occurrences of each codebook entry
 };
 
@@ -26,7 +25,7 @@ std::optional<std::vector<std::pair<std::uint64_t, std::uint32_t>>> count_distin
 
 /// A tensor without its zeros (all bits zero).
 struct NonZeros {
-  std::vector<std::uint64_t> positions;
+  Bytes bitmap;  ///< bit i % 8 of byte i / 8 tells that element i is none
   Bytes values;
 };
 
@@ -41,6 +40,8 @@ class Analysis {
 
   /// Nothing when there are too many distinct values for a codebook to pay.
   const Palette* palette() const;
+  /// Each element's place in the codebook of palette(), which must not be null.
+  const std::vector<Symbol>& ranks() const;
   /// Elements whose bits are all zero.
   std::size_t zeros() const;
   const NonZeros& nonzeros() const;
@@ -57,9 +58,13 @@ class Analysis {
  private:
   static constexpr std::size_t kLarge = std::size_t{1} << 14;  // elements
 
+  std::optional<std::vector<std::pair<std::uint64_t, std::uint32_t>>> distinct_values(
+      std::size_t most) const;
+
   TensorView tensor_;
   mutable bool palette_known_ = false;
   mutable std::optional<Palette> palette_;
+  mutable std::optional<std::vector<Symbol>> ranks_;
   mutable std::optional<std::size_t> zeros_;
   mutable std::optional<NonZeros> nonzeros_;
   mutable std::optional<Bytes> coded_nonzeros_;

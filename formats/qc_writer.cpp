@@ -83,12 +83,17 @@ class Packer {
     Bytes stored;
   };
 
-  // The first slot with the same elements, for each slot that has one.
+  // The first slot with the same elements, for each slot that has one. Only slots of the same size
+  // need be looked at.
   void find_repeats() {
+    std::map<std::size_t, std::size_t> of_size;
+    for (const Slot& slot : slots_) ++of_size[slot.view.data.size()];
     std::map<Digest, std::size_t> first;
     repeat_of_.assign(slots_.size(), std::nullopt);
+    transposed_.assign(slots_.size(), std::nullopt);
     for (std::size_t i = 0; i < slots_.size(); ++i) {
       const ByteView data = slots_[i].view.data;
+      if (of_size[data.size()] < 2) continue;
       const auto [entry, inserted] = first.emplace(xxh3_128(data), i);
       if (inserted) continue;
       const ByteView other = slots_[entry->second].view.data;
@@ -96,16 +101,16 @@ class Packer {
         repeat_of_[i] = entry->second;
       }
     }
-    find_transposed_repeats();
+    find_transposed_repeats(of_size);
   }
 
-  void find_transposed_repeats() {
-    transposed_.assign(slots_.size(), std::nullopt);
+  void find_transposed_repeats(const std::map<std::size_t, std::size_t>& of_size) {
     std::map<std::uint64_t, std::size_t> first;
     for (std::size_t i = 0; i < slots_.size(); ++i) {
       const TensorView& view = slots_[i].view;
       const bool small = view.data.size() < kMinTransposed || view.data.size() > kQcMaxUnit;
       if (repeat_of_[i] || small || slots_[i].dims.size() < 2) continue;
+      if (of_size.at(view.data.size()) < 2) continue;
       const auto [entry, inserted] = first.emplace(order_free_hash(view), i);
       if (inserted) continue;
       const TensorView& other = slots_[entry->second].view;

@@ -57,12 +57,9 @@ class BitmapReader final : public ElementReader {
 bool encode(const Analysis& tensor, const EncodeOptions& options, Bytes& out) {
   if (!tensor.is_sparse() && options.layout != LayoutId::kBitmap) return false;
   const NonZeros& nonzeros = tensor.nonzeros();
-  std::vector<Symbol> bitmap((tensor.count() + 7) / 8);
-  for (const std::uint64_t position : nonzeros.positions) {
-    bitmap[position / 8] = static_cast<Symbol>(bitmap[position / 8] | (1u << (position % 8)));
-  }
-  append_varint(out, nonzeros.positions.size());
-  encode_stream(bitmap, 256, options.stages, out);
+  append_varint(out, nonzeros.values.size() / tensor.element().width);
+  encode_stream(std::vector<Symbol>(nonzeros.bitmap.begin(), nonzeros.bitmap.end()), 256,
+                options.stages, out);
   encode_nonzeros(tensor, options, out);
   return true;
 }

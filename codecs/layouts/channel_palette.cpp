@@ -1,6 +1,8 @@
 // Per-channel palette: a codebook for every output channel (such as +-alpha per filter), every
 // element as its rank in the codebook of its channel.
 #include <algorithm>
+#include <map>
+#include <numeric>
 #include <utility>
 
 #include "codecs/channel_map.h"
@@ -45,10 +47,63 @@ class ChannelPaletteReader final : public ElementReader {
   bool valid_ = true;
 };
 
+// How often each value occurs among the first elements of a channel.
+std::vector<std::uint32_t> channel_counts(const TensorView& tensor, std::uint64_t channel,
+                                          std::size_t most_elements) {
+  const ChannelMap& channels = tensor.channels;
+  const std::uint64_t before = (channel + channels.count - channels.channel_of(0)) % channels.count;
+  // The first element of the channel, or one before it in a row that starts in the middle.
+  std::uint64_t i = before * channels.stride;
+  i -= std::min(i, channels.first % channels.stride);
+  std::map<std::uint64_t, std::uint32_t> counts;
+  for (std::size_t taken = 0; i < tensor.count() && taken < most_elements;) {
+    if (channels.channel_of(i) == channel) {
+      ++counts[load_pattern(tensor.data.data() + i * tensor.element.width, tensor.element.width)];
+      ++taken;
+      ++i;
+    } else {
+      i += channels.stride * (channels.count - 1);
+    }
+  }
+  std::vector<std::uint32_t> all;
+  for (const auto& [pattern, count] : counts) all.push_back(count);
+  return all;
+}
+
+// Whether codebooks of channels could make a large tensor smaller, by a look at a few channels.
+bool may_pay(const Analysis& tensor) {
+  constexpr std::uint64_t kLookedAt = 16;
+  constexpr std::size_t kElements = 2048;
+  const ChannelMap& channels = tensor.tensor().channels;
+  std::uint64_t elements = 0;
+  std::uint64_t entries = 0;
+  std::uint64_t rank_bits = 0;
+  std::uint64_t looked_at = 0;
+  const std::uint64_t step = std::max<std::uint64_t>(channels.count / kLookedAt, 1);
+  for (std::uint64_t channel = 0; channel < channels.count; channel += step) {
+    const auto counts = channel_counts(tensor.tensor(), channel, kElements);
+    elements += std::accumulate(counts.begin(), counts.end(), std::uint64_t{0});
+    entries += counts.size();
+    rank_bits += entropy_bits(counts);
+    ++looked_at;
+  }
+  if (elements == 0 || entries > kMaxChannelCodebook * looked_at) return false;
+  // An entry takes half its width at least, being a difference in a sorted list.
+  const std::uint64_t codebook_bits =
+      entries * channels.count / looked_at * 4 * tensor.element().width;
+  const Palette* palette = tensor.palette();
+  const std::uint64_t whole = palette != nullptr ? entropy_bits(palette->counts)
+                                                 : 8 * std::uint64_t{tensor.tensor().data.size()};
+  return codebook_bits + rank_bits * (tensor.count() / elements) < whole;
+}
+
 bool encode(const Analysis& tensor, const EncodeOptions& options, Bytes& out) {
   const ChannelMap& channels = tensor.tensor().channels;
   const Element element = tensor.element();
   if (channels.count < 2 || tensor.count() < 2 * channels.count) return false;
+  if (tensor.is_large() && options.layout != LayoutId::kChannelPalette && !may_pay(tensor)) {
+    return false;
+  }
 
   std::vector<std::vector<std::uint64_t>> codebooks(channels.count);
   const std::size_t most_entries = tensor.count() / 2;

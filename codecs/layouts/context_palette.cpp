@@ -87,7 +87,7 @@ bool encode(const Analysis& tensor, const EncodeOptions& /*options*/, Bytes& out
   context::write_grid(grid, out);
   Bytes coded;
   BitEncoder coder(coded);
-  for (const Symbol rank : palette->ranks) {
+  for (const Symbol rank : tensor.ranks()) {
     model.code(coder, rank >= order.turn ? rank - order.turn : rank + size - order.turn);
   }
   coder.finish();

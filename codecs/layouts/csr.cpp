@@ -1,6 +1,7 @@
 // Sparse with relative indices (Han et al., "Deep Compression", ICLR 2016, section 2): for every
 // stored value the number of zeros before it, in a fixed number of bits. A gap that does not fit is
 // bridged by a filler, a stored zero, or by an escape symbol that stores nothing.
+#include <bit>
 #include <limits>
 
 #include "codecs/layout_table.h"
@@ -82,29 +83,59 @@ class CsrReader final : public ElementReader {
   Symbol block_[kBlock];
 };
 
-// The gaps of the stored positions as symbols. With fillers, `is_filler` tells the stored zeros.
+// The number of zeros before each element that is none.
+std::vector<std::uint32_t> zero_runs(ByteView bitmap, std::size_t nonzeros) {
+  std::vector<std::uint32_t> runs(nonzeros);
+  std::uint32_t* run = runs.data();
+  std::size_t next = 0;
+  const auto add_bits = [&](std::uint64_t bits, std::size_t first) {
+    for (; bits != 0; bits &= bits - 1) {
+      const std::size_t position = first + static_cast<std::size_t>(std::countr_zero(bits));
+      *run++ = static_cast<std::uint32_t>(position - next);
+      next = position + 1;
+    }
+  };
+  std::size_t byte = 0;
+  for (; byte + 8 <= bitmap.size(); byte += 8) {
+    add_bits(load_le<std::uint64_t>(bitmap.data() + byte), 8 * byte);
+  }
+  for (; byte < bitmap.size(); ++byte) add_bits(bitmap[byte], 8 * byte);
+  return runs;
+}
+
+// How a run of zeros is written with gaps up to `largest`: `bridges` symbols `largest`, then `gap`.
+struct SplitRun {
+  std::uint32_t bridges;
+  std::uint32_t gap;
+};
+
+SplitRun split_run(std::uint32_t run, std::uint32_t largest, GapMode mode) noexcept {
+  const std::uint32_t step = mode == GapMode::kEscape ? largest : largest + 1;
+  return {run / step, run % step};
+}
+
+// The gaps of the stored values as symbols. With fillers, `is_filler` tells the stored zeros.
 struct Gaps {
   std::vector<Symbol> symbols;
   std::vector<bool> is_filler;
 };
 
-Gaps make_gaps(const std::vector<std::uint64_t>& positions, unsigned bits, GapMode mode) {
-  const std::uint64_t largest = (std::uint64_t{1} << bits) - 1;
+Gaps make_gaps(const std::vector<std::uint32_t>& runs, unsigned bits, GapMode mode) {
+  const std::uint32_t largest = (1u << bits) - 1;
   Gaps gaps;
-  std::uint64_t next = 0;
-  for (const std::uint64_t position : positions) {
-    std::uint64_t gap = position - next;
-    if (mode == GapMode::kEscape) {
-      for (; gap >= largest; gap -= largest) gaps.symbols.push_back(static_cast<Symbol>(largest));
+  gaps.symbols.reserve(runs.size() + runs.size() / 4);
+  for (const std::uint32_t run : runs) {
+    if (run < largest) {
+      gaps.symbols.push_back(static_cast<Symbol>(run));
     } else {
-      for (; gap > largest; gap -= largest + 1) {
-        gaps.symbols.push_back(static_cast<Symbol>(largest));
-        gaps.is_filler.push_back(true);
+      const SplitRun split = split_run(run, largest, mode);
+      gaps.symbols.insert(gaps.symbols.end(), split.bridges, static_cast<Symbol>(largest));
+      gaps.symbols.push_back(static_cast<Symbol>(split.gap));
+      if (mode == GapMode::kFiller) {
+        gaps.is_filler.insert(gaps.is_filler.end(), split.bridges, true);
       }
-      gaps.is_filler.push_back(false);
     }
-    gaps.symbols.push_back(static_cast<Symbol>(gap));
-    next = position + 1;
+    if (mode == GapMode::kFiller) gaps.is_filler.push_back(false);
   }
   return gaps;
 }
@@ -123,18 +154,38 @@ Bytes with_fillers(const Bytes& values, const std::vector<bool>& is_filler, unsi
 
 // The width with the least entropy. An escape costs no value, so with escapes this is the smallest
 // stream up to its code table.
-unsigned best_gap_bits(const std::vector<std::uint64_t>& positions, GapMode mode) {
+unsigned best_gap_bits(const std::vector<std::uint32_t>& runs, GapMode mode) {
+  // Runs by length, for those that are not too long for it.
+  constexpr std::uint32_t kShort = 1024;
+  std::vector<std::uint32_t> short_runs(kShort);
+  std::vector<std::uint32_t> long_runs;
+  for (const std::uint32_t run : runs) {
+    if (run < kShort) {
+      ++short_runs[run];
+    } else {
+      long_runs.push_back(run);
+    }
+  }
   unsigned best = kMaxGapBits;
   std::uint64_t least = std::numeric_limits<std::uint64_t>::max();
   for (unsigned bits = kMinGapBits; bits <= kMaxGapBits; ++bits) {
-    const Gaps gaps = make_gaps(positions, bits, mode);
-    const SymbolStream stream(gaps.symbols, 1u << bits);
+    const std::uint32_t largest = (1u << bits) - 1;
+    std::vector<std::uint32_t> counts(std::size_t{largest} + 1);
+    std::uint64_t bridges = 0;
+    const auto add = [&](std::uint32_t run, std::uint32_t times) {
+      const SplitRun split = split_run(run, largest, mode);
+      bridges += std::uint64_t{times} * split.bridges;
+      counts[split.gap] += times;
+    };
+    for (std::uint32_t run = 0; run < kShort; ++run) add(run, short_runs[run]);
+    for (const std::uint32_t run : long_runs) add(run, 1);
+    counts[largest] += static_cast<std::uint32_t>(bridges);
     constexpr std::uint64_t kTableBitsPerSymbol = 2;
     constexpr std::uint64_t kFillerBits = 4;
-    std::uint64_t cost = entropy_bits(stream.counts) + kTableBitsPerSymbol * stream.used_alphabet();
-    if (mode == GapMode::kFiller) {
-      cost += kFillerBits * (gaps.symbols.size() - positions.size());
-    }
+    std::uint64_t used = counts.size();
+    while (used > 0 && counts[used - 1] == 0) --used;
+    std::uint64_t cost = entropy_bits(counts) + kTableBitsPerSymbol * used;
+    if (mode == GapMode::kFiller) cost += kFillerBits * bridges;
     if (cost < least) {
       least = cost;
       best = bits;
@@ -145,14 +196,15 @@ unsigned best_gap_bits(const std::vector<std::uint64_t>& positions, GapMode mode
 
 bool encode(const Analysis& tensor, const EncodeOptions& options, Bytes& out) {
   if (!tensor.is_sparse() && options.layout != LayoutId::kCsr) return false;
+  if (tensor.count() > std::numeric_limits<std::uint32_t>::max()) return false;
   const NonZeros& nonzeros = tensor.nonzeros();
+  const std::vector<std::uint32_t> runs =
+      zero_runs(nonzeros.bitmap, nonzeros.values.size() / tensor.element().width);
   const GapMode mode = options.gap_mode.value_or(GapMode::kEscape);
-  const unsigned bits =
-      options.gap_bits ? *options.gap_bits : best_gap_bits(nonzeros.positions, mode);
-  const Gaps gaps = make_gaps(nonzeros.positions, bits, mode);
+  const unsigned bits = options.gap_bits ? *options.gap_bits : best_gap_bits(runs, mode);
+  const Gaps gaps = make_gaps(runs, bits, mode);
   const auto head = static_cast<std::uint8_t>(bits | (mode == GapMode::kFiller ? 0x10u : 0u));
-  const std::size_t stored =
-      mode == GapMode::kFiller ? gaps.is_filler.size() : nonzeros.positions.size();
+  const std::size_t stored = mode == GapMode::kFiller ? gaps.is_filler.size() : runs.size();
 
   out.push_back(head);
   append_varint(out, stored);

@@ -34,7 +34,7 @@ bool encode(const Analysis& tensor, const EncodeOptions& options, Bytes& out) {
   if (palette == nullptr || palette->codebook.empty()) return false;
   append_varint(out, palette->codebook.size());
   write_codebook(palette->codebook, tensor.element(), out);
-  encode_stream(palette->ranks, static_cast<std::uint32_t>(palette->codebook.size()),
+  encode_stream(tensor.ranks(), static_cast<std::uint32_t>(palette->codebook.size()),
                 options.stages, out);
   return true;
 }

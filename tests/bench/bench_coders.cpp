@@ -90,20 +90,19 @@ void add_streams(const Bytes& elements, Element element, Streams& streams) {
   constexpr std::uint64_t kEscape = 255;
   const Analysis analysis({elements, element, {}});
   const NonZeros& nonzeros = analysis.nonzeros();
-  Bytes bitmap((analysis.count() + 7) / 8);
   std::uint64_t next = 0;
-  for (const std::uint64_t position : nonzeros.positions) {
-    bitmap[position / 8] = static_cast<std::uint8_t>(bitmap[position / 8] | 1u << position % 8);
+  for (std::uint64_t position = 0; position < analysis.count(); ++position) {
+    if ((nonzeros.bitmap[position / 8] >> position % 8 & 1u) == 0) continue;
     for (; position - next >= kEscape; next += kEscape) streams.gaps.push_back(kEscape);
     streams.gaps.push_back(static_cast<std::uint8_t>(position - next));
     next = position + 1;
   }
-  append(streams.bitmap, bitmap);
+  append(streams.bitmap, nonzeros.bitmap);
   const Analysis values({nonzeros.values, element, {}});
   const Palette* palette = values.palette();
   if (palette == nullptr) throw std::runtime_error("a weight has too many values");
   const bool wide = palette->codebook.size() > 256;
-  for (const Symbol rank : palette->ranks) {
+  for (const Symbol rank : values.ranks()) {
     streams.values.push_back(static_cast<std::uint8_t>(rank));
     if (wide) streams.values.push_back(static_cast<std::uint8_t>(rank >> 8));
   }
