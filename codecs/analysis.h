@@ -53,7 +53,7 @@ class Analysis {
   /// codebook to put them in.
   bool is_sparse() const;
   /// What encode_nonzeros() made, for the next layout that needs it.
-  std::optional<Bytes>& coded_nonzeros() const noexcept { return coded_nonzeros_; }
+  std::optional<Encoding>& coded_nonzeros() const noexcept { return coded_nonzeros_; }
 
  private:
   static constexpr std::size_t kLarge = std::size_t{1} << 14;  // elements
@@ -67,7 +67,7 @@ class Analysis {
   mutable std::optional<std::vector<Symbol>> ranks_;
   mutable std::optional<std::size_t> zeros_;
   mutable std::optional<NonZeros> nonzeros_;
-  mutable std::optional<Bytes> coded_nonzeros_;
+  mutable std::optional<Encoding> coded_nonzeros_;
 };
 
 }  // namespace qc

@@ -34,7 +34,7 @@ enum class GapMode : std::uint8_t {
   kFiller = 1,  ///< a stored zero, as in Deep Compression
 };
 
-/// Choices of the encoder. The default takes the smallest of everything.
+/// Choices of the encoder. The default takes the fewest bytes that fast decoders can read.
 struct EncodeOptions {
   StageChoice stages = StageChoice::kSmallest;
   bool slow_layouts = false;              ///< also those that are decoded bit by bit
@@ -42,6 +42,13 @@ struct EncodeOptions {
   std::optional<unsigned> gap_bits = {};  ///< width of a relative index, 2 to 8
   std::optional<GapMode> gap_mode = {};
 };
+
+/// The presets of `pack`.
+namespace presets {
+inline constexpr EncodeOptions kFast = {.stages = StageChoice::kFast};
+inline constexpr EncodeOptions kDefault = {.stages = StageChoice::kBalanced};
+inline constexpr EncodeOptions kMax = {.stages = StageChoice::kSmallest, .slow_layouts = true};
+}  // namespace presets
 
 /// Reads the elements of one tensor, front to back.
 class ElementReader {
@@ -64,8 +71,10 @@ struct Layout {
   bool dense;  ///< may hold the non-zero values of a sparse layout
   bool plain;  ///< stores values by themselves: no match for a codebook where there is one
   bool slow;   ///< decoded bit by bit: tried only when asked for
+  /// Decoding an element takes so many picoseconds beside its streams; see Stage::symbol_ps.
+  std::uint32_t element_ps;
   /// Appends the encoded tensor; false, with nothing appended, where the layout does not apply.
-  bool (*encode)(const Analysis& tensor, const EncodeOptions& options, Bytes& out);
+  bool (*encode)(const Analysis& tensor, const EncodeOptions& options, Encoding& out);
   /// A reader for `count` elements, in the context's memory; takes what it reads from `in`. Null,
   /// with the reason in the context, when the bytes are damaged. Allocates only from the context
   /// and never throws.
@@ -84,13 +93,17 @@ const Layout* find_layout(std::string_view name) noexcept;
 /// small codebook repeat where the values do, in fewer bytes.
 bool worth_trying(const Layout& layout, const Analysis& tensor);
 
-/// The smallest encoding of the elements among the dense layouts, with a byte for the layout first.
-/// For the values inside other layouts.
-void encode_dense(const TensorView& tensor, const EncodeOptions& options, Bytes& out);
+/// The layout's encoding, with its decoding time. False where it does not apply.
+bool encode_layout(const Layout& layout, const Analysis& tensor, const EncodeOptions& options,
+                   Encoding& out);
+
+/// The best encoding of the elements among the dense layouts, with a byte for the layout first. For
+/// the values inside other layouts.
+void encode_dense(const TensorView& tensor, const EncodeOptions& options, Encoding& out);
 
 /// encode_dense() of the non-zero elements, done once for a tensor. All calls for it take the same
 /// options but for the layout.
-void encode_nonzeros(const Analysis& tensor, const EncodeOptions& options, Bytes& out);
+void encode_nonzeros(const Analysis& tensor, const EncodeOptions& options, Encoding& out);
 
 /// Opens what encode_dense wrote.
 ElementReader* open_dense(ByteReader& in, Element element, std::uint64_t count,

@@ -38,25 +38,32 @@ bool worth_trying(const Layout& layout, const Analysis& tensor) {
   return !layout.plain || palette == nullptr || palette->codebook.size() > kSmallCodebook;
 }
 
-void encode_dense(const TensorView& tensor, const EncodeOptions& options, Bytes& out) {
-  const Analysis analysis(tensor);
-  Bytes best;
-  for (const Layout* layout : kLayouts) {
-    if (!layout->dense || !worth_trying(*layout, analysis)) continue;
-    Bytes coded = {static_cast<std::uint8_t>(layout->id)};
-    if (!layout->encode(analysis, options, coded)) continue;
-    if (best.empty() || coded.size() < best.size()) best = std::move(coded);
-  }
-  append(out, best);
+bool encode_layout(const Layout& layout, const Analysis& tensor, const EncodeOptions& options,
+                   Encoding& out) {
+  if (!layout.encode(tensor, options, out)) return false;
+  out.decode_ps += std::uint64_t{layout.element_ps} * tensor.count();
+  return true;
 }
 
-void encode_nonzeros(const Analysis& tensor, const EncodeOptions& options, Bytes& out) {
-  std::optional<Bytes>& coded = tensor.coded_nonzeros();
+void encode_dense(const TensorView& tensor, const EncodeOptions& options, Encoding& out) {
+  const Analysis analysis(tensor);
+  Encoding best;
+  for (const Layout* layout : kLayouts) {
+    if (!layout->dense || !worth_trying(*layout, analysis)) continue;
+    Encoding coded{{static_cast<std::uint8_t>(layout->id)}};
+    if (!encode_layout(*layout, analysis, options, coded)) continue;
+    options.stages.keep_better(best, std::move(coded));
+  }
+  out.append(best);
+}
+
+void encode_nonzeros(const Analysis& tensor, const EncodeOptions& options, Encoding& out) {
+  std::optional<Encoding>& coded = tensor.coded_nonzeros();
   if (!coded) {
     coded.emplace();
     encode_dense({tensor.nonzeros().values, tensor.element(), {}}, options, *coded);
   }
-  append(out, *coded);
+  out.append(*coded);
 }
 
 ElementReader* open_dense(ByteReader& in, Element element, std::uint64_t count,

@@ -87,23 +87,35 @@ std::uint64_t entropy_bits(std::span<const std::uint32_t> counts) noexcept {
   return (bits + (std::uint64_t{1} << kLogFraction) - 1) >> kLogFraction;
 }
 
-void encode_stream(std::span<const Symbol> symbols, std::uint32_t alphabet, StageChoice choice,
-                   Bytes& out) {
+void encode_stream(std::span<const Symbol> symbols, std::uint32_t alphabet,
+                   const StageChoice& choice, Encoding& out) {
   const SymbolStream stream(symbols, alphabet);
-  Bytes best;
-  kBitpackStage.encode(stream, std::numeric_limits<std::size_t>::max(), best);
+  const auto time_of = [&](const Stage& stage) {
+    return std::uint64_t{stage.symbol_ps} * symbols.size();
+  };
+  Encoding best;
+  best.decode_ps = time_of(kBitpackStage);
+  kBitpackStage.encode(stream, std::numeric_limits<std::size_t>::max(), best.bytes);
   StageId best_id = StageId::kBitpack;
   for (const Stage* stage : kStages) {
     if (stage->id == StageId::kBitpack) continue;
-    if (choice == StageChoice::kHuffman && stage->id != StageId::kHuffman) continue;
-    Bytes coded;
-    if (!stage->encode(stream, best.size(), coded)) continue;
+    if (choice.huffman_only && stage->id != StageId::kHuffman) continue;
+    // The bytes with which the stage would cost as much as the best.
+    std::uint64_t limit = best.bytes.size();
+    if (choice.byte_ps != 0) {
+      const std::uint64_t least = choice.cost(best);
+      const std::uint64_t time = time_of(*stage);
+      limit = least > time ? (least - time + choice.byte_ps - 1) / choice.byte_ps : 0;
+    }
+    Encoding coded;
+    coded.decode_ps = time_of(*stage);
+    if (!stage->encode(stream, limit, coded.bytes)) continue;
     best = std::move(coded);
     best_id = stage->id;
   }
-  out.push_back(static_cast<std::uint8_t>(best_id));
-  append_varint(out, best.size());
-  append(out, best);
+  out.bytes.push_back(static_cast<std::uint8_t>(best_id));
+  append_varint(out.bytes, best.bytes.size());
+  out.append(best);
 }
 
 SymbolReader* open_stream(ByteReader& in, std::uint64_t count, std::uint32_t alphabet,

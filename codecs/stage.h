@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <span>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "codecs/decode_context.h"
@@ -53,10 +54,26 @@ struct SymbolStream {
   std::uint32_t distinct() const noexcept;
 };
 
+/// Bytes being written, and what it will take to decode them.
+struct Encoding {
+  Bytes bytes;
+  std::uint64_t decode_ps =
+      0;  ///< picoseconds on one core, as the tables of stages and layouts say
+
+  void append(const Encoding& other) {
+    qc::append(bytes, other.bytes);
+    decode_ps += other.decode_ps;
+  }
+};
+
 /// One entropy stage.
 struct Stage {
   StageId id;
   std::string_view name;
+  /// Decoding a symbol takes so many picoseconds, more or less. Measured on one core with AVX2 and
+  /// fixed, so that every machine chooses alike; only ratios to each other and to a byte's worth
+  /// (StageChoice) matter.
+  std::uint32_t symbol_ps;
   /// Appends the coded stream unless it would not be smaller than `limit` bytes; false then.
   bool (*encode)(const SymbolStream& stream, std::size_t limit, Bytes& out);
   /// A reader over `coded` for `count` symbols below `alphabet`, in the context's memory. Null,
@@ -74,15 +91,39 @@ extern const Stage kRadixStage;
 /// All stages.
 std::span<const Stage* const> stage_table() noexcept;
 
-/// Which stages a stream may use.
-enum class StageChoice {
-  kSmallest,  ///< all of them
-  kHuffman,   ///< Huffman, or fixed-width codes where Huffman is no smaller
+/// Which stages a stream may use, and how bytes are weighed against time.
+struct StageChoice {
+  bool huffman_only = false;  ///< Huffman, or fixed-width codes where Huffman is no better
+  /// Picoseconds of decoding that a byte less is worth; 0: any number.
+  std::uint64_t byte_ps = 0;
+
+  static const StageChoice kSmallest;  ///< the fewest bytes
+  static const StageChoice kHuffman;   ///< the fewest bytes with Huffman codes
+  static const StageChoice kBalanced;  ///< loaded over a slow network: 1 byte is worth 1 us
+  static const StageChoice kFast;      ///< loaded from a disk: 1 byte is worth 10 ns; Huffman codes
+
+  /// What is to be least.
+  std::uint64_t cost(const Encoding& encoding) const noexcept {
+    return byte_ps == 0 ? encoding.bytes.size()
+                        : encoding.bytes.size() * byte_ps + encoding.decode_ps;
+  }
+
+  /// Keeps the better one: `best` becomes `other` if that costs less, or if `best` is empty.
+  void keep_better(Encoding& best, Encoding&& other) const {
+    if (best.bytes.empty() || cost(other) < cost(best)) best = std::move(other);
+  }
+
+  friend bool operator==(const StageChoice&, const StageChoice&) = default;
 };
 
+inline constexpr StageChoice StageChoice::kSmallest = {};
+inline constexpr StageChoice StageChoice::kHuffman = {.huffman_only = true};
+inline constexpr StageChoice StageChoice::kBalanced = {.byte_ps = 1'000'000};
+inline constexpr StageChoice StageChoice::kFast = {.huffman_only = true, .byte_ps = 10'000};
+
 /// Appends a coded stream with its header. Symbols are below `alphabet` <= kMaxAlphabet.
-void encode_stream(std::span<const Symbol> symbols, std::uint32_t alphabet, StageChoice choice,
-                   Bytes& out);
+void encode_stream(std::span<const Symbol> symbols, std::uint32_t alphabet,
+                   const StageChoice& choice, Encoding& out);
 
 /// Opens the next stream of `in`. Null, with the reason in the context, when it is damaged.
 SymbolReader* open_stream(ByteReader& in, std::uint64_t count, std::uint32_t alphabet,

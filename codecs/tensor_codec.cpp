@@ -18,14 +18,14 @@ constexpr std::size_t kMaxWidth = 8;
 constexpr std::size_t kMinStreamed = std::size_t{1} << 20;
 
 bool encode_as(const Layout& layout, const Analysis& analysis, const EncodeOptions& options,
-               Bytes& out) {
-  out = {static_cast<std::uint8_t>(layout.id), element_code(analysis.element())};
-  return layout.encode(analysis, options, out);
+               Encoding& out) {
+  out = {{static_cast<std::uint8_t>(layout.id), element_code(analysis.element())}};
+  return encode_layout(layout, analysis, options, out);
 }
 
-Bytes smallest(const Analysis& analysis, const EncodeOptions& options) {
-  Bytes best;
-  Bytes coded;
+Encoding encode_best(const Analysis& analysis, const EncodeOptions& options) {
+  Encoding best;
+  Encoding coded;
   if (options.layout) {
     const Layout* forced = find_layout(static_cast<std::uint8_t>(*options.layout));
     if (forced != nullptr && encode_as(*forced, analysis, options, coded)) return coded;
@@ -39,7 +39,7 @@ Bytes smallest(const Analysis& analysis, const EncodeOptions& options) {
     if (!worth_trying(*layout, analysis)) continue;
     if (sparse && layout->id == LayoutId::kPalette) continue;
     if (!encode_as(*layout, analysis, free_choice, coded)) continue;
-    if (best.empty() || coded.size() < best.size()) best = coded;
+    options.stages.keep_better(best, std::move(coded));
   }
   return best;
 }
@@ -94,7 +94,7 @@ bool decodes_to(ByteView coded, ByteView expected) {
 
 Bytes encode_tensor(const TensorView& tensor, const EncodeOptions& options) {
   const Analysis analysis(tensor);
-  Bytes coded = smallest(analysis, options);
+  Bytes coded = encode_best(analysis, options).bytes;
   if (!decodes_to(coded, tensor.data)) {
     throw Error(ErrorCode::kInternal, "an encoded tensor does not decode to what it was made of");
   }

@@ -7,7 +7,7 @@
 
 namespace qc {
 
-/// The smallest encoding of a tensor that the options allow, checked by decoding it. Throws
+/// The best encoding of a tensor that the options allow, checked by decoding it. Throws
 /// Error(kInternal) should the check fail. The result depends on nothing but the arguments.
 Bytes encode_tensor(const TensorView& tensor, const EncodeOptions& options);
 

@@ -8,9 +8,10 @@
 
 namespace qc {
 
-/// --huffman, --layout, --gap-bits, --gaps.
+/// --huffman, --fast, --max, --layout, --gap-bits, --gaps.
 std::span<const ParamSpec> pack_params();
 
+/// Throws Error(kUsage) for flags that exclude each other.
 EncodeOptions encode_options(const Params& params);
 
 }  // namespace qc

@@ -54,10 +54,10 @@ class BitmapReader final : public ElementReader {
   bool valid_ = true;
 };
 
-bool encode(const Analysis& tensor, const EncodeOptions& options, Bytes& out) {
+bool encode(const Analysis& tensor, const EncodeOptions& options, Encoding& out) {
   if (!tensor.is_sparse() && options.layout != LayoutId::kBitmap) return false;
   const NonZeros& nonzeros = tensor.nonzeros();
-  append_varint(out, nonzeros.values.size() / tensor.element().width);
+  append_varint(out.bytes, nonzeros.values.size() / tensor.element().width);
   encode_stream(std::vector<Symbol>(nonzeros.bitmap.begin(), nonzeros.bitmap.end()), 256,
                 options.stages, out);
   encode_nonzeros(tensor, options, out);
@@ -93,6 +93,7 @@ const Layout kBitmapLayout = {LayoutId::kBitmap,
                               false,
                               false,
                               false,
+                              150,
                               encode,
                               open};
 

@@ -97,7 +97,7 @@ bool may_pay(const Analysis& tensor) {
   return codebook_bits + rank_bits * (tensor.count() / elements) < whole;
 }
 
-bool encode(const Analysis& tensor, const EncodeOptions& options, Bytes& out) {
+bool encode(const Analysis& tensor, const EncodeOptions& options, Encoding& out) {
   const ChannelMap& channels = tensor.tensor().channels;
   const Element element = tensor.element();
   if (channels.count < 2 || tensor.count() < 2 * channels.count) return false;
@@ -141,11 +141,11 @@ bool encode(const Analysis& tensor, const EncodeOptions& options, Bytes& out) {
   for (const auto& book : codebooks) {
     sizes.push_back(static_cast<Symbol>(book.empty() ? 0 : book.size() - 1));
   }
-  write_channel_map(channels, out);
+  write_channel_map(channels, out.bytes);
   encode_stream(sizes, kMaxChannelCodebook, options.stages, out);
   for (auto& book : codebooks) {
     if (book.empty()) book.push_back(0);
-    write_codebook(book, element, out);
+    write_codebook(book, element, out.bytes);
   }
   encode_stream(ranks, kMaxChannelCodebook, options.stages, out);
   return true;
@@ -213,6 +213,7 @@ const Layout kChannelPaletteLayout = {LayoutId::kChannelPalette,
                                       false,
                                       false,
                                       false,
+                                      2000,
                                       encode,
                                       open};
 

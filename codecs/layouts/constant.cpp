@@ -21,13 +21,13 @@ class ConstantReader final : public ElementReader {
   ByteView value_;
 };
 
-bool encode(const Analysis& tensor, const EncodeOptions& /*options*/, Bytes& out) {
+bool encode(const Analysis& tensor, const EncodeOptions& /*options*/, Encoding& out) {
   const std::size_t width = tensor.element().width;
   const ByteView data = tensor.tensor().data;
   if (data.empty() || std::memcmp(data.data(), data.data() + width, data.size() - width) != 0) {
     return false;
   }
-  append(out, data.first(width));
+  append(out.bytes, data.first(width));
   return true;
 }
 
@@ -49,6 +49,6 @@ ElementReader* open(ByteReader& in, Element element, std::uint64_t /*count*/,
 }  // namespace
 
 const Layout kConstantLayout = {
-    LayoutId::kConstant, "constant", "one value, repeated", true, false, false, encode, open};
+    LayoutId::kConstant, "constant", "one value, repeated", true, false, false, 60, encode, open};
 
 }  // namespace qc

@@ -102,7 +102,7 @@ class ContextFloatsReader final : public ElementReader {
 };
 
 bool encode_format(const Analysis& tensor, const FloatFormat& format, const EncodeOptions& options,
-                   Bytes& out) {
+                   Encoding& out) {
   const std::uint8_t* data = tensor.tensor().data.data();
   const std::size_t count = tensor.count();
   const bool has_zeros = tensor.zeros() > 0;
@@ -122,10 +122,10 @@ bool encode_format(const Analysis& tensor, const FloatFormat& format, const Enco
   memory.reset(tensor.tensor().data.size());
   FloatModel model;
   if (!model.create(top, format.exponent(), has_zeros, grid, count, memory)) return false;
-  out.push_back(static_cast<std::uint8_t>(format.mantissa));
-  append_varint(out, 2 * std::uint64_t{top} + (has_zeros ? 1 : 0));
-  append_varint(out, count - tensor.zeros());
-  context::write_grid(grid, out);
+  out.bytes.push_back(static_cast<std::uint8_t>(format.mantissa));
+  append_varint(out.bytes, 2 * std::uint64_t{top} + (has_zeros ? 1 : 0));
+  append_varint(out.bytes, count - tensor.zeros());
+  context::write_grid(grid, out.bytes);
   for (std::size_t plane = 0; plane < format.planes(); ++plane) {
     encode_stream(planes[plane], 1u << format.plane_bits(plane), options.stages, out);
   }
@@ -135,25 +135,25 @@ bool encode_format(const Analysis& tensor, const FloatFormat& format, const Enco
     model.code(coder, format.head(load_pattern(data + i * format.width, format.width)));
   }
   coder.finish();
-  append_varint(out, coded.size());
-  append(out, coded);
+  append_varint(out.bytes, coded.size());
+  append(out.bytes, coded);
   return true;
 }
 
-bool encode(const Analysis& tensor, const EncodeOptions& options, Bytes& out) {
+bool encode(const Analysis& tensor, const EncodeOptions& options, Encoding& out) {
   const unsigned width = tensor.element().width;
   if (!tensor.element().is_float || tensor.count() == 0 || tensor.zeros() == tensor.count()) {
     return false;
   }
-  Bytes best;
+  Encoding best;
   for (const unsigned mantissa : {7u, 10u, 23u, 52u}) {
     if (!is_mantissa(mantissa, width)) continue;
-    Bytes coded;
+    Encoding coded;
     if (!encode_format(tensor, {width, mantissa}, options, coded)) return false;
-    if (best.empty() || coded.size() < best.size()) best = std::move(coded);
+    options.stages.keep_better(best, std::move(coded));
   }
-  append(out, best);
-  return !best.empty();
+  out.append(best);
+  return !best.bytes.empty();
 }
 
 ElementReader* open(ByteReader& in, Element element, std::uint64_t count,
@@ -199,6 +199,7 @@ const Layout kContextFloatsLayout = {LayoutId::kContextFloats,
                                      false,
                                      true,
                                      true,
+                                     100000,
                                      encode,
                                      open};
 

@@ -70,7 +70,7 @@ Order choose_order(const Palette& palette, Element element) {
   return order;
 }
 
-bool encode(const Analysis& tensor, const EncodeOptions& /*options*/, Bytes& out) {
+bool encode(const Analysis& tensor, const EncodeOptions& /*options*/, Encoding& out) {
   const Palette* palette = tensor.palette();
   if (palette == nullptr || palette->codebook.size() < 2) return false;
   const auto size = static_cast<std::uint32_t>(palette->codebook.size());
@@ -80,19 +80,19 @@ bool encode(const Analysis& tensor, const EncodeOptions& /*options*/, Bytes& out
   memory.reset(tensor.tensor().data.size());
   RankModel model;
   if (!model.create(order.shape, grid, tensor.count(), memory)) return false;
-  append_varint(out, size);
-  write_codebook(palette->codebook, tensor.element(), out);
-  append_varint(out, order.turn);
-  append_varint(out, 2 * std::uint64_t{order.shape.below} + (order.shape.has_zero ? 1 : 0));
-  context::write_grid(grid, out);
+  append_varint(out.bytes, size);
+  write_codebook(palette->codebook, tensor.element(), out.bytes);
+  append_varint(out.bytes, order.turn);
+  append_varint(out.bytes, 2 * std::uint64_t{order.shape.below} + (order.shape.has_zero ? 1 : 0));
+  context::write_grid(grid, out.bytes);
   Bytes coded;
   BitEncoder coder(coded);
   for (const Symbol rank : tensor.ranks()) {
     model.code(coder, rank >= order.turn ? rank - order.turn : rank + size - order.turn);
   }
   coder.finish();
-  append_varint(out, coded.size());
-  append(out, coded);
+  append_varint(out.bytes, coded.size());
+  append(out.bytes, coded);
   return true;
 }
 
@@ -141,6 +141,7 @@ const Layout kContextPaletteLayout = {LayoutId::kContextPalette,
                                       false,
                                       false,
                                       true,
+                                      40000,
                                       encode,
                                       open};
 

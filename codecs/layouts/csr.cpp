@@ -194,7 +194,7 @@ unsigned best_gap_bits(const std::vector<std::uint32_t>& runs, GapMode mode) {
   return best;
 }
 
-bool encode(const Analysis& tensor, const EncodeOptions& options, Bytes& out) {
+bool encode(const Analysis& tensor, const EncodeOptions& options, Encoding& out) {
   if (!tensor.is_sparse() && options.layout != LayoutId::kCsr) return false;
   if (tensor.count() > std::numeric_limits<std::uint32_t>::max()) return false;
   const NonZeros& nonzeros = tensor.nonzeros();
@@ -206,9 +206,11 @@ bool encode(const Analysis& tensor, const EncodeOptions& options, Bytes& out) {
   const auto head = static_cast<std::uint8_t>(bits | (mode == GapMode::kFiller ? 0x10u : 0u));
   const std::size_t stored = mode == GapMode::kFiller ? gaps.is_filler.size() : runs.size();
 
-  out.push_back(head);
-  append_varint(out, stored);
-  append_varint(out, gaps.symbols.size());
+  constexpr std::uint64_t kStoredPs = 1200;  // to put a stored value in its place
+  out.decode_ps += kStoredPs * stored;
+  out.bytes.push_back(head);
+  append_varint(out.bytes, stored);
+  append_varint(out.bytes, gaps.symbols.size());
   encode_stream(gaps.symbols, 1u << bits, options.stages, out);
   if (mode == GapMode::kFiller) {
     const Bytes values = with_fillers(nonzeros.values, gaps.is_filler, tensor.element().width);
@@ -250,9 +252,14 @@ ElementReader* open(ByteReader& in, Element element, std::uint64_t count,
 
 }  // namespace
 
-const Layout kCsrLayout = {
-    LayoutId::kCsr, "csr", "relative indices of 2 to 8 bits, then the non-zero values",
-    false,          false, false,
-    encode,         open};
+const Layout kCsrLayout = {LayoutId::kCsr,
+                           "csr",
+                           "relative indices of 2 to 8 bits, then the non-zero values",
+                           false,
+                           false,
+                           false,
+                           60,
+                           encode,
+                           open};
 
 }  // namespace qc

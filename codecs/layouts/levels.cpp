@@ -143,30 +143,28 @@ std::optional<Levels> levels_of(const TensorView& tensor) {
   return find_levels(tensor, channels);
 }
 
-bool encode(const Analysis& tensor, const EncodeOptions& options, Bytes& out) {
+bool encode(const Analysis& tensor, const EncodeOptions& options, Encoding& out) {
   const std::optional<Levels> levels = levels_of(tensor.tensor());
   if (!levels) return false;
   const Element element = tensor.element();
-  Bytes head;
-  head.push_back(static_cast<std::uint8_t>(levels->set));
-  if (levels->set == kMostInSet) head.push_back(static_cast<std::uint8_t>(levels->mantissa));
-  write_channel_map(levels->channels, head);
+  out.bytes.push_back(static_cast<std::uint8_t>(levels->set));
+  if (levels->set == kMostInSet) out.bytes.push_back(static_cast<std::uint8_t>(levels->mantissa));
+  write_channel_map(levels->channels, out.bytes);
   Bytes scales(levels->scales.size() * element.width);
   for (std::size_t i = 0; i < levels->scales.size(); ++i) {
     store_pattern(scales.data() + i * element.width, element.width, levels->scales[i]);
   }
   EncodeOptions free_choice = options;
   free_choice.layout.reset();
-  encode_dense({scales, element, {}}, free_choice, head);
+  encode_dense({scales, element, {}}, free_choice, out);
 
-  Bytes best;
+  Encoding best;
   for (const std::uint32_t group : candidate_groups(*levels, tensor.is_large())) {
-    Bytes coded = {static_cast<std::uint8_t>(group)};
+    Encoding coded{{static_cast<std::uint8_t>(group)}};
     encode_stream(grouped(*levels, group), power(levels->set, group), options.stages, coded);
-    if (best.empty() || coded.size() < best.size()) best = std::move(coded);
+    options.stages.keep_better(best, std::move(coded));
   }
-  append(out, head);
-  append(out, best);
+  out.append(best);
   return true;
 }
 
@@ -224,6 +222,7 @@ const Layout kLevelsLayout = {LayoutId::kLevels,
                               false,
                               false,
                               false,
+                              1500,
                               encode,
                               open};
 

@@ -91,20 +91,20 @@ Bytes narrowed(const TensorView& tensor, const Narrowing& narrowing) {
   return out;
 }
 
-bool encode(const Analysis& tensor, const EncodeOptions& options, Bytes& out) {
+bool encode(const Analysis& tensor, const EncodeOptions& options, Encoding& out) {
   EncodeOptions inner = options;
   inner.layout.reset();
-  Bytes best;
+  Encoding best;
   for (const Narrowing& narrowing : kNarrowings) {
     if (narrowing.from != tensor.element()) continue;
     const Bytes elements = narrowed(tensor.tensor(), narrowing);
     if (elements.empty()) continue;
-    Bytes coded = {narrowing.code};
+    Encoding coded{{narrowing.code}};
     encode_dense({elements, narrowing.to, {}}, inner, coded);
-    if (best.empty() || coded.size() < best.size()) best = std::move(coded);
+    options.stages.keep_better(best, std::move(coded));
   }
-  append(out, best);
-  return !best.empty();
+  out.append(best);
+  return !best.bytes.empty();
 }
 
 ElementReader* open(ByteReader& in, Element element, std::uint64_t count,
@@ -128,6 +128,7 @@ const Layout kNarrowLayout = {LayoutId::kNarrow,
                               true,
                               true,
                               false,
+                              1000,
                               encode,
                               open};
 

@@ -29,11 +29,11 @@ class PaletteReader final : public ElementReader {
   bool finish() noexcept override { return ranks->finish(); }
 };
 
-bool encode(const Analysis& tensor, const EncodeOptions& options, Bytes& out) {
+bool encode(const Analysis& tensor, const EncodeOptions& options, Encoding& out) {
   const Palette* palette = tensor.palette();
   if (palette == nullptr || palette->codebook.empty()) return false;
-  append_varint(out, palette->codebook.size());
-  write_codebook(palette->codebook, tensor.element(), out);
+  append_varint(out.bytes, palette->codebook.size());
+  write_codebook(palette->codebook, tensor.element(), out.bytes);
   encode_stream(tensor.ranks(), static_cast<std::uint32_t>(palette->codebook.size()),
                 options.stages, out);
   return true;
@@ -69,6 +69,7 @@ const Layout kPaletteLayout = {LayoutId::kPalette,
                                true,
                                false,
                                false,
+                               250,
                                encode,
                                open};
 

@@ -116,9 +116,10 @@ unsigned best_head_bits(const TensorView& tensor) {
 }
 
 template <typename T>
-void encode_planes(const TensorView& tensor, unsigned head_bits, StageChoice stages, Bytes& out) {
+void encode_planes(const TensorView& tensor, unsigned head_bits, const StageChoice& stages,
+                   Encoding& out) {
   const Cut cut = cut_bits(sizeof(T), head_bits);
-  out.push_back(static_cast<std::uint8_t>(head_bits));
+  out.bytes.push_back(static_cast<std::uint8_t>(head_bits));
   unsigned shift = 0;
   for (unsigned plane = 0; plane < cut.planes; ++plane) {
     encode_stream(plane_symbols<T>(tensor, shift, cut.bits[plane]), 1u << cut.bits[plane], stages,
@@ -127,19 +128,19 @@ void encode_planes(const TensorView& tensor, unsigned head_bits, StageChoice sta
   }
 }
 
-bool encode(const Analysis& tensor, const EncodeOptions& options, Bytes& out) {
+bool encode(const Analysis& tensor, const EncodeOptions& options, Encoding& out) {
   const TensorView& view = tensor.tensor();
   if (view.element.width == 1) return false;
   with_width(view.element.width, [&]<typename T>() {
-    Bytes best;
+    Encoding best;
     encode_planes<T>(view, kMinHeadBits, options.stages, best);
     const unsigned head_bits = view.element.is_float ? best_head_bits<T>(view) : kMinHeadBits;
     if (head_bits != kMinHeadBits) {
-      Bytes other;
+      Encoding other;
       encode_planes<T>(view, head_bits, options.stages, other);
-      if (other.size() < best.size()) best = std::move(other);
+      options.stages.keep_better(best, std::move(other));
     }
-    append(out, best);
+    out.append(best);
   });
   return true;
 }
@@ -174,6 +175,7 @@ const Layout kPlanesLayout = {LayoutId::kPlanes,
                               true,
                               true,
                               false,
+                              700,
                               encode,
                               open};
 

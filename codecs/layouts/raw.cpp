@@ -28,7 +28,7 @@ class RawReader final : public ElementReader {
   unsigned width_ = 1;
 };
 
-bool encode(const Analysis& tensor, const EncodeOptions& options, Bytes& out) {
+bool encode(const Analysis& tensor, const EncodeOptions& options, Encoding& out) {
   const ByteView data = tensor.tensor().data;
   const std::vector<Symbol> symbols(data.begin(), data.end());
   encode_stream(symbols, 256, options.stages, out);
@@ -50,8 +50,14 @@ ElementReader* open(ByteReader& in, Element element, std::uint64_t count,
 
 }  // namespace
 
-const Layout kRawLayout = {
-    LayoutId::kRaw, "raw", "the bytes as they are, through the cheapest stage", true, true, false,
-    encode,         open};
+const Layout kRawLayout = {LayoutId::kRaw,
+                           "raw",
+                           "the bytes as they are, through the cheapest stage",
+                           true,
+                           true,
+                           false,
+                           100,
+                           encode,
+                           open};
 
 }  // namespace qc

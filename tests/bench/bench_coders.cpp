@@ -116,8 +116,8 @@ std::uint64_t compressed(const Opponent& opponent, const Bytes& stream, const fs
 
 PackOptions preset(std::size_t index) {
   PackOptions options;
-  options.encode.slow_layouts = index == 0;
-  if (index == 2) options.encode.stages = StageChoice::kHuffman;
+  options.encode = index == 0 ? presets::kMax : presets::kDefault;
+  if (index == 2) options.encode = presets::kFast;
   return options;
 }
 

@@ -100,8 +100,8 @@ SizeFigure measure_size(const SizeCase& size_case, const std::filesystem::path& 
   const OnnxModel model = OnnxModel::open(shared);
   SizeFigure figure;
   figure.huffman = packed_totals(model, {.stages = StageChoice::kHuffman});
-  figure.smallest = packed_totals(model, {}).container;
-  figure.max = packed_totals(model, {.slow_layouts = true});
+  figure.smallest = packed_totals(model, presets::kDefault).container;
+  figure.max = packed_totals(model, presets::kMax);
   for (const TensorInfo& tensor : model.tensors()) {
     if (tensor.size == 0) continue;
     ++figure.tensors;

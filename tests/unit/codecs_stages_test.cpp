@@ -180,9 +180,11 @@ RC_GTEST_PROP(Stream, TakesTheSmallestStageAllowed, ()) {
   const auto count = *rc::gen::inRange<std::size_t>(0, 3000);
   const auto skew = *rc::gen::elementOf(kSkews);
   const Symbols symbols = make_symbols(skew, alphabet, count, *rc::gen::arbitrary<std::uint64_t>());
-  for (const StageChoice choice : {StageChoice::kSmallest, StageChoice::kHuffman}) {
-    Bytes coded;
-    encode_stream(symbols, alphabet, choice, coded);
+  for (const StageChoice& choice : {StageChoice::kSmallest, StageChoice::kHuffman,
+                                    StageChoice::kBalanced, StageChoice::kFast}) {
+    Encoding encoding;
+    encode_stream(symbols, alphabet, choice, encoding);
+    const Bytes& coded = encoding.bytes;
     DecodeContext context;
     context.reset(2 * count);
     ByteReader in(coded);
@@ -191,14 +193,16 @@ RC_GTEST_PROP(Stream, TakesTheSmallestStageAllowed, ()) {
     RC_ASSERT(in.at_end());
     const auto id = static_cast<StageId>(coded.front());
     const auto allowed = [&](StageId stage) {
-      return choice == StageChoice::kSmallest || stage == StageId::kBitpack ||
-             stage == StageId::kHuffman;
+      return !choice.huffman_only || stage == StageId::kBitpack || stage == StageId::kHuffman;
     };
     RC_ASSERT(allowed(id));
     for (const Stage* stage : stage_table()) {
       if (!allowed(stage->id)) continue;
       const std::optional<Bytes> other = encode(*stage, symbols, alphabet);
-      if (other) RC_ASSERT(coded.size() <= other->size() + 4);  // id and length
+      if (!other) continue;
+      constexpr std::size_t kHead = 4;  // id and length
+      const Encoding alone{Bytes(other->size() + kHead), std::uint64_t{stage->symbol_ps} * count};
+      RC_ASSERT(choice.cost(encoding) <= choice.cost(alone));
     }
   }
 }

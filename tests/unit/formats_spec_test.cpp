@@ -128,9 +128,9 @@ TEST_P(Examples, NotesNameTheNumbersInTheBytes) {
 INSTANTIATE_TEST_SUITE_P(Format, Examples, testing::Values("stream", "container", "index"));
 
 TEST(FormatExample, StreamIsWhatTheEncoderWrites) {
-  Bytes coded;
+  Encoding coded;
   encode_stream(documented_symbols(), 16, StageChoice::kSmallest, coded);
-  EXPECT_THAT(coded, ElementsAreArray(example_bytes("stream")));
+  EXPECT_THAT(coded.bytes, ElementsAreArray(example_bytes("stream")));
 }
 
 TEST(FormatExample, StreamDecodesToTheSymbols) {

@@ -224,9 +224,9 @@ std::optional<Bytes> encode_with(const Layout& layout, const TensorView& tensor,
                                  const EncodeOptions& options) {
   EncodeOptions forced = options;
   forced.layout = layout.id;
-  Bytes coded = {static_cast<std::uint8_t>(layout.id), element_code(tensor.element)};
+  Encoding coded{{static_cast<std::uint8_t>(layout.id), element_code(tensor.element)}};
   if (!layout.encode(Analysis(tensor), forced, coded)) return std::nullopt;
-  return coded;
+  return coded.bytes;
 }
 
 std::optional<Bytes> decode(ByteView coded, std::size_t size) {
