@@ -8,7 +8,8 @@
 namespace qc {
 namespace {
 
-constexpr std::array kStages = {&kBitpackStage, &kHuffmanStage, &kZstdStage, &kRadixStage};
+constexpr std::array kStages = {&kBitpackStage, &kHuffmanStage, &kRansStage, &kRadixStage,
+                                &kZstdStage};
 
 const Stage* find_stage(std::uint8_t id) noexcept {
   for (const Stage* stage : kStages) {
@@ -34,6 +35,11 @@ std::uint64_t log2_fixed(std::uint64_t number) noexcept {
     }
   }
   return result;
+}
+
+// Whole bits.
+std::uint64_t round_up(std::uint64_t fixed) noexcept {
+  return (fixed + (std::uint64_t{1} << kLogFraction) - 1) >> kLogFraction;
 }
 
 }  // namespace
@@ -84,7 +90,18 @@ std::uint64_t entropy_bits(std::span<const std::uint32_t> counts) noexcept {
   for (const std::uint32_t count : counts) {
     if (count > 0) bits += count * (log_total - log2_fixed(count));
   }
-  return (bits + (std::uint64_t{1} << kLogFraction) - 1) >> kLogFraction;
+  return round_up(bits);
+}
+
+std::uint64_t cross_entropy_bits(std::span<const std::uint32_t> counts,
+                                 std::span<const std::uint32_t> frequencies,
+                                 unsigned bits) noexcept {
+  const std::uint64_t log_total = std::uint64_t{bits} << kLogFraction;
+  std::uint64_t sum = 0;
+  for (std::size_t i = 0; i < counts.size(); ++i) {
+    if (counts[i] > 0) sum += counts[i] * (log_total - log2_fixed(frequencies[i]));
+  }
+  return round_up(sum);
 }
 
 void encode_stream(std::span<const Symbol> symbols, std::uint32_t alphabet,

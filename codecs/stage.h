@@ -26,7 +26,7 @@ static_assert(kBlock % kReadUnit == 0);
 inline constexpr std::uint32_t kMaxAlphabet = 1u << 14;
 
 /// Ids on disk; stable for ever.
-enum class StageId : std::uint8_t { kBitpack = 0, kHuffman = 1, kZstd = 2, kRadix = 3 };
+enum class StageId : std::uint8_t { kBitpack = 0, kHuffman = 1, kZstd = 2, kRadix = 3, kRans = 4 };
 
 /// Reads the symbols of one stream, front to back.
 class SymbolReader {
@@ -87,6 +87,7 @@ extern const Stage kBitpackStage;
 extern const Stage kHuffmanStage;
 extern const Stage kZstdStage;
 extern const Stage kRadixStage;
+extern const Stage kRansStage;
 
 /// All stages.
 std::span<const Stage* const> stage_table() noexcept;
@@ -135,5 +136,11 @@ unsigned symbol_bits(std::uint64_t alphabet) noexcept;
 /// Zeroth-order entropy of a histogram in bits in total, rounded up. In integers, so that choices
 /// made by it are the same on every machine; right to 0.01 bit a symbol.
 std::uint64_t entropy_bits(std::span<const std::uint32_t> counts) noexcept;
+
+/// The bits that symbols with these counts take under other frequencies, which add up to 2^bits.
+/// Otherwise as entropy_bits().
+std::uint64_t cross_entropy_bits(std::span<const std::uint32_t> counts,
+                                 std::span<const std::uint32_t> frequencies,
+                                 unsigned bits) noexcept;
 
 }  // namespace qc

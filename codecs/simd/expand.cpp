@@ -1,11 +1,11 @@
 #include "codecs/simd/expand.h"
 
-#include <array>
 #include <bit>
 #include <cstring>
 
 #include "codecs/element.h"
 #include "codecs/simd/intrinsics.h"
+#include "codecs/simd/places.h"
 
 namespace qc {
 namespace {
@@ -26,25 +26,13 @@ void expand_portable(const std::uint8_t* bitmap, std::size_t bytes, const std::u
 
 #if QC_X86_KERNELS
 
-// For every byte: which of the next values each of its bits takes.
-constexpr auto kPlaces = [] {
-  std::array<std::array<std::uint8_t, 8>, 256> places{};
-  for (unsigned byte = 0; byte < 256; ++byte) {
-    std::uint8_t next = 0;
-    for (unsigned bit = 0; bit < 8; ++bit) {
-      if ((byte >> bit & 1u) != 0) places[byte][bit] = next++;
-    }
-  }
-  return places;
-}();
-
 QC_TARGET_AVX2 void expand_words_avx2(const std::uint8_t* bitmap, std::size_t bytes,
                                       const std::uint8_t* values, std::uint8_t* out) noexcept {
   const __m256i bit_of_lane = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);
   for (std::size_t byte = 0; byte < bytes; ++byte) {
     const unsigned bits = bitmap[byte];
     const __m256i next = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(values));
-    const __m128i places = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(&kPlaces[bits]));
+    const __m128i places = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(&kExpandPlaces[bits]));
     const __m256i spread = _mm256_permutevar8x32_epi32(next, _mm256_cvtepu8_epi32(places));
     const __m256i set = _mm256_and_si256(_mm256_set1_epi32(static_cast<int>(bits)), bit_of_lane);
     const __m256i keep = _mm256_cmpeq_epi32(set, bit_of_lane);

@@ -1,4 +1,6 @@
 // Fixed-width codes: a width, then every symbol in that many bits.
+#include <algorithm>
+
 #include "codecs/bit_io.h"
 #include "codecs/stage.h"
 
@@ -16,11 +18,20 @@ class BitpackReader final : public SymbolReader {
   }
 
   void read(std::span<Symbol> out) noexcept override {
-    for (Symbol& symbol : out) {
-      const std::uint64_t value = bits_.get(width_);
-      const bool valid = value < alphabet_;
-      valid_ &= valid;
-      symbol = valid ? static_cast<Symbol>(value) : Symbol{0};
+    const std::size_t per_peek = width_ > 0 ? 56 / width_ : kBlock;
+    const std::uint64_t mask = (std::uint64_t{1} << width_) - 1;
+    while (!out.empty()) {
+      const std::size_t some = std::min(per_peek, out.size());
+      std::uint64_t bits = bits_.peek();
+      for (Symbol& symbol : out.first(some)) {
+        const std::uint64_t value = bits & mask;
+        const bool valid = value < alphabet_;
+        valid_ &= valid;
+        symbol = valid ? static_cast<Symbol>(value) : Symbol{0};
+        bits >>= width_;
+      }
+      bits_.skip(static_cast<unsigned>(some) * width_);
+      out = out.subspan(some);
     }
   }
 

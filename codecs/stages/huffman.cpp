@@ -4,10 +4,10 @@
 #include <array>
 #include <bit>
 
-#include "codecs/bit_io.h"
 #include "codecs/stages/huffman_code.h"
 #include "codecs/stages/huffman_decoder.h"
 #include "codecs/stages/huffman_encoder.h"
+#include "codecs/stages/length_table.h"
 
 namespace qc {
 namespace {
@@ -64,102 +64,6 @@ std::vector<std::uint8_t> choose_lengths(std::span<const std::uint32_t> counts,
   return best;
 }
 
-std::uint64_t zigzag(std::int64_t delta) noexcept {
-  return delta >= 0 ? 2 * static_cast<std::uint64_t>(delta)
-                    : 2 * static_cast<std::uint64_t>(-delta) - 1;
-}
-
-std::int64_t unzigzag(std::uint64_t code) noexcept {
-  const auto half = static_cast<std::int64_t>((code + 1) / 2);
-  return (code & 1) != 0 ? -half : half;
-}
-
-// Differences of successive code lengths, zigzagged. The first is against the longest.
-std::vector<std::uint32_t> length_differences(std::span<const std::uint8_t> lengths,
-                                              unsigned longest) {
-  std::vector<std::uint32_t> differences;
-  int before = static_cast<int>(longest);
-  for (const std::uint8_t length : lengths) {
-    if (length == 0) continue;
-    differences.push_back(static_cast<std::uint32_t>(zigzag(length - before)));
-    before = length;
-  }
-  return differences;
-}
-
-std::uint64_t rice_bits(std::span<const std::uint32_t> codes, unsigned parameter) noexcept {
-  std::uint64_t bits = 0;
-  for (const std::uint32_t code : codes) bits += (code >> parameter) + 1 + parameter;
-  return bits;
-}
-
-// The lengths from the first to the last symbol that occurs: which occur, and their lengths as
-// Rice-coded differences.
-void write_lengths(std::span<const std::uint8_t> lengths, unsigned longest, Bytes& out) {
-  const std::vector<std::uint32_t> differences = length_differences(lengths, longest);
-  unsigned parameter = 0;
-  for (unsigned candidate = 1; candidate < 4; ++candidate) {
-    if (rice_bits(differences, candidate) < rice_bits(differences, parameter)) {
-      parameter = candidate;
-    }
-  }
-  const auto first = static_cast<std::size_t>(
-      std::find_if(lengths.begin(), lengths.end(), [](auto length) { return length > 0; }) -
-      lengths.begin());
-  lengths = lengths.subspan(first);
-  const bool gaps = std::find(lengths.begin(), lengths.end(), 0) != lengths.end();
-  append_varint(out, first);
-  append_varint(out, lengths.size() - 2);
-  BitWriter bits(out);
-  bits.put(gaps ? 1 : 0, 1);
-  bits.put(parameter, 2);
-  if (gaps) {
-    for (std::size_t i = 1; i + 1 < lengths.size(); ++i) bits.put(lengths[i] > 0 ? 1 : 0, 1);
-  }
-  for (const std::uint32_t code : differences) {
-    for (std::uint32_t i = 0; i < code >> parameter; ++i) bits.put(1, 1);
-    bits.put(0, 1);
-    bits.put(code & ((1u << parameter) - 1), parameter);
-  }
-  bits.finish();
-}
-
-// Reads what write_lengths wrote; false when it is no complete code of at most `longest` bits over
-// the alphabet. `lengths` has room for the alphabet.
-bool read_lengths(ByteReader& in, std::uint32_t alphabet, unsigned longest,
-                  std::span<std::uint8_t> lengths) noexcept {
-  const std::uint64_t first = in.varint();
-  const std::uint64_t inner = in.varint();  // symbols between the first and the last
-  if (!in.ok() || first >= alphabet || inner + 1 >= alphabet - first) return false;
-  const std::uint64_t last = first + inner + 1;
-  BitReader bits(in.rest());
-  const bool gaps = bits.get(1) != 0;
-  const auto parameter = static_cast<unsigned>(bits.get(2));
-  std::fill(lengths.begin(), lengths.end(), std::uint8_t{0});
-  for (std::size_t i = first + 1; i < last; ++i) {
-    lengths[i] = gaps ? static_cast<std::uint8_t>(bits.get(1)) : 1;
-  }
-  lengths[first] = 1;
-  lengths[last] = 1;
-  int before = static_cast<int>(longest);
-  std::uint64_t kraft = 0;
-  for (std::size_t i = first; i <= last; ++i) {
-    if (lengths[i] == 0) continue;
-    const auto quotient = static_cast<unsigned>(std::countr_one(bits.peek()));
-    if (quotient > 2 * kMaxCodeLength) return false;
-    bits.skip(quotient + 1);
-    const auto code = static_cast<std::uint32_t>((quotient << parameter) | bits.get(parameter));
-    const int length = before + static_cast<int>(unzigzag(code));
-    if (length < 1 || length > static_cast<int>(longest)) return false;
-    lengths[i] = static_cast<std::uint8_t>(length);
-    kraft += std::uint64_t{1} << (longest - static_cast<unsigned>(length));
-    before = length;
-  }
-  if (!bits.in_range() || kraft != std::uint64_t{1} << longest) return false;
-  in.take(bits.bytes_used());
-  return true;
-}
-
 bool encode(const SymbolStream& stream, std::size_t limit, Bytes& out) {
   const std::size_t used = stream.used_alphabet();
   const std::span<const std::uint32_t> counts = std::span(stream.counts).first(used);
@@ -171,7 +75,7 @@ bool encode(const SymbolStream& stream, std::size_t limit, Bytes& out) {
   const unsigned log_parts = part_bits(stream.symbols.size());
   Bytes coded;
   coded.push_back(static_cast<std::uint8_t>(longest | (log_parts << 4)));
-  write_lengths(lengths, longest, coded);
+  write_lengths(lengths, longest, coded).finish();
   if (coded.size() + coded_bits(counts, lengths) / 8 >= limit) return false;
 
   std::vector<std::uint16_t> codes(lengths.size());
@@ -189,6 +93,14 @@ bool encode(const SymbolStream& stream, std::size_t limit, Bytes& out) {
   append(out, coded);
   append(out, parts);
   return true;
+}
+
+bool is_complete(std::span<const std::uint8_t> lengths, unsigned longest) noexcept {
+  std::uint64_t sum = 0;
+  for (const std::uint8_t length : lengths) {
+    if (length > 0) sum += std::uint64_t{1} << (longest - length);
+  }
+  return sum == std::uint64_t{1} << longest;
 }
 
 // Fills the table from the lengths of the codes; `entries` has room for it.
@@ -259,9 +171,11 @@ SymbolReader* open(ByteView coded, std::uint64_t /*count*/, std::uint32_t alphab
   if (lengths == nullptr || codes == nullptr || entries == nullptr || reader == nullptr) {
     return context.refuse("a stream wants too much memory");
   }
-  if (!read_lengths(in, alphabet, longest, {lengths, alphabet})) {
+  const auto bits = read_lengths(in, alphabet, longest, {lengths, alphabet});
+  if (!bits || !is_complete({lengths, alphabet}, longest)) {
     return context.refuse("a Huffman code table is damaged");
   }
+  in.take(bits->bytes_used());
   table_bytes = coded.size() - in.rest().size();
   canonical_codes({lengths, alphabet}, {codes, alphabet});
   fill_table({lengths, alphabet}, {codes, alphabet}, longest, entries, reader->table);

@@ -88,6 +88,6 @@ SymbolReader* open(ByteView coded, std::uint64_t count, std::uint32_t alphabet,
 
 }  // namespace
 
-const Stage kZstdStage = {StageId::kZstd, "zstd", 700, encode, open};
+const Stage kZstdStage = {StageId::kZstd, "zstd", 1100, encode, open};
 
 }  // namespace qc

@@ -5,8 +5,10 @@
 #include <cstring>
 #include <numeric>
 #include <optional>
+#include <string>
 #include <vector>
 
+#include "codecs/simd/compress.h"
 #include "codecs/simd/cpu.h"
 #include "codecs/simd/expand.h"
 #include "codecs/simd/look_up.h"
@@ -50,13 +52,13 @@ Symbols skewed_symbols(std::uint32_t alphabet, unsigned steps, std::size_t count
   return symbols;
 }
 
-/// What a level makes of a Huffman stream; nothing when it refuses it.
-std::optional<Symbols> decode_huffman_stream(ByteView coded, std::size_t count,
-                                             std::uint32_t alphabet) {
+/// What a level makes of a stream; nothing when it refuses it.
+std::optional<Symbols> decode_coded(const Stage& stage, ByteView coded, std::size_t count,
+                                    std::uint32_t alphabet) {
   DecodeContext context;
   context.reset(2 * count);
   std::uint64_t table_bytes = 0;
-  SymbolReader* reader = kHuffmanStage.open(coded, count, alphabet, context, table_bytes);
+  SymbolReader* reader = stage.open(coded, count, alphabet, context, table_bytes);
   if (reader == nullptr) return std::nullopt;
   Symbols symbols(count);
   for (std::size_t at = 0; at < count; at += kBlock) {
@@ -68,46 +70,53 @@ std::optional<Symbols> decode_huffman_stream(ByteView coded, std::size_t count,
   return symbols;
 }
 
-struct HuffmanCase {
+struct StreamCase {
   std::uint32_t alphabet;
   unsigned steps;
 };
 
-// Codes for tables in registers of 5, 7 and 8 bits, and for tables in memory up to the longest.
-constexpr HuffmanCase kHuffmanCases[] = {{2, 0},  {5, 2},    {17, 1},   {64, 2},  {64, 8},
-                                         {65, 1}, {256, 12}, {2000, 3}, {300, 20}};
+// Huffman tables in registers, of 5, 7 and 8 bits, and in memory up to the longest codes.
+constexpr StreamCase kStreamCases[] = {{2, 0},  {5, 2},    {17, 1},   {64, 2},  {64, 8},
+                                       {65, 1}, {256, 12}, {2000, 3}, {300, 20}};
 // Just below and above one and two groups of parts, and a last row that is not full.
-constexpr std::size_t kHuffmanCounts[] = {65535, 65536, 70001, 262143, 262144, 300001};
+constexpr std::size_t kStreamCounts[] = {65535, 65536, 70001, 262143, 262144, 300001};
 
-TEST(HuffmanKernels, GiveTheSymbolsBackAtEveryLevel) {
-  for (const HuffmanCase& test : kHuffmanCases) {
-    for (const std::size_t count : kHuffmanCounts) {
+/// The stages with kernels.
+class StageKernels : public testing::TestWithParam<const Stage*> {};
+
+INSTANTIATE_TEST_SUITE_P(Simd, StageKernels, testing::Values(&kHuffmanStage, &kRansStage),
+                         [](const auto& test) { return std::string(test.param->name); });
+
+TEST_P(StageKernels, GiveTheSymbolsBackAtEveryLevel) {
+  const Stage& stage = *GetParam();
+  for (const StreamCase& test : kStreamCases) {
+    for (const std::size_t count : kStreamCounts) {
       SCOPED_TRACE(testing::Message() << test.alphabet << " symbols, " << count);
       const Symbols symbols = skewed_symbols(test.alphabet, test.steps, count, count);
       Bytes coded;
-      ASSERT_TRUE(kHuffmanStage.encode(SymbolStream(symbols, test.alphabet), SIZE_MAX, coded));
+      ASSERT_TRUE(stage.encode(SymbolStream(symbols, test.alphabet), SIZE_MAX, coded));
       at_every_level([&](SimdLevel) {
-        EXPECT_TRUE(decode_huffman_stream(coded, count, test.alphabet) == symbols);
+        EXPECT_TRUE(decode_coded(stage, coded, count, test.alphabet) == symbols);
         Bytes again;
-        kHuffmanStage.encode(SymbolStream(symbols, test.alphabet), SIZE_MAX, again);
+        stage.encode(SymbolStream(symbols, test.alphabet), SIZE_MAX, again);
         EXPECT_TRUE(again == coded);
       });
     }
   }
 }
 
-TEST(HuffmanKernels, AgreeOnDamagedStreams) {
+TEST_P(StageKernels, AgreeOnDamagedStreams) {
+  const Stage& stage = *GetParam();
   SplitMix64 random(7);
   int refused = 0;
-  int accepted = 0;
   for (int round = 0; round < 400; ++round) {
-    const HuffmanCase& test = kHuffmanCases[random.next() % std::size(kHuffmanCases)];
-    const std::size_t count = kHuffmanCounts[random.next() % 3];
+    const StreamCase& test = kStreamCases[random.next() % std::size(kStreamCases)];
+    const std::size_t count = kStreamCounts[random.next() % 3];
     const Symbols symbols = skewed_symbols(test.alphabet, test.steps, count, random.next());
     Bytes coded;
-    ASSERT_TRUE(kHuffmanStage.encode(SymbolStream(symbols, test.alphabet), SIZE_MAX, coded));
+    ASSERT_TRUE(stage.encode(SymbolStream(symbols, test.alphabet), SIZE_MAX, coded));
     switch (random.next() % 3) {
-      case 0:  // in the head and the sizes of the parts, or anywhere
+      case 0:  // in the head, the tables and what follows them, or anywhere
         coded[random.next() % (round % 2 == 0 ? 200 : coded.size())] ^=
             static_cast<std::uint8_t>(1 + random.next() % 255);
         break;
@@ -121,16 +130,56 @@ TEST(HuffmanKernels, AgreeOnDamagedStreams) {
     }
     std::optional<std::optional<Symbols>> first;
     at_every_level([&](SimdLevel) {
-      std::optional<Symbols> result = decode_huffman_stream(coded, count, test.alphabet);
-      if (!first)
+      std::optional<Symbols> result = decode_coded(stage, coded, count, test.alphabet);
+      if (!first) {
         first = std::move(result);
-      else
+      } else {
         EXPECT_TRUE(result == *first);
+      }
     });
-    ++(*first ? accepted : refused);
+    if (!*first) ++refused;
   }
   EXPECT_GT(refused, 200);
-  EXPECT_GT(accepted, 0);
+}
+
+/// Elements of which about `density` of 256 are not zero.
+Bytes sparse_elements(unsigned width, std::size_t count, unsigned density, SplitMix64& random) {
+  Bytes data(count * width);
+  for (std::size_t i = 0; i < count; ++i) {
+    if (random.next() % 256 < density) {
+      data[i * width + random.next() % width] = static_cast<std::uint8_t>(1 + random.next() % 255);
+    }
+  }
+  return data;
+}
+
+TEST(CompressNonzeros, KeepsTheirPlacesAndValues) {
+  SplitMix64 random(5);
+  for (const unsigned width : {1u, 2u, 4u, 8u}) {
+    for (const std::size_t count : {0u, 1u, 7u, 8u, 15u, 16u, 17u, 1000u}) {
+      for (const unsigned density : {0u, 25u, 200u, 256u}) {
+        const Bytes data = sparse_elements(width, count, density, random);
+        Bytes bitmap((count + 7) / 8);
+        Bytes values;
+        for (std::size_t i = 0; i < count; ++i) {
+          const ByteView element = ByteView(data).subspan(i * width, width);
+          if (std::all_of(element.begin(), element.end(), [](auto byte) { return byte == 0; })) {
+            continue;
+          }
+          bitmap[i / 8] = static_cast<std::uint8_t>(bitmap[i / 8] | (1u << (i % 8)));
+          append(values, element);
+        }
+        at_every_level([&](SimdLevel) {
+          Bytes its_bitmap(bitmap.size(), 0xa5);
+          Bytes its_values(values.size() + kCompressSlack);
+          compress_nonzeros(data.data(), count, width, its_bitmap.data(), its_values.data());
+          its_values.resize(values.size());
+          EXPECT_TRUE(its_bitmap == bitmap) << width << " bytes wide, " << count;
+          EXPECT_TRUE(its_values == values) << width << " bytes wide, " << count;
+        });
+      }
+    }
+  }
 }
 
 TEST(ExpandBits, PutsTheValuesWhereBitsAreSet) {

@@ -13,10 +13,6 @@ namespace {
 constexpr std::uint64_t kHeaderSize = 16;
 constexpr std::uint64_t kFooterSize = 32;
 
-void require(bool holds, const char* rule) {
-  if (!holds) throw Broken(rule);
-}
-
 std::uint64_t low_half(std::uint64_t hash) { return hash & 0xffffffff; }
 
 bool same(View a, View b) { return std::equal(a.begin(), a.end(), b.begin(), b.end()); }
