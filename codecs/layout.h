@@ -56,6 +56,9 @@ class ElementReader {
   /// Writes the next `count` elements; a multiple of kReadUnit but for the last call. Any input
   /// gives some elements, never a write beyond them.
   virtual void read(std::uint8_t* out, std::size_t count) noexcept = 0;
+  /// As read(), with stores past the caches; at most kBlock elements of at most 8 bytes. `out` is
+  /// aligned to 64 bytes. Copies what read() gives, unless a layout can do better.
+  virtual void stream(std::uint8_t* out, std::size_t count, unsigned width) noexcept;
   /// After the last element: false when the input was damaged or had bytes left over.
   virtual bool finish() noexcept = 0;
 

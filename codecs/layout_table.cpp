@@ -2,6 +2,8 @@
 
 #include <array>
 
+#include "codecs/simd/stream_copy.h"
+
 namespace qc {
 namespace {
 
@@ -15,6 +17,12 @@ constexpr std::array kLayouts = {
 constexpr unsigned kMaxNesting = 3;
 
 }  // namespace
+
+void ElementReader::stream(std::uint8_t* out, std::size_t count, unsigned width) noexcept {
+  alignas(64) std::uint8_t block[kBlock * 8];
+  read(block, count);
+  stream_copy(out, block, count * width);
+}
 
 std::span<const Layout* const> layout_table() noexcept { return kLayouts; }
 

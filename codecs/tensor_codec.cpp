@@ -10,8 +10,8 @@
 namespace qc {
 namespace {
 
-// Elements decoded at a time: whole blocks of every reader, which stay in L2.
-constexpr std::size_t kStep = 8 * kBlock;
+// Elements decoded at a time: whole blocks of every reader, which stay in L1.
+constexpr std::size_t kStep = kBlock;
 constexpr std::size_t kMaxWidth = 8;
 
 // Smaller results stay in a cache anyway.
@@ -58,8 +58,8 @@ ElementReader* open_tensor(ByteReader& in, std::uint64_t size, DecodeContext& co
   return reader;
 }
 
-// Decodes a tensor of `size` bytes and hands it in order, a step at a time, to
-// `take(offset, bytes, read)`, which calls read(memory) once with room for the bytes.
+// Decodes a tensor of `size` bytes in order, a step at a time: take(reader, offset, count, width)
+// has the reader give `count` elements of `width` bytes, which belong at that offset in bytes.
 template <typename Take>
 DecodeFailure decode_steps(ByteView coded, std::uint64_t size, DecodeContext& context,
                            Take&& take) noexcept {
@@ -68,11 +68,10 @@ DecodeFailure decode_steps(ByteView coded, std::uint64_t size, DecodeContext& co
   CodedTensorInfo info;
   ElementReader* reader = open_tensor(in, size, context, info);
   if (reader == nullptr) return context.reason();
-  const std::size_t width = info.element.width;
+  const unsigned width = info.element.width;
   const std::size_t count = size / width;
   for (std::size_t done = 0; done < count; done += kStep) {
-    const std::size_t some = std::min(count - done, kStep);
-    take(done * width, some * width, [&](std::uint8_t* to) { reader->read(to, some); });
+    take(*reader, done * width, std::min(count - done, kStep), width);
   }
   return reader->finish() ? nullptr : "its streams do not add up";
 }
@@ -80,12 +79,13 @@ DecodeFailure decode_steps(ByteView coded, std::uint64_t size, DecodeContext& co
 // True when the encoded tensor decodes to just these bytes.
 bool decodes_to(ByteView coded, ByteView expected) {
   DecodeContext context;
-  Bytes step(kStep * kMaxWidth);
+  std::uint8_t step[kStep * kMaxWidth];
   bool same = true;
   const DecodeFailure failure = decode_steps(
-      coded, expected.size(), context, [&](std::size_t offset, std::size_t bytes, auto&& read) {
-        read(step.data());
-        same = same && std::memcmp(step.data(), expected.data() + offset, bytes) == 0;
+      coded, expected.size(), context,
+      [&](ElementReader& reader, std::size_t offset, std::size_t count, unsigned width) {
+        reader.read(step, count);
+        same = same && std::memcmp(step, expected.data() + offset, count * width) == 0;
       });
   return failure == nullptr && same;
 }
@@ -103,19 +103,19 @@ Bytes encode_tensor(const TensorView& tensor, const EncodeOptions& options) {
 
 DecodeFailure decode_tensor(ByteView coded, MutableBytes out, DecodeContext& context,
                             StoreMode mode) noexcept {
-  if (mode == StoreMode::kCached || out.size() < kMinStreamed) {
-    return decode_steps(
-        coded, out.size(), context,
-        [&](std::size_t offset, std::size_t /*bytes*/, auto&& read) { read(out.data() + offset); });
-  }
-  alignas(64) std::uint8_t step[kStep * 4];
+  constexpr std::size_t kLine = 64;
+  const bool aligned = reinterpret_cast<std::uintptr_t>(out.data()) % kLine == 0;
+  const bool streaming = mode == StoreMode::kStreaming && aligned && out.size() >= kMinStreamed;
   const DecodeFailure failure = decode_steps(
-      coded, out.size(), context, [&](std::size_t offset, std::size_t bytes, auto&& read) {
-        if (bytes > sizeof step) return read(out.data() + offset);
-        read(step);
-        stream_copy(out.data() + offset, step, bytes);
+      coded, out.size(), context,
+      [&](ElementReader& reader, std::size_t offset, std::size_t count, unsigned width) {
+        if (streaming) {
+          reader.stream(out.data() + offset, count, width);
+        } else {
+          reader.read(out.data() + offset, count);
+        }
       });
-  stream_fence();
+  if (streaming) stream_fence();
   return failure;
 }
 

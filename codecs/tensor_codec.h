@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "codecs/layout.h"
+#include "codecs/simd/stream_copy.h"
 
 namespace qc {
 
@@ -14,14 +15,9 @@ Bytes encode_tensor(const TensorView& tensor, const EncodeOptions& options);
 /// What went wrong with an encoded tensor; null when nothing did.
 using DecodeFailure = const char*;
 
-/// How decoded bytes are stored.
-enum class StoreMode {
-  kCached,     ///< they are read again soon
-  kStreaming,  ///< past the caches, where there are many: a tensor that waits in memory
-};
-
 /// Decodes into `out`, whose size says how many bytes the tensor has. Fed with untrusted bytes:
-/// allocates only from the context, never throws, reads and writes within its spans.
+/// allocates only from the context, never throws, reads and writes within its spans. Streaming pays
+/// for large results aligned to 64 bytes; others are stored as ever.
 [[nodiscard]] DecodeFailure decode_tensor(ByteView coded, MutableBytes out, DecodeContext& context,
                                           StoreMode mode = StoreMode::kCached) noexcept;
 

@@ -118,13 +118,22 @@ void AtomicFile::fail(const char* action, int error) const {
 }
 
 void AtomicFile::write(ByteView bytes) {
-  append(buffer_, bytes);
   size_ += bytes.size();
+  if (bytes.size() >= kWriteBuffer) {
+    flush();
+    write_through(bytes);
+    return;
+  }
+  append(buffer_, bytes);
   if (buffer_.size() >= kWriteBuffer) flush();
 }
 
 void AtomicFile::flush() {
-  ByteView rest = buffer_;
+  write_through(buffer_);
+  buffer_.clear();
+}
+
+void AtomicFile::write_through(ByteView rest) {
   while (!rest.empty()) {
     const ssize_t written = ::write(fd_, rest.data(), rest.size());
     if (written < 0) {
@@ -133,7 +142,6 @@ void AtomicFile::flush() {
     }
     rest = rest.subspan(static_cast<std::size_t>(written));
   }
-  buffer_.clear();
 }
 
 void AtomicFile::restart() {

@@ -71,6 +71,7 @@ class AtomicFile final : public ByteSink {
  private:
   [[noreturn]] void fail(const char* action, int error) const;
   void flush();
+  void write_through(ByteView rest);
   std::filesystem::path temporary_name() const;
 
   std::filesystem::path path_;

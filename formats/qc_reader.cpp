@@ -11,6 +11,7 @@
 
 #include "codecs/zstd_bytes.h"
 #include "core/error.h"
+#include "core/page_buffer.h"
 #include "core/parallel.h"
 #include "formats/checksum.h"
 #include "formats/graph_dictionary.h"
@@ -206,29 +207,59 @@ GappedBytes QcReader::gapped(std::size_t file) const {
   return {literals_[file], std::move(gaps)};
 }
 
-void QcReader::decode_unit(std::size_t unit, MutableBytes out, DecodeContext& context) const {
+void QcReader::decode_unit(std::size_t unit, MutableBytes out, DecodeContext& context,
+                           StoreMode mode) const {
   const QcUnit& source = units_[unit];
   if (!checksum_matches(static_cast<std::uint32_t>(xxh3_64(source.stored)), source.checksum)) {
     corrupt(fmt::format("unit {} is damaged (checksum)", unit));
   }
-  if (const DecodeFailure failure = decode_tensor(source.stored, out, context)) {
+  if (const DecodeFailure failure = decode_tensor(source.stored, out, context, mode)) {
     corrupt(fmt::format("unit {} is damaged: {}", unit, failure));
   }
 }
 
-Bytes QcReader::decode_slot(std::size_t slot_index, DecodeContext& context) const {
-  const QcSlot& slot = slots_[slots_[slot_index].repeat_of.value_or(slot_index)];
-  Bytes out;
-  out.reserve(slot.size);
+std::vector<QcReader::UnitPart> QcReader::unit_parts(const QcSlot& slot) const {
+  std::vector<UnitPart> parts;
   std::uint64_t begin = slot.unit_offset;
-  Bytes decoded;
-  for (std::size_t unit = slot.unit; out.size() < slot.size; ++unit) {
-    decoded.resize(units_[unit].size);
-    decode_unit(unit, decoded, context);
-    const std::uint64_t some = std::min(slot.size - out.size(), units_[unit].size - begin);
-    append(out, ByteView(decoded).subspan(begin, some));
+  std::uint64_t offset = 0;
+  for (std::size_t unit = slot.unit; offset < slot.size; ++unit) {
+    const std::uint64_t some = std::min(slot.size - offset, units_[unit].size - begin);
+    parts.push_back({unit, begin, some, offset});
+    offset += some;
     begin = 0;
   }
+  return parts;
+}
+
+void QcReader::decode_part(const UnitPart& part, MutableBytes out, DecodeContext& context) const {
+  const MutableBytes target = out.subspan(part.offset, part.size);
+  if (part.size == units_[part.unit].size) {
+    return decode_unit(part.unit, target, context, StoreMode::kStreaming);
+  }
+  Bytes whole(units_[part.unit].size);
+  decode_unit(part.unit, whole, context);
+  std::copy_n(whole.begin() + static_cast<std::ptrdiff_t>(part.begin), part.size, target.begin());
+}
+
+void QcReader::load_slot(std::size_t slot_index, MutableBytes out, unsigned threads) const {
+  const QcSlot& slot = slots_[slots_[slot_index].repeat_of.value_or(slot_index)];
+  const auto& transposed = slots_[slot_index].transposed;
+  Bytes before_turn(transposed ? slot.size : 0);
+  const MutableBytes target = transposed ? MutableBytes(before_turn) : out;
+  const std::vector<UnitPart> parts = unit_parts(slot);
+  ContextPool contexts;
+  parallel_for(parts.size(), thread_count(threads), [&](std::size_t i) {
+    auto context = contexts.take();
+    decode_part(parts[i], target, *context);
+    contexts.give(std::move(context));
+  });
+  if (transposed) transpose(before_turn, *transposed, out);
+}
+
+Bytes QcReader::decode_slot(std::size_t slot_index, DecodeContext& context) const {
+  const QcSlot& slot = slots_[slots_[slot_index].repeat_of.value_or(slot_index)];
+  Bytes out(slot.size);
+  for (const UnitPart& part : unit_parts(slot)) decode_part(part, out, context);
   if (const auto& transposed = slots_[slot_index].transposed) {
     Bytes turned(out.size());
     transpose(out, *transposed, turned);
@@ -268,21 +299,17 @@ void QcReader::decode_files(const std::vector<ByteSink*>& sinks, unsigned thread
         pieces.push_back({file, {}, std::nullopt, 0, slot.size, next});
         continue;
       }
-      const QcSlot& source = slots_[slot.repeat_of.value_or(next)];
-      std::uint64_t left = slot.size;
-      std::uint64_t begin = source.unit_offset;
-      for (std::size_t unit = source.unit; left > 0; ++unit) {
-        const std::uint64_t some = std::min(left, units_[unit].size - begin);
-        pieces.push_back({file, {}, unit, begin, some, {}});
-        left -= some;
-        begin = 0;
+      for (const UnitPart& part : unit_parts(slots_[slot.repeat_of.value_or(next)])) {
+        pieces.push_back({file, {}, part.unit, part.begin, part.size, {}});
       }
     }
     add_literal(literal.size());
   }
 
   std::vector<Hasher> hashers(manifest_.files.size());
-  std::vector<Bytes> decoded(pieces.size());
+  PageBufferPool buffers;
+  std::vector<PageBuffer> decoded(pieces.size());
+  std::vector<Bytes> turned(pieces.size());
   const unsigned workers = thread_count(threads);
   ordered_pipeline(
       pieces.size(), workers, 2 * std::size_t{workers},
@@ -292,25 +319,28 @@ void QcReader::decode_files(const std::vector<ByteSink*>& sinks, unsigned thread
         if (!has_unit && !piece.transposed) return;
         auto context = contexts.take();
         if (has_unit) {
-          decoded[i].resize(units_[*piece.unit].size);
-          decode_unit(*piece.unit, decoded[i], *context);
+          const std::uint64_t size = units_[*piece.unit].size;
+          decoded[i] = buffers.take(size);
+          decode_unit(*piece.unit, decoded[i].bytes().first(size), *context);
         } else {
-          decoded[i] = decode_slot(*piece.transposed, *context);
+          turned[i] = decode_slot(*piece.transposed, *context);
         }
         contexts.give(std::move(context));
       },
       [&](std::size_t i) {
         const Piece& piece = pieces[i];
-        const Bytes own = std::exchange(decoded[i], {});
-        ByteView bytes = piece.transposed ? ByteView(own) : piece.literal;
+        PageBuffer own = std::exchange(decoded[i], {});
+        const Bytes slot = piece.transposed ? std::move(turned[i]) : Bytes();
+        ByteView bytes = piece.transposed ? ByteView(slot) : piece.literal;
         if (piece.unit) {
           const auto found = shared.find(*piece.unit);
-          bytes = ByteView(found != shared.end() ? found->second : own)
+          bytes = (found != shared.end() ? ByteView(found->second) : ByteView(own.bytes()))
                       .subspan(piece.begin, piece.size);
         }
         hashers[piece.file].update(bytes);
         if (sinks[piece.file] != nullptr) sinks[piece.file]->write(bytes);
         if (progress) progress(bytes.size());
+        buffers.give(std::move(own));
       });
   for (std::size_t file = 0; file < manifest_.files.size(); ++file) {
     if (!checksum_matches(hashers[file].digest(), manifest_.files[file].digest)) {

@@ -67,9 +67,15 @@ class QcReader {
   GappedBytes gapped(std::size_t file) const;
 
   /// Decodes a unit into `out`, of the unit's size. Throws Error(kCorrupt).
-  void decode_unit(std::size_t unit, MutableBytes out, DecodeContext& context) const;
+  void decode_unit(std::size_t unit, MutableBytes out, DecodeContext& context,
+                   StoreMode mode = StoreMode::kCached) const;
 
-  /// Decodes a slot, repeated ones too.
+  /// Decodes a slot, repeated ones too, into memory of the caller's: `out` has the slot's size.
+  /// Large slots go past the caches. For loading tensors where they are to stay; aligned memory in
+  /// huge pages is filled fastest. Throws Error(kCorrupt).
+  void load_slot(std::size_t slot_index, MutableBytes out, unsigned threads) const;
+
+  /// The same on one thread, in new memory.
   Bytes decode_slot(std::size_t slot_index, DecodeContext& context) const;
 
   /// Decodes every file in order, hands its bytes to `sinks[file]` (null: nowhere) and compares its
@@ -86,6 +92,16 @@ class QcReader {
               const ProgressFunction& progress) const;
 
  private:
+  // Some bytes of a unit, and where in a slot they go.
+  struct UnitPart {
+    std::size_t unit;
+    std::uint64_t begin;
+    std::uint64_t size;
+    std::uint64_t offset;
+  };
+
+  std::vector<UnitPart> unit_parts(const QcSlot& slot) const;
+  void decode_part(const UnitPart& part, MutableBytes out, DecodeContext& context) const;
   void parse(ByteView bytes);
   void place_units(std::uint64_t units_end);
   void place_slots();

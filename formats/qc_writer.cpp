@@ -105,16 +105,17 @@ class Packer {
   }
 
   void find_transposed_repeats(const std::map<std::size_t, std::size_t>& of_size) {
-    std::map<std::uint64_t, std::size_t> first;
+    std::map<std::pair<std::size_t, std::uint64_t>, std::size_t> first;  // by size and hash
     for (std::size_t i = 0; i < slots_.size(); ++i) {
       const TensorView& view = slots_[i].view;
       const bool small = view.data.size() < kMinTransposed || view.data.size() > kQcMaxUnit;
       if (repeat_of_[i] || small || slots_[i].dims.size() < 2) continue;
       if (of_size.at(view.data.size()) < 2) continue;
-      const auto [entry, inserted] = first.emplace(order_free_hash(view), i);
+      const auto [entry, inserted] =
+          first.emplace(std::pair(view.data.size(), order_free_hash(view)), i);
       if (inserted) continue;
       const TensorView& other = slots_[entry->second].view;
-      if (other.element != view.element || other.data.size() != view.data.size()) continue;
+      if (other.element != view.element) continue;
       transposed_[i] = find_transposition(other, view, slots_[i].dims);
       if (transposed_[i]) repeat_of_[i] = entry->second;
     }

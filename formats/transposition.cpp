@@ -40,16 +40,13 @@ void transpose(ByteView source, const Transposition& how, MutableBytes out) noex
 }
 
 std::uint64_t order_free_hash(const TensorView& tensor) noexcept {
-  std::uint64_t sum = 0;
-  for (std::size_t i = 0; i < tensor.count(); ++i) {
-    const unsigned width = tensor.element.width;
-    std::uint64_t mixed = load_pattern(tensor.data.data() + i * width, width) + 1;
-    mixed *= 0x9e3779b97f4a7c15u;
-    mixed ^= mixed >> 29;
-    mixed *= 0xbf58476d1ce4e5b9u;
-    sum += mixed ^ (mixed >> 32);
-  }
-  return sum;
+  return with_width(tensor.element.width, [&]<typename T>() {
+    std::uint64_t sum = 0;
+    for (std::size_t i = 0; i < tensor.count(); ++i) {
+      sum += load_le<T>(tensor.data.data() + i * sizeof(T));
+    }
+    return sum;
+  });
 }
 
 std::optional<Transposition> find_transposition(const TensorView& source, const TensorView& target,

@@ -7,43 +7,59 @@ namespace {
 
 class BitmapReader final : public ElementReader {
  public:
-  SymbolReader* bitmap = nullptr;
   StoredValues values;
   unsigned width = 1;
 
-  void read(std::uint8_t* out, std::size_t count) noexcept override {
-    while (count > 0) {
-      const std::size_t some = std::min(count, 8 * kBlock);
-      const std::size_t bytes = (some + 7) / 8;
-      Symbol symbols[kBlock];
-      std::uint8_t bits[kBlock];
-      bitmap->read({symbols, bytes});
-      for (std::size_t i = 0; i < bytes; ++i) bits[i] = static_cast<std::uint8_t>(symbols[i]);
-      for (std::size_t done = 0; done < bytes; done += kStep) {
-        expand(bits + done, std::min(kStep, bytes - done), std::min(8 * kStep, some - 8 * done),
-               out + 8 * done * width);
-      }
-      out += some * width;
-      count -= some;
-    }
+  void start(SymbolReader* bitmap, std::uint64_t bytes) noexcept {
+    bitmap_ = bitmap;
+    left_ = bytes;
   }
 
-  bool finish() noexcept override { return valid_ && values.finish() && bitmap->finish(); }
+  void read(std::uint8_t* out, std::size_t count) noexcept override {
+    expand_all(out, count, StoreMode::kCached);
+  }
+
+  void stream(std::uint8_t* out, std::size_t count, unsigned /*width*/) noexcept override {
+    expand_all(out, count, StoreMode::kStreaming);
+  }
+
+  bool finish() noexcept override { return valid_ && values.finish() && bitmap_->finish(); }
 
  private:
   // Bytes of the bitmap at a time: as many elements as a block of values.
   static constexpr std::size_t kStep = kBlock / 8;
 
+  void refill() noexcept {
+    Symbol symbols[kBlock];
+    at_ = 0;
+    size_ = static_cast<std::size_t>(std::min<std::uint64_t>(left_, kBlock));
+    bitmap_->read({symbols, size_});
+    for (std::size_t i = 0; i < size_; ++i) bits_[i] = static_cast<std::uint8_t>(symbols[i]);
+    left_ -= size_;
+  }
+
+  void expand_all(std::uint8_t* out, std::size_t count, StoreMode mode) noexcept {
+    while (count > 0) {
+      const std::size_t some = std::min(count, 8 * kStep);
+      const std::size_t bytes = (some + 7) / 8;
+      if (at_ == size_) refill();
+      expand(bits_ + at_, bytes, some, out, mode);
+      at_ += bytes;
+      out += some * width;
+      count -= some;
+    }
+  }
+
   // `count` elements, the last byte of whose bits may be over.
-  void expand(std::uint8_t* bits, std::size_t bytes, std::size_t count,
-              std::uint8_t* out) noexcept {
+  void expand(std::uint8_t* bits, std::size_t bytes, std::size_t count, std::uint8_t* out,
+              StoreMode mode) noexcept {
     const std::size_t whole = count / 8;
     if (whole < bytes) {
       const auto inside = static_cast<std::uint8_t>((1u << (count % 8)) - 1);
       if ((bits[whole] & ~inside) != 0) valid_ = false;
       bits[whole] &= inside;
     }
-    expand_bits(bits, whole, values.take(count_bits(bits, whole)), width, out);
+    expand_bits(bits, whole, values.take(count_bits(bits, whole)), width, out, mode);
     if (whole < bytes) {
       std::uint8_t last[8 * 8];
       expand_bits(bits + whole, 1, values.take(count_bits(bits + whole, 1)), width, last);
@@ -51,7 +67,12 @@ class BitmapReader final : public ElementReader {
     }
   }
 
+  SymbolReader* bitmap_ = nullptr;
+  std::uint64_t left_ = 0;
+  std::size_t at_ = 0;
+  std::size_t size_ = 0;
   bool valid_ = true;
+  std::uint8_t bits_[kBlock];
 };
 
 bool encode(const Analysis& tensor, const EncodeOptions& options, Encoding& out) {
@@ -72,8 +93,9 @@ ElementReader* open(ByteReader& in, Element element, std::uint64_t count,
   if (reader == nullptr) return context.refuse("too much memory wanted");
   reader->width = element.width;
   const std::uint64_t bytes = count / 8 + (count % 8 != 0 ? 1 : 0);
-  reader->bitmap = open_stream(in, bytes, 256, StreamUse::kIndices, context);
-  if (reader->bitmap == nullptr) return nullptr;
+  SymbolReader* bitmap = open_stream(in, bytes, 256, StreamUse::kIndices, context);
+  if (bitmap == nullptr) return nullptr;
+  reader->start(bitmap, bytes);
   ElementReader* values = open_dense(in, element, stored, context);
   if (values == nullptr) return nullptr;
   reader->values.start(values, stored, element.width);

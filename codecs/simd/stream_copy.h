@@ -1,10 +1,16 @@
-// Copies that leave the caches alone.
+// Stores that leave the caches alone.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 
 namespace qc {
+
+/// How results are stored.
+enum class StoreMode {
+  kCached,     ///< they are read again soon
+  kStreaming,  ///< past the caches: they wait in memory
+};
 
 /// As memcpy, with stores that bypass the caches where the machine has them: for results too large
 /// to be read back from there. The stores are done when stream_fence() was called.

@@ -83,7 +83,7 @@ std::vector<std::uint32_t> scaled_frequencies(std::span<const std::uint32_t> cou
   for (; left != 0; left += more ? -1 : 1) {
     const std::size_t symbol = steps.top().symbol;
     steps.pop();
-    frequencies[symbol] += more ? 1 : -1;
+    frequencies[symbol] = more ? frequencies[symbol] + 1 : frequencies[symbol] - 1;
     add_step(symbol);
   }
   return frequencies;

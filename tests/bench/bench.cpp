@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdio>
 
 namespace qc::bench {
@@ -82,6 +83,23 @@ double median_seconds(const std::function<void()>& call, int repetitions) {
   Collector collector;
   benchmark::RunSpecifiedBenchmarks(&collector, "call");
   return median(collector.seconds());
+}
+
+std::vector<double> alternating_seconds(const std::vector<std::function<void()>>& calls,
+                                        int rounds) {
+  using Clock = std::chrono::steady_clock;
+  std::vector<std::vector<double>> seconds(calls.size());
+  for (int round = -1; round < rounds; ++round) {
+    for (std::size_t i = 0; i < calls.size(); ++i) {
+      const Clock::time_point start = Clock::now();
+      calls[i]();
+      const std::chrono::duration<double> taken = Clock::now() - start;
+      if (round >= 0) seconds[i].push_back(taken.count());
+    }
+  }
+  std::vector<double> medians(calls.size());
+  std::ranges::transform(seconds, medians.begin(), median);
+  return medians;
 }
 
 }  // namespace qc::bench

@@ -29,6 +29,7 @@ extern const BenchTable kKmeansTable;
 extern const BenchTable kModelsTable;
 extern const BenchTable kFiguresTable;
 extern const BenchTable kCodersTable;
+extern const BenchTable kSpeedTable;
 extern const BenchTable kThroughputTable;
 extern const BenchTable kLenet300Table;
 extern const BenchTable kLenet5Table;
@@ -60,5 +61,10 @@ double median(std::vector<double> values);
 /// Median seconds of a call, by Google Benchmark: of `repetitions` rounds, each of as many calls as
 /// fill some hundredths of a second. The first call must not have to set anything up.
 double median_seconds(const std::function<void()>& call, int repetitions);
+
+/// Median seconds of each call, which take turns in every round, so that a busy moment hits all
+/// alike. There is a round before that does not count.
+std::vector<double> alternating_seconds(const std::vector<std::function<void()>>& calls,
+                                        int rounds);
 
 }  // namespace qc::bench

@@ -14,6 +14,7 @@
 #include "codecs/simd/look_up.h"
 #include "codecs/simd/stream_copy.h"
 #include "codecs/stage.h"
+#include "core/page_buffer.h"
 #include "core/random.h"
 
 namespace qc::test {
@@ -205,6 +206,11 @@ TEST(ExpandBits, PutsTheValuesWhereBitsAreSet) {
           Bytes out(expected.size(), 0xa5);
           expand_bits(bitmap.data(), bytes, values.data(), width, out.data());
           EXPECT_TRUE(out == expected) << width << " bytes wide, " << bytes << " of bitmap";
+          const PageBuffer aligned(expected.size() + 1);
+          expand_bits(bitmap.data(), bytes, values.data(), width, aligned.bytes().data(),
+                      StoreMode::kStreaming);
+          stream_fence();
+          EXPECT_TRUE(std::equal(expected.begin(), expected.end(), aligned.bytes().begin()));
         });
       }
     }

@@ -7,6 +7,7 @@
 
 #include "codecs/tensor_codec.h"
 #include "core/error.h"
+#include "core/page_buffer.h"
 #include "test_tensors.h"
 
 namespace qc::test {
@@ -57,6 +58,21 @@ RC_GTEST_PROP(EncodeTensor, TakesTheSmallestLayout, ()) {
     options.layout = layout->id;
     const std::size_t forced = encode_tensor(any.tensor.view(), options).size();
     RC_ASSERT((layout->slow ? size : fast) <= forced);
+  }
+}
+
+TEST(DecodeTensor, StreamsTheSameBytes) {
+  for (const Pattern pattern : {Pattern::kSparseFew, Pattern::kHalfZero, Pattern::kBell}) {
+    const TestTensor tensor = make_tensor(pattern, {4, true}, (std::size_t{1} << 19) + 13, 1);
+    const Bytes coded = encode_tensor(tensor.view(), presets::kFast);
+    const std::size_t size = tensor.data.size();
+    const PageBuffer memory(size + 64);
+    DecodeContext context;
+    for (const std::size_t offset : {0u, 4u}) {  // aligned to a line, and not
+      const MutableBytes out = memory.bytes().subspan(offset, size);
+      ASSERT_EQ(decode_tensor(coded, out, context, StoreMode::kStreaming), nullptr);
+      EXPECT_TRUE(std::equal(out.begin(), out.end(), tensor.data.begin()));
+    }
   }
 }
 

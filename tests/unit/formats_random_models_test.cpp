@@ -233,6 +233,9 @@ void expect_to_come_back(std::uint64_t seed, Ways& ways) {
     const QcSlot& slot = reader.slots()[i];
     const ByteView bytes = model.files()[slot.file].bytes.subspan(slot.offset, slot.size);
     ASSERT_EQ(reader.decode_slot(i, context), Bytes(bytes.begin(), bytes.end()));
+    Bytes loaded(slot.size, 0xa5);
+    reader.load_slot(i, loaded, 2);
+    ASSERT_EQ(loaded, Bytes(bytes.begin(), bytes.end()));
   }
   count_ways(reader, ways);
 }

@@ -1,0 +1,49 @@
+#include "core/page_buffer.h"
+
+#include <sys/mman.h>
+
+#include <new>
+#include <utility>
+
+namespace qc {
+
+PageBuffer::PageBuffer(std::size_t size) {
+  if (size == 0) return;
+  void* memory = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED) throw std::bad_alloc();
+#ifdef MADV_HUGEPAGE
+  ::madvise(memory, size, MADV_HUGEPAGE);
+#endif
+  bytes_ = {static_cast<std::uint8_t*>(memory), size};
+}
+
+PageBuffer::~PageBuffer() {
+  if (!bytes_.empty()) ::munmap(bytes_.data(), bytes_.size());
+}
+
+PageBuffer::PageBuffer(PageBuffer&& other) noexcept : bytes_(std::exchange(other.bytes_, {})) {}
+
+PageBuffer& PageBuffer::operator=(PageBuffer&& other) noexcept {
+  std::swap(bytes_, other.bytes_);
+  return *this;
+}
+
+PageBuffer PageBufferPool::take(std::size_t size) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!free_.empty()) {
+      PageBuffer buffer = std::move(free_.back());
+      free_.pop_back();
+      if (buffer.bytes().size() >= size) return buffer;
+    }
+  }
+  return PageBuffer(size);
+}
+
+void PageBufferPool::give(PageBuffer buffer) {
+  if (buffer.bytes().empty()) return;
+  const std::lock_guard lock(mutex_);
+  free_.push_back(std::move(buffer));
+}
+
+}  // namespace qc

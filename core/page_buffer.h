@@ -1,0 +1,41 @@
+// Large blocks of memory in huge pages.
+#pragma once
+
+#include <cstddef>
+#include <mutex>
+#include <vector>
+
+#include "core/bytes.h"
+
+namespace qc {
+
+/// Memory of its own mapping, in huge pages where the system has them: the first touch of a small
+/// page costs more than filling it. Zero at first. Movable.
+class PageBuffer {
+ public:
+  PageBuffer() = default;
+  /// Throws std::bad_alloc.
+  explicit PageBuffer(std::size_t size);
+  ~PageBuffer();
+  PageBuffer(PageBuffer&& other) noexcept;
+  PageBuffer& operator=(PageBuffer&& other) noexcept;
+
+  MutableBytes bytes() const noexcept { return bytes_; }
+
+ private:
+  MutableBytes bytes_;
+};
+
+/// Buffers that are used again, for threads that hand blocks on.
+class PageBufferPool {
+ public:
+  /// A buffer of at least `size` bytes. What it holds is left over from the last use.
+  PageBuffer take(std::size_t size);
+  void give(PageBuffer buffer);
+
+ private:
+  std::mutex mutex_;
+  std::vector<PageBuffer> free_;
+};
+
+}  // namespace qc
