@@ -9,6 +9,7 @@
 
 #include "cli/commands.h"
 #include "core/error.h"
+#include "core/page_buffer.h"
 
 namespace {
 
@@ -65,6 +66,7 @@ int main(int argc, char** argv) {
   // A write beyond a limit or to a closed pipe is an error to report, not the end of the process.
   std::signal(SIGXFSZ, SIG_IGN);
   std::signal(SIGPIPE, SIG_IGN);
+  qc::keep_freed_memory();
   try {
     return run(argc, argv);
   } catch (const qc::Error& error) {

@@ -1,11 +1,23 @@
 #include "core/page_buffer.h"
 
 #include <sys/mman.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 #include <new>
 #include <utility>
 
 namespace qc {
+
+void keep_freed_memory() noexcept {
+#ifdef __GLIBC__
+  constexpr int kMapFrom = 1 << 25;  // larger blocks are mapped, and go back at once
+  constexpr int kTrimFrom = 1 << 28;
+  ::mallopt(M_MMAP_THRESHOLD, kMapFrom);
+  ::mallopt(M_TRIM_THRESHOLD, kTrimFrom);
+#endif
+}
 
 PageBuffer::PageBuffer(std::size_t size) {
   if (size == 0) return;

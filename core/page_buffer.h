@@ -9,6 +9,11 @@
 
 namespace qc {
 
+/// Has the allocator keep what is freed instead of giving it back to the system: blocks of a few
+/// hundred kilobytes come and go, and each would bring its page faults along. For the start of a
+/// program.
+void keep_freed_memory() noexcept;
+
 /// Memory of its own mapping, in huge pages where the system has them: the first touch of a small
 /// page costs more than filling it. Zero at first. Movable.
 class PageBuffer {

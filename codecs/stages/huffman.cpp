@@ -80,18 +80,19 @@ bool encode(const SymbolStream& stream, std::size_t limit, Bytes& out) {
 
   std::vector<std::uint16_t> codes(lengths.size());
   canonical_codes(lengths, codes);
-  Bytes parts;
-  const std::vector<std::size_t> sizes =
-      encode_huffman(stream.symbols, codes, lengths, log_parts, parts);
+  const EncodedParts encoded = encode_huffman(stream.symbols, codes, lengths, log_parts);
+  std::size_t total = encoded.parts.back().size();
   std::int64_t before = 0;
-  for (std::size_t part = 0; part + 1 < sizes.size(); ++part) {
-    const auto size = static_cast<std::int64_t>(sizes[part]);
+  for (std::size_t part = 0; part + 1 < encoded.parts.size(); ++part) {
+    const auto size = static_cast<std::int64_t>(encoded.parts[part].size());
     append_varint(coded, zigzag(size - before));
     before = size;
+    total += encoded.parts[part].size();
   }
-  if (coded.size() + parts.size() >= limit || parts.size() > kMaxHuffmanBytes) return false;
+  if (coded.size() + total >= limit || total > kMaxHuffmanBytes) return false;
+  out.reserve(out.size() + coded.size() + total);
   append(out, coded);
-  append(out, parts);
+  for (const ByteView part : encoded.parts) append(out, part);
   return true;
 }
 

@@ -83,7 +83,7 @@ void decode_scalar(const HuffmanTable& table, HuffmanParts& parts, Symbol* out,
 
 // No hardware follows so many streams. Fetches a few of them ahead, others with every call.
 void prefetch_some(HuffmanParts& parts) noexcept {
-  constexpr std::size_t kSlots = kGroup / 8;
+  constexpr std::size_t kSlots = kGroup / 4;
   constexpr std::uint32_t kAhead = 192;  // bytes
   for (std::size_t i = 0; i < kSlots; ++i) {
     const std::uint32_t byte = parts.positions[parts.next_prefetch + i] / 8 + kAhead;

@@ -11,14 +11,21 @@ namespace qc {
 namespace {
 
 // Rows of symbols coded part by part: they stay in L1 however many parts there are.
-constexpr std::size_t kTileRows = 48;
+constexpr std::size_t kTileRows = 64;
 
 // The longest codes of which four fit into a word beside a byte that is not full yet.
 constexpr unsigned kShortCode = 14;
 
-struct Code {
-  std::uint32_t bits;
-  std::uint32_t length;
+// A code of up to 16 bits, and above it its length, so that one load gets both.
+class Code {
+ public:
+  Code() = default;
+  Code(std::uint32_t bits, std::uint32_t length) noexcept : packed_(bits | length << 16) {}
+  std::uint32_t bits() const noexcept { return packed_ & 0xffff; }
+  std::uint32_t length() const noexcept { return packed_ >> 16; }
+
+ private:
+  std::uint32_t packed_ = 0;
 };
 
 // A part being written.
@@ -54,9 +61,9 @@ struct CodePair {
   std::uint64_t bits;
   unsigned length;
 
-  CodePair(const Code& first, const Code& second) noexcept
-      : bits(first.bits | (std::uint64_t{second.bits} << first.length)),
-        length(first.length + second.length) {}
+  CodePair(Code first, Code second) noexcept
+      : bits(first.bits() | (std::uint64_t{second.bits()} << first.length())),
+        length(first.length() + second.length()) {}
 };
 
 // Whole tiles. `Short`: no code is longer than kShortCode.
@@ -67,7 +74,11 @@ template <bool Short>
   static_assert(kTileRows % 4 == 0);
   for (std::size_t tile = 0; tile < tiles; ++tile) {
     for (std::size_t part = 0; part < parts; ++part) {
-      PartWriter writer = writers[part];
+      // Member by member: a copy in larger pieces would wait for what was just stored.
+      PartWriter writer;
+      writer.at = writers[part].at;
+      writer.pending = writers[part].pending;
+      writer.filled = writers[part].filled;
       const Symbol* at = symbols + part;
       for (std::size_t row = 0; row < kTileRows; row += 4) {
         const CodePair first(codes[at[0]], codes[at[parts]]);
@@ -82,7 +93,9 @@ template <bool Short>
         }
         writer.flush();
       }
-      writers[part] = writer;
+      writers[part].at = writer.at;
+      writers[part].pending = writer.pending;
+      writers[part].filled = writer.filled;
     }
     symbols += kTileRows * parts;
   }
@@ -116,10 +129,8 @@ TileKernel tile_kernel() noexcept {
 
 }  // namespace
 
-std::vector<std::size_t> encode_huffman(std::span<const Symbol> symbols,
-                                        std::span<const std::uint16_t> codes,
-                                        std::span<const std::uint8_t> lengths, unsigned log_parts,
-                                        Bytes& out) {
+EncodedParts encode_huffman(std::span<const Symbol> symbols, std::span<const std::uint16_t> codes,
+                            std::span<const std::uint8_t> lengths, unsigned log_parts) {
   std::vector<Code> table(codes.size());
   unsigned longest = 0;
   for (std::size_t i = 0; i < table.size(); ++i) {
@@ -129,10 +140,11 @@ std::vector<std::size_t> encode_huffman(std::span<const Symbol> symbols,
   const std::size_t parts = std::size_t{1} << log_parts;
   const std::size_t rows = (symbols.size() + parts - 1) / parts;
   const std::size_t room = rows * longest / 8 + 2 * sizeof(std::uint64_t);
-  const auto memory = std::make_unique_for_overwrite<std::uint8_t[]>(parts * room);
+  EncodedParts encoded;
+  encoded.memory = std::make_unique_for_overwrite<std::uint8_t[]>(parts * room);
   PartWriters writers;
   for (std::size_t part = 0; part < parts; ++part) {
-    writers[part].begin = writers[part].at = memory.get() + part * room;
+    writers[part].begin = writers[part].at = encoded.memory.get() + part * room;
   }
 
   const std::size_t tiles = symbols.size() / (parts * kTileRows);
@@ -140,21 +152,14 @@ std::vector<std::size_t> encode_huffman(std::span<const Symbol> symbols,
   kernel(symbols.data(), tiles, parts, table.data(), writers);
   for (std::size_t i = tiles * parts * kTileRows; i < symbols.size(); ++i) {
     PartWriter& writer = writers[i % parts];
-    writer.put(table[symbols[i]].bits, table[symbols[i]].length);
+    writer.put(table[symbols[i]].bits(), table[symbols[i]].length());
     writer.flush();
   }
 
-  std::vector<std::size_t> sizes;
-  std::size_t total = out.size();
   for (std::size_t part = 0; part < parts; ++part) {
-    sizes.push_back(writers[part].finish());
-    total += sizes.back();
+    encoded.parts.emplace_back(writers[part].begin, writers[part].finish());
   }
-  out.reserve(total);
-  for (std::size_t part = 0; part < parts; ++part) {
-    append(out, {writers[part].begin, sizes[part]});
-  }
-  return sizes;
+  return encoded;
 }
 
 }  // namespace qc

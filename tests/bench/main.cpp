@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "bench.h"
+#include "core/page_buffer.h"
 #include "harness.h"
 
 namespace qc::bench {
@@ -131,6 +132,7 @@ int run_command_line(int argc, char** argv) {
   app.add_option("--report", report, "Write the tables to a file, too; other tables there stay");
   CLI11_PARSE(app, argc, argv);
   keep_files_in_memory();
+  keep_freed_memory();  // as the program does
   try {
     run(names, options, report);
   } catch (const std::exception& error) {
