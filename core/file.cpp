@@ -73,6 +73,20 @@ MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
   return *this;
 }
 
+void MappedFile::release(ByteView part) const noexcept {
+  if (part.empty() || part.data() < bytes_.data() ||
+      part.data() + part.size() > bytes_.data() + bytes_.size()) {
+    return;
+  }
+  const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+  const auto offset = static_cast<std::size_t>(part.data() - bytes_.data());
+  const std::size_t begin = (offset + page - 1) / page * page;
+  const std::size_t last = offset + part.size();
+  const std::size_t end = last == bytes_.size() ? last : last / page * page;
+  if (begin >= end) return;
+  ::madvise(const_cast<std::uint8_t*>(bytes_.data()) + begin, end - begin, MADV_DONTNEED);
+}
+
 void require_absent(const std::filesystem::path& path, Overwrite overwrite) {
   std::error_code error;
   const auto status = std::filesystem::symlink_status(path, error);

@@ -21,6 +21,10 @@ class MappedFile {
 
   ByteView bytes() const noexcept { return bytes_; }
 
+  /// Tells that `part` is not needed for now: its pages no longer count as the process's memory,
+  /// and come back from the file when they are touched. Of bytes outside the file nothing happens.
+  void release(ByteView part) const noexcept;
+
  private:
   ByteView bytes_;
 };

@@ -2,6 +2,7 @@
 
 #include <xxhash.h>
 
+#include <algorithm>
 #include <new>
 
 namespace qc {
@@ -30,6 +31,18 @@ Digest Hasher::digest() const noexcept {
 Digest xxh3_128(ByteView bytes) {
   Hasher hasher;
   hasher.update(bytes);
+  return hasher.digest();
+}
+
+Digest xxh3_128(ByteView bytes, const std::function<void(ByteView)>& done) {
+  constexpr std::size_t kPiece = std::size_t{1} << 22;
+  Hasher hasher;
+  while (!bytes.empty()) {
+    const ByteView piece = bytes.first(std::min(bytes.size(), kPiece));
+    hasher.update(piece);
+    done(piece);
+    bytes = bytes.subspan(piece.size());
+  }
   return hasher.digest();
 }
 

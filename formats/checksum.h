@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <memory>
 
 #include "core/bytes.h"
@@ -34,6 +35,9 @@ class Hasher {
 
 /// XXH3-128 of the bytes.
 Digest xxh3_128(ByteView bytes);
+
+/// The same a piece at a time; `done` is told of every piece that is not needed any more.
+Digest xxh3_128(ByteView bytes, const std::function<void(ByteView)>& done);
 
 /// Compares a checksum with the one that was stored. Fuzzing builds take every checksum for right,
 /// so that what they make up gets past it.

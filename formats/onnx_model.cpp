@@ -102,6 +102,10 @@ ByteView OnnxModel::payload(const TensorInfo& tensor) const {
   return files_[tensor.file].bytes.subspan(tensor.offset, tensor.size);
 }
 
+void OnnxModel::release(ByteView part) const noexcept {
+  for (const auto& mapping : mappings_) mapping->release(part);
+}
+
 std::uint64_t OnnxModel::total_size() const {
   std::uint64_t total = 0;
   for (const ModelFile& file : files_) total += file.bytes.size();

@@ -82,6 +82,9 @@ class OnnxModel {
   const std::vector<TensorInfo>& tensors() const noexcept { return tensors_; }
   ByteView payload(const TensorInfo& tensor) const;
 
+  /// Tells that a part of a file is not needed for now; see MappedFile::release().
+  void release(ByteView part) const noexcept;
+
   /// Sum of the sizes of all files, bytes.
   std::uint64_t total_size() const;
 

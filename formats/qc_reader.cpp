@@ -340,6 +340,7 @@ void QcReader::decode_files(const std::vector<ByteSink*>& sinks, unsigned thread
         hashers[piece.file].update(bytes);
         if (sinks[piece.file] != nullptr) sinks[piece.file]->write(bytes);
         if (progress) progress(bytes.size());
+        if (piece.unit) mapping_.release(units_[*piece.unit].stored);
         buffers.give(std::move(own));
       });
   for (std::size_t file = 0; file < manifest_.files.size(); ++file) {
@@ -377,9 +378,10 @@ void QcReader::unpack(const std::filesystem::path& path, Overwrite overwrite, un
                               path.string()));
     }
     std::error_code error;
-    if (i > 0 && std::filesystem::file_size(target, error) == file.size && !error &&
-        xxh3_128(MappedFile(target).bytes()) == file.digest) {
-      continue;
+    if (i > 0 && std::filesystem::file_size(target, error) == file.size && !error) {
+      const MappedFile there(target);
+      const Digest digest = xxh3_128(there.bytes(), [&](ByteView piece) { there.release(piece); });
+      if (digest == file.digest) continue;
     }
     if (i > 0) {
       if (overwrite == Overwrite::kRefuse && std::filesystem::exists(target, error)) {

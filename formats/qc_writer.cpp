@@ -32,6 +32,8 @@ constexpr std::uint64_t kWholeModelLimit = std::uint64_t{1} << 26;
 constexpr int kIndexLevel = 19;
 constexpr int kIndexLevels[] = {17, 19, 22};
 constexpr std::uint64_t kLargeIndex = std::uint64_t{1} << 18;
+// Bytes that are compared at a time.
+constexpr std::size_t kPiece = std::size_t{1} << 22;
 // What a unit costs beside its bytes: checksum and sizes in the manifest.
 constexpr std::size_t kUnitCost = 8;
 
@@ -83,6 +85,24 @@ class Packer {
     Bytes stored;
   };
 
+  // Bytes of the model are read in pieces and released, so that a large one does not fill memory.
+  Digest digest_of(ByteView bytes) const {
+    return xxh3_128(bytes, [&](ByteView piece) { model_.release(piece); });
+  }
+
+  bool are_equal(ByteView a, ByteView b) const {
+    if (a.size() != b.size()) return false;
+    for (std::size_t at = 0; at < a.size(); at += kPiece) {
+      const std::size_t some = std::min(kPiece, a.size() - at);
+      const ByteView of_a = a.subspan(at, some);
+      const ByteView of_b = b.subspan(at, some);
+      if (!std::equal(of_a.begin(), of_a.end(), of_b.begin())) return false;
+      model_.release(of_a);
+      model_.release(of_b);
+    }
+    return true;
+  }
+
   // The first slot with the same elements, for each slot that has one. Only slots of the same size
   // need be looked at.
   void find_repeats() {
@@ -94,12 +114,10 @@ class Packer {
     for (std::size_t i = 0; i < slots_.size(); ++i) {
       const ByteView data = slots_[i].view.data;
       if (of_size[data.size()] < 2) continue;
-      const auto [entry, inserted] = first.emplace(xxh3_128(data), i);
+      const auto [entry, inserted] = first.emplace(digest_of(data), i);
       if (inserted) continue;
       const ByteView other = slots_[entry->second].view.data;
-      if (std::equal(data.begin(), data.end(), other.begin(), other.end())) {
-        repeat_of_[i] = entry->second;
-      }
+      if (are_equal(data, other)) repeat_of_[i] = entry->second;
     }
     find_transposed_repeats(of_size);
   }
@@ -145,7 +163,9 @@ class Packer {
     part.data = whole.data.subspan(begin, std::min<std::uint64_t>(step, whole.data.size() - begin));
     part.channels.first += begin / whole.element.width;
     part.grid.first += begin / whole.element.width;
-    return {encode_tensor(part, options_.encode), part.data.size(), {slot}, chunk};
+    CodedUnit unit{encode_tensor(part, options_.encode), part.data.size(), {slot}, chunk};
+    model_.release(part.data);
+    return unit;
   }
 
   std::uint64_t chunk_size(Element element) const {
@@ -279,7 +299,8 @@ class Packer {
     std::size_t next = 0;
     for (std::size_t file = 0; file < model_.files().size(); ++file) {
       const ModelFile& source = model_.files()[file];
-      ManifestFile entry{source.relative.generic_string(), source.bytes.size(), digest_of(file), 0};
+      ManifestFile entry{source.relative.generic_string(), source.bytes.size(), file_digest(file),
+                         0};
       std::uint64_t done = 0;
       for (; next < slots_.size() && slots_[next].file == file; ++next) {
         if (!cut[next]) continue;
@@ -336,9 +357,9 @@ class Packer {
     }
   }
 
-  const Digest& digest_of(std::size_t file) const {
+  const Digest& file_digest(std::size_t file) const {
     if (digests_.empty()) {
-      for (const ModelFile& source : model_.files()) digests_.push_back(xxh3_128(source.bytes));
+      for (const ModelFile& source : model_.files()) digests_.push_back(digest_of(source.bytes));
     }
     return digests_[file];
   }
