@@ -48,9 +48,14 @@ struct InspectCommand {
   std::string tensor;
   bool all = false;
   bool hardware = false;
+  bool index = false;
   std::string input_shape;
 
   void run() const {
+    if (index && (hardware || !tensor.empty())) {
+      throw Error(ErrorCode::kUsage,
+                  "--index looks at no weights; leave out --hardware and --tensor");
+    }
     if (!input_shape.empty() && !hardware) {
       throw Error(ErrorCode::kUsage, "--input-shape is for --hardware");
     }
@@ -63,8 +68,9 @@ struct InspectCommand {
     }
     const QcReader reader =
         view.packed_now ? QcReader::from_bytes(packed.bytes()) : QcReader::open(input);
+    const auto depth = index ? BreakdownDepth::kIndex : BreakdownDepth::kElements;
     Breakdown breakdown;
-    naming_errors(input, [&] { breakdown = break_down(reader, common.threads); });
+    naming_errors(input, [&] { breakdown = break_down(reader, common.threads, depth); });
     if (!tensor.empty()) {
       show_tensor(reader, breakdown);
       return;
@@ -130,6 +136,9 @@ void add_inspect_command(CLI::App& app) {
   sub->add_option("--tensor", command->tensor, "Show one tensor, with a histogram of its values")
       ->type_name("NAME");
   sub->add_flag("--all", command->all, "List biases, norms and constants too");
+  sub->add_flag("--index", command->index,
+                "Read only the index: at once, whatever the size, but without how many weights are "
+                "kept and their entropies");
   sub->add_flag("--hardware", command->hardware,
                 "Count the multiplications that zeros, signs, shifts and tables replace, estimate "
                 "energy, and show how many kernels are unique");

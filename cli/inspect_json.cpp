@@ -30,8 +30,8 @@ nlohmann::ordered_json tensor_json(const TensorBreakdown& line) {
                                    {"stored_bytes", line.stored_bytes},
                                    {"placement", placement_name(line.placement)},
                                    {"layout", line.layout},
-                                   {"nonzero", line.nonzeros},
-                                   {"distinct_nonzero", line.distinct},
+                                   {"nonzero", nullptr},
+                                   {"distinct_nonzero", nullptr},
                                    {"weight_bits", line.value_bits()},
                                    {"weight_bits_coded", line.coded_value_bits()},
                                    {"index_bits", line.index_bits()},
@@ -40,6 +40,10 @@ nlohmann::ordered_json tensor_json(const TensorBreakdown& line) {
                                    {"index_bytes", line.stats.index_bytes},
                                    {"codebook_bytes", line.stats.codebook_bytes},
                                    {"table_bytes", line.stats.table_bytes}};
+  if (line.measured) {
+    object["nonzero"] = line.nonzeros;
+    object["distinct_nonzero"] = line.distinct;
+  }
   object["floor_bytes"] = nullptr;
   if (line.has_floor()) object["floor_bytes"] = line.floor_bytes();
   return object;

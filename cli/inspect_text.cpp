@@ -43,23 +43,24 @@ std::string layout_text(const TensorBreakdown& line) {
 
 std::vector<std::string> row(const TensorBreakdown& line) {
   const auto raw = static_cast<double>(line.tensor.size);
-  return {
-      line.tensor.name,
-      count_text(line.tensor.count()),
-      percent_text(static_cast<double>(line.nonzeros), static_cast<double>(line.tensor.count())),
-      fixed_bits_text(line.value_bits()),
-      bits_text(line.coded_value_bits()),
-      fixed_bits_text(line.index_bits()),
-      bits_text(line.coded_index_bits()),
-      line.placement == Placement::kGraph || line.placement == Placement::kRepeat
-          ? "-"
-          : percent_text(static_cast<double>(line.stored_bytes), raw),
-      line.stored_bytes > 0 ? ratio_text(line.tensor.size, line.stored_bytes) : "-",
-      line.has_floor() && line.placement == Placement::kOwn
-          ? size_text(static_cast<std::uint64_t>(std::ceil(line.floor_bytes())))
-          : "-",
-      gap_text(line),
-      layout_text(line)};
+  return {line.tensor.name,
+          count_text(line.tensor.count()),
+          line.measured ? percent_text(static_cast<double>(line.nonzeros),
+                                       static_cast<double>(line.tensor.count()))
+                        : "-",
+          fixed_bits_text(line.value_bits()),
+          bits_text(line.coded_value_bits()),
+          fixed_bits_text(line.index_bits()),
+          bits_text(line.coded_index_bits()),
+          line.placement == Placement::kGraph || line.placement == Placement::kRepeat
+              ? "-"
+              : percent_text(static_cast<double>(line.stored_bytes), raw),
+          line.stored_bytes > 0 ? ratio_text(line.tensor.size, line.stored_bytes) : "-",
+          line.has_floor() && line.placement == Placement::kOwn
+              ? size_text(static_cast<std::uint64_t>(std::ceil(line.floor_bytes())))
+              : "-",
+          gap_text(line),
+          layout_text(line)};
 }
 
 double ratio_of(const TensorBreakdown& line) {

@@ -64,7 +64,7 @@ class Accountant {
  public:
   Accountant(const QcReader& reader, unsigned threads) : reader_(reader), threads_(threads) {}
 
-  Breakdown run() {
+  Breakdown run(BreakdownDepth depth) {
     for (TensorInfo& tensor : packed_tensors(reader_)) {
       if (tensor.storage == Storage::kNone) continue;
       TensorBreakdown line;
@@ -77,7 +77,11 @@ class Accountant {
     }
     describe_units();
     place_tensors();
-    measure_tensors();
+    if (depth == BreakdownDepth::kElements) {
+      measure_tensors();
+    } else {
+      for (TensorBreakdown& line : result_.tensors) line.measured = false;
+    }
     add_up();
     return std::move(result_);
   }
@@ -249,8 +253,8 @@ Bytes packed_elements(const QcReader& reader, const TensorInfo& tensor) {
   return {bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(tensor.size)};
 }
 
-Breakdown break_down(const QcReader& reader, unsigned threads) {
-  return Accountant(reader, threads).run();
+Breakdown break_down(const QcReader& reader, unsigned threads, BreakdownDepth depth) {
+  return Accountant(reader, threads).run(depth);
 }
 
 }  // namespace qc

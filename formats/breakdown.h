@@ -25,6 +25,7 @@ struct TensorBreakdown {
   std::string layout;              ///< "csr+palette"; "repeat of NAME"; "graph"
   std::uint64_t stored_bytes = 0;  ///< in the container; its share of a pooled unit; 0 in the graph
   CodedStats stats;                ///< of its own units, added up
+  bool measured = true;  ///< false: its elements were not looked at, and what follows is not known
   std::uint64_t nonzeros = 0;
   std::uint64_t distinct = 0;        ///< bit patterns other than zero; 0 when there are very many
   double position_entropy_bits = 0;  ///< zeroth-order entropy of zero or not, in bits in total
@@ -34,7 +35,9 @@ struct TensorBreakdown {
 
   /// True when the zeroth-order entropy of the values means something: there are few distinct ones,
   /// and not because of a scale per channel.
-  bool has_floor() const noexcept { return (distinct > 0 || nonzeros == 0) && !by_channel; }
+  bool has_floor() const noexcept {
+    return measured && (distinct > 0 || nonzeros == 0) && !by_channel;
+  }
   double floor_bytes() const noexcept { return (position_entropy_bits + value_entropy_bits) / 8; }
   double density() const noexcept;
   /// Bits a stored value takes: fixed-width codes, and as they are in the container.
@@ -69,8 +72,15 @@ struct Breakdown {
   SizeTotals totals;
 };
 
-/// Decodes every tensor and adds up. Throws Error(kCorrupt) as the reader does.
-Breakdown break_down(const QcReader& reader, unsigned threads);
+/// What break_down() looks at.
+enum class BreakdownDepth {
+  kElements,  ///< decodes every tensor
+  kIndex,     ///< reads the index and the heads of units: nothing of TensorBreakdown::measured
+};
+
+/// Adds up where the bytes go. Throws Error(kCorrupt) as the reader does.
+Breakdown break_down(const QcReader& reader, unsigned threads,
+                     BreakdownDepth depth = BreakdownDepth::kElements);
 
 /// The elements of a tensor of a packed model; empty when it has none. Throws Error(kCorrupt).
 Bytes packed_elements(const QcReader& reader, const TensorInfo& tensor);

@@ -90,6 +90,17 @@ class Packer {
     return xxh3_128(bytes, [&](ByteView piece) { model_.release(piece); });
   }
 
+  std::uint64_t order_free_hash_of(const TensorView& view) const {
+    std::uint64_t sum = 0;
+    TensorView piece = view;
+    for (std::size_t at = 0; at < view.data.size(); at += kPiece) {
+      piece.data = view.data.subspan(at, std::min(kPiece, view.data.size() - at));
+      sum += order_free_hash(piece);
+      model_.release(piece.data);
+    }
+    return sum;
+  }
+
   bool are_equal(ByteView a, ByteView b) const {
     if (a.size() != b.size()) return false;
     for (std::size_t at = 0; at < a.size(); at += kPiece) {
@@ -130,7 +141,7 @@ class Packer {
       if (repeat_of_[i] || small || slots_[i].dims.size() < 2) continue;
       if (of_size.at(view.data.size()) < 2) continue;
       const auto [entry, inserted] =
-          first.emplace(std::pair(view.data.size(), order_free_hash(view)), i);
+          first.emplace(std::pair(view.data.size(), order_free_hash_of(view)), i);
       if (inserted) continue;
       const TensorView& other = slots_[entry->second].view;
       if (other.element != view.element) continue;

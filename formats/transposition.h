@@ -24,7 +24,7 @@ struct Transposition {
 /// Writes the transposed source. Both spans have the same size, which the transposition fits.
 void transpose(ByteView source, const Transposition& how, MutableBytes out) noexcept;
 
-/// A number that depends on the elements but not on their order.
+/// A number that depends on the elements but not on their order; it adds up over parts of a tensor.
 std::uint64_t order_free_hash(const TensorView& tensor) noexcept;
 
 /// How `target`, of shape `dims`, comes from `source` by swapping two runs of its axes; nothing

@@ -11,6 +11,7 @@ constexpr int kLevel = 19;
 constexpr int kTrialLevel = 3;
 // Streams longer than this are tried at a fast level first.
 constexpr std::size_t kTrialFrom = std::size_t{1} << 14;
+constexpr std::size_t kLong = std::size_t{1} << 18;
 
 class ZstdReader final : public SymbolReader {
  public:
@@ -56,9 +57,11 @@ bool encode(const SymbolStream& stream, std::size_t limit, Bytes& out) {
       store_le(bytes.data() + 2 * i, stream.symbols[i]);
     }
   }
-  // Levels differ by a few per cent where there is nothing but skew to exploit.
-  if (bytes.size() > kTrialFrom && zstd_compress(bytes, kTrialLevel).size() >= limit + limit / 64) {
-    return false;
+  if (bytes.size() > kTrialFrom) {
+    // Levels differ by a few per cent where there is nothing but skew to exploit, which the other
+    // stages do better: not worth the time in a long stream.
+    const std::size_t hopeless = bytes.size() > kLong ? limit : limit + limit / 64;
+    if (zstd_compress(bytes, kTrialLevel).size() >= hopeless) return false;
   }
   const Bytes coded = zstd_compress(bytes, kLevel);
   if (coded.size() >= limit) return false;

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <filesystem>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
@@ -170,6 +171,8 @@ TEST_F(UsageTest, UnknownTensorSuggestsNearNames) {
                  {"fc2.weigth", "fc2.weight"});
   expect_refused({"share", "--bits", "4", "--include", "conv2weight", "model.onnx"}, kUsage,
                  {"conv2weight", "conv2.weight"});
+  expect_refused({"inspect", "--index", "--tensor", "fc1.bias", "model.onnx"}, kUsage, {"--index"});
+  expect_refused({"pack", "--fast", "--max", "model.onnx"}, kUsage, {"--fast", "--max"});
   expect_refused({"inspect", "--tensor", "fc1.bais", "model.onnx"}, kUsage,
                  {"fc1.bais", "fc1.bias"});
 }
@@ -377,6 +380,20 @@ TEST_F(UsageTest, OutputNameIsPrinted) {
   EXPECT_EQ(harness::list_files(folder_.path()),
             (Args{"model.onnx", "model.pruned.onnx", "model.pruned.shared.onnx",
                   "model.pruned.shared.qc"}));
+}
+
+TEST_F(UsageTest, InspectIndexTellsTheSameSizesWithoutDecoding) {
+  pack_model();
+  const auto whole = nlohmann::json::parse(run_well({"inspect", "--json", "model.qc"}).out);
+  const auto index =
+      nlohmann::json::parse(run_well({"inspect", "--index", "--json", "model.qc"}).out);
+  EXPECT_EQ(index["totals"], whole["totals"]);
+  ASSERT_EQ(index["tensors"].size(), whole["tensors"].size());
+  for (std::size_t i = 0; i < index["tensors"].size(); ++i) {
+    EXPECT_EQ(index["tensors"][i]["stored_bytes"], whole["tensors"][i]["stored_bytes"]);
+    EXPECT_TRUE(index["tensors"][i]["nonzero"].is_null());
+    EXPECT_FALSE(whole["tensors"][i]["nonzero"].is_null());
+  }
 }
 
 TEST_F(UsageTest, NoEscapeSequencesWithoutATerminal) {
