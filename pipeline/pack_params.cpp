@@ -13,7 +13,7 @@ namespace {
 constexpr std::array<std::string_view, 2> kGapModes = {"escape", "filler"};
 
 std::vector<ParamSpec> make_params() {
-  static const std::vector<std::string_view> layouts = [] {
+  static const std::vector<std::string_view> kLayouts = [] {
     std::vector<std::string_view> names;
     for (const Layout* layout : layout_table()) names.push_back(layout->name);
     return names;
@@ -38,7 +38,7 @@ std::vector<ParamSpec> make_params() {
        .kind = ParamKind::kChoice,
        .placeholder = "NAME",
        .help = "Use this layout wherever it applies, instead of the smallest",
-       .choices = layouts},
+       .choices = kLayouts},
       {.name = "gap-bits",
        .kind = ParamKind::kInteger,
        .placeholder = "2..8",
@@ -57,8 +57,8 @@ std::vector<ParamSpec> make_params() {
 }  // namespace
 
 std::span<const ParamSpec> pack_params() {
-  static const std::vector<ParamSpec> params = make_params();
-  return params;
+  static const std::vector<ParamSpec> kParams = make_params();
+  return kParams;
 }
 
 EncodeOptions encode_options(const Params& params) {

@@ -66,6 +66,7 @@ std::vector<std::uint32_t> channel_counts(const TensorView& tensor, std::uint64_
     }
   }
   std::vector<std::uint32_t> all;
+  all.reserve(counts.size());
   for (const auto& [pattern, count] : counts) all.push_back(count);
   return all;
 }
