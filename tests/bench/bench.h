@@ -30,6 +30,7 @@ extern const BenchTable kModelsTable;
 extern const BenchTable kFiguresTable;
 extern const BenchTable kCodersTable;
 extern const BenchTable kSpeedTable;
+extern const BenchTable kLargeTable;
 extern const BenchTable kThroughputTable;
 extern const BenchTable kLenet300Table;
 extern const BenchTable kLenet5Table;

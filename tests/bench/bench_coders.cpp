@@ -43,7 +43,7 @@ struct Strength {
 constexpr std::array kStrengths = {Strength{"0.9", "5"}, Strength{"0.67", "8"}};
 
 /// The presets of pack, the strongest first.
-constexpr std::array<std::string_view, 3> kPresets = {"--max", "default", "--huffman"};
+constexpr std::array<std::string_view, 3> kPresets = {"--max", "default", "--fast"};
 
 /// The general-purpose compressors at their strongest, and what they print to.
 struct Opponent {

@@ -56,7 +56,7 @@ struct Line {
 
 std::vector<Line> make_lines(const fs::path& model, const fs::path& folder) {
   const fs::path smallest = folder / "smallest.qc";
-  const fs::path huffman = folder / "huffman.qc";
+  const fs::path fastest = folder / "fast.qc";
   const fs::path slow = folder / "slow.zst";
   const fs::path fast = folder / "fast.zst";
   const fs::path back = folder / "back.onnx";
@@ -65,14 +65,14 @@ std::vector<Line> make_lines(const fs::path& model, const fs::path& folder) {
     lines.push_back({std::move(command), rival, std::move(copy_of), {}, 0});
   };
   add(qcompress_command({"pack"}, model, smallest), 2);
-  add(qcompress_command({"pack", "--huffman"}, model, huffman), 2);
+  add(qcompress_command({"pack", "--fast"}, model, fastest), 2);
   add(zstd_command({"-19", "--long=27"}, model, slow), 2);
   add(zstd_command({"-3"}, model, fast), 2);
   add(qcompress_command({"unpack"}, smallest, back), 6, model);
-  add(qcompress_command({"unpack"}, huffman, back), 6, model);
+  add(qcompress_command({"unpack"}, fastest, back), 6, model);
   add(zstd_command({"-d"}, slow, back), 6, model);
   add(zstd_command({"-d"}, fast, back), 6, model);
-  lines[5].command.text += ", of --huffman";
+  lines[5].command.text += ", of --fast";
   lines[6].command.text += ", of -19";
   lines[7].command.text += ", of -3";
   return lines;

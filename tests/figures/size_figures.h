@@ -30,9 +30,10 @@ inline constexpr std::array kSizeCases = {
 /// Sizes of one model in bytes. Everything but the containers is counted from the payloads of the
 /// pruned and shared model, without the codecs.
 struct SizeFigure {
-  SizeTotals huffman;          ///< of the container with Huffman codes only
-  std::uint64_t smallest = 0;  ///< the container by default
-  SizeTotals max;              ///< of the container with slow layouts too
+  SizeTotals huffman;   ///< of the container with Huffman codes only
+  SizeTotals fast;      ///< of the container with --fast
+  SizeTotals balanced;  ///< by default
+  SizeTotals max;       ///< with slow layouts too
 
   std::uint64_t tensors = 0;        ///< with a payload
   std::uint64_t weights = 0;        ///< tensors that the passes work on

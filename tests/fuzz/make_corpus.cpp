@@ -163,10 +163,12 @@ void write_layouts(const fs::path& folder) {
     for (const Pattern pattern : kPatterns) {
       const test::TestTensor tensor = test::make_tensor(pattern, element, kCount, 1, {6, 20, 0});
       for (const Layout* layout : layout_table()) {
-        for (const StageChoice stages : {StageChoice::kSmallest, StageChoice::kHuffman}) {
+        for (const bool huffman : {false, true}) {
           EncodeOptions options;
-          options.stages = stages;
-          if (stages == StageChoice::kHuffman) options.gap_mode = GapMode::kFiller;
+          if (huffman) {
+            options.stages = StageChoice::kHuffman;
+            options.gap_mode = GapMode::kFiller;
+          }
           const auto coded = test::encode_with(*layout, tensor.view(), options);
           if (!coded) continue;
           // Widths 1, 2, 4 and 8 are 0 to 3 there.
@@ -177,7 +179,7 @@ void write_layouts(const fs::path& folder) {
           write_seed(folder,
                      std::string(layout->name) + "-" + std::to_string(i) + "-" +
                          std::to_string(static_cast<int>(pattern)) + "-" +
-                         std::to_string(static_cast<int>(stages)),
+                         std::to_string(huffman ? 1 : 0),
                      std::string(as_text(seed)));
         }
       }
