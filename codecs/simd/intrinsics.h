@@ -8,6 +8,7 @@
 
 // GCC's AVX-512 intrinsics pass values on that they leave undefined on purpose.
 #if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wuninitialized"
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 #endif
 #endif
