@@ -74,6 +74,7 @@ QC_TARGET_AVX512 void expand_words_avx512(const std::uint8_t* bitmap, std::size_
 
 void expand_bits(const std::uint8_t* bitmap, std::size_t bytes, const std::uint8_t* values,
                  unsigned width, std::uint8_t* out, StoreMode mode) noexcept {
+  if (bytes == 0) return;
 #if QC_X86_KERNELS
   const bool streaming = mode == StoreMode::kStreaming;
   if (width == 4 && simd_level() == SimdLevel::kAvx512) {
