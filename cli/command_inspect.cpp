@@ -63,6 +63,7 @@ struct InspectCommand {
     MemorySink packed;
     if (view.packed_now) {
       PackOptions options;
+      options.encode = presets::kDefault;  // as pack does
       options.threads = common.threads;
       pack_model(OnnxModel::open(input), options, packed);
     }
