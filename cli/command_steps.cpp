@@ -107,6 +107,7 @@ struct StepCommand {
 
     Tuning tools(tuning, common, validation_fraction(step.params()));
     PipelineTools pipeline = tools.pipeline_tools();
+    pipeline.measures_packed = shows_steps();
     pipeline.on_step = [&](const StepReport&) { tools.monitor().clear(); };
     if (!checkpoint.empty()) use_checkpoint(pipeline, target);
     if (common.prints() && !tools.description().empty()) print(tools.description() + "\n");
@@ -125,6 +126,9 @@ struct StepCommand {
     write(result->model, target);
     show(report, scores, target);
   }
+
+  // A pass by itself is told by its table of tensors.
+  bool shows_steps() const { return tuning.tunes() || tuning.evaluates(); }
 
   void use_checkpoint(PipelineTools& pipeline, const std::filesystem::path& target) const {
     require_different(input, checkpoint);
@@ -157,7 +161,6 @@ struct StepCommand {
 
   void show(const PipelineReport& report, const TestScores& scores,
             const std::filesystem::path& target) const {
-    const bool tuned = tuning.tunes() || tuning.evaluates();
     // Of several repetitions the last one kept tells where the pass ended.
     const PassReport* pass = nullptr;
     for (const StepReport& step : report.steps) {
@@ -168,12 +171,12 @@ struct StepCommand {
                                          {"input", input},
                                          {"output", target.string()}};
       if (pass != nullptr) document.update(pass_json(*pass));
-      if (tuned) document.update(pipeline_json(report, scores));
+      if (shows_steps()) document.update(pipeline_json(report, scores));
       print_json(document);
     } else if (common.prints()) {
       std::string shown;
       if (pass != nullptr) shown += pass_text(*pass, common.verbose);
-      if (tuned) shown += pipeline_text(report, scores);
+      if (shows_steps()) shown += pipeline_text(report, scores);
       shown += fmt::format("wrote {}: a plain ONNX file, as large as before; pack makes it small\n",
                            target.string());
       print(shown);

@@ -32,12 +32,12 @@ Encoding encode_best(const Analysis& analysis, const EncodeOptions& options) {
   }
   EncodeOptions free_choice = options;
   free_choice.layout.reset();
-  // Ranks that are mostly zero: leaving the zeros out is as small and much faster to code.
-  const bool sparse = analysis.is_large() && analysis.palette() != nullptr && analysis.is_sparse();
+  // Leaving the zeros out is as small as coding them in every plane or rank, and much faster.
+  const bool sparse = analysis.is_large() && analysis.is_sparse();
   for (const Layout* layout : layout_table()) {
     if (layout->slow && !options.slow_layouts) continue;
     if (!worth_trying(*layout, analysis)) continue;
-    if (sparse && layout->id == LayoutId::kPalette) continue;
+    if (sparse && (layout->plain || layout->id == LayoutId::kPalette)) continue;
     if (!encode_as(*layout, analysis, free_choice, coded)) continue;
     options.stages.keep_better(best, std::move(coded));
   }

@@ -8,6 +8,7 @@
 #include <optional>
 #include <utility>
 
+#include "codecs/element.h"
 #include "core/error.h"
 #include "core/float_types.h"
 #include "core/parallel.h"
@@ -158,9 +159,11 @@ MagnitudeCut find_cut(const Rule& rule, std::span<const std::vector<float>> tens
 // The payload with +0 wherever a value is zero; every other element keeps its bits.
 Bytes with_zeros(const TensorInfo& tensor, ByteView payload, std::span<const float> values) {
   Bytes bytes(payload.begin(), payload.end());
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    if (values[i] == 0) store_value(tensor.type, bytes, i, 0);
-  }
+  with_width(element_of(tensor.type).width, [&]<typename Bits>() {
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      if (values[i] == 0) store_le(bytes.data() + i * sizeof(Bits), Bits{0});
+    }
+  });
   return bytes;
 }
 

@@ -9,6 +9,7 @@
 #include <optional>
 #include <utility>
 
+#include "codecs/element.h"
 #include "core/error.h"
 #include "core/float_types.h"
 #include "core/parallel.h"
@@ -74,30 +75,39 @@ struct Settings {
   std::optional<int> fixed_point;
 };
 
-// The nonzero value next to zero, the positive one of two at the same distance.
-double smallest_magnitude(const SortedSample& sample) {
+// The value next to zero, the positive one of two at the same distance.
+double smallest_magnitude(std::span<const float> values) {
   return *std::ranges::min_element(
-      sample.values(), {}, [](float value) { return std::pair(std::fabs(value), value < 0); });
+      values, {}, [](float value) { return std::pair(std::fabs(value), value < 0); });
 }
 
 // Centroids as the tensor's type stores them. One that would be stored as zero would prune its
 // weights on the quiet: it becomes the smallest of them instead.
-std::vector<double> storable(const SortedSample& sample, std::vector<double> centroids,
+std::vector<double> storable(std::span<const float> nonzero, std::vector<double> centroids,
                              DataType type) {
   for (double& centroid : centroids) {
     centroid = stored_value(type, centroid);
-    if (centroid == 0) centroid = smallest_magnitude(sample);
+    if (centroid == 0) centroid = smallest_magnitude(nonzero);
   }
   return centroids;
 }
 
-Bytes with_shared_values(const TensorInfo& tensor, ByteView payload, std::span<const float> values,
+// The payload of `values` with every one but the zeros replaced by the nearest shared value.
+Bytes with_shared_values(DataType type, std::span<const float> values,
                          std::span<const double> codebook) {
-  Bytes bytes(payload.begin(), payload.end());
-  const std::vector<std::uint32_t> codes = assign_nearest(values, codebook);
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    store_value(tensor.type, bytes, i, values[i] == 0 ? 0 : codebook[codes[i]]);
-  }
+  const unsigned width = element_of(type).width;
+  Bytes entries(codebook.size() * width);
+  for (std::size_t i = 0; i < codebook.size(); ++i) store_value(type, entries, i, codebook[i]);
+  const NearestCentroid nearest(codebook);
+  Bytes bytes(values.size() * width);
+  with_width(width, [&]<typename Bits>() {
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      if (values[i] == 0) continue;
+      const std::size_t entry = nearest(values[i]);
+      store_le(bytes.data() + i * sizeof(Bits),
+               load_le<Bits>(entries.data() + entry * sizeof(Bits)));
+    }
+  });
   return bytes;
 }
 
@@ -113,26 +123,28 @@ Outcome share(const OnnxModel& model, std::size_t index, std::int64_t bits,
     return outcome;
   }
   std::vector<float> nonzero;
+  nonzero.reserve(values->size());
   std::ranges::copy_if(*values, std::back_inserter(nonzero), [](float v) { return v != 0; });
-  const SortedSample sample(nonzero);
-  const std::size_t k = std::size_t{1} << bits;
-  const bool few = sample.distinct() <= k;
-  if (nonzero.empty() || (few && !settings.fixed_point)) {
-    outcome.skip_reason = fmt::format("has only {} distinct nonzero values", sample.distinct());
+  if (nonzero.empty()) {
+    outcome.skip_reason = "has only 0 distinct nonzero values";
     return outcome;
   }
-
-  KMeansResult clusters = kmeans_1d(sample, k, settings.init, settings.seed);
+  KMeansResult clusters = kmeans_1d(nonzero, std::size_t{1} << bits, settings.init, settings.seed);
+  if (clusters.every_value && !settings.fixed_point) {
+    outcome.skip_reason =
+        fmt::format("has only {} distinct nonzero values", clusters.centroids.size());
+    return outcome;
+  }
   std::vector<double> codebook;
   if (settings.fixed_point) {
     grid = fixed_point_grid(clusters.centroids, *settings.fixed_point, tensor.type);
     for (const double centroid : clusters.centroids) codebook.push_back(grid->round(centroid));
   } else {
-    codebook = storable(sample, std::move(clusters.centroids), tensor.type);
+    codebook = storable(nonzero, std::move(clusters.centroids), tensor.type);
   }
   codebook.erase(std::unique(codebook.begin(), codebook.end()), codebook.end());
 
-  outcome.payload = with_shared_values(tensor, model.payload(tensor), *values, codebook);
+  outcome.payload = with_shared_values(tensor.type, *values, codebook);
   outcome.report = measure(model, tensor, outcome.payload);
   outcome.report.iterations = clusters.iterations;
   return outcome;

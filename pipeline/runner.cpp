@@ -87,7 +87,9 @@ class Runner {
       done.seconds =
           std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
       count_weights(next, done);
-      done.packed_bytes = packed_size(next, tools_.encode, tools_.threads);
+      if (tools_.measures_packed) {
+        done.packed_bytes = packed_size(next, tools_.encode, tools_.threads);
+      }
       if (tools_.evaluator != nullptr) done.validation = tools_.evaluator->validate(next);
       done.kept = !limit || !report_.validation_before || drop(done) <= *limit;
       report_.interrupted = done.interrupted || (tools_.stop_requested && tools_.stop_requested());

@@ -27,7 +27,7 @@ struct StepReport {
   std::vector<Violation> violations;  ///< that fine-tuning left and that were repaired
   std::uint64_t weights = 0;          ///< of all layers, float weights of the model
   std::uint64_t nonzero = 0;
-  std::uint64_t packed_bytes = 0;  ///< whole file, if packed now
+  std::uint64_t packed_bytes = 0;  ///< whole file, if packed now; see measures_packed
   std::optional<Score> validation;
   bool kept = true;  ///< false: beyond --max-drop, so the model before it was kept
   double seconds = 0;
@@ -44,7 +44,8 @@ struct PipelineReport {
 struct PipelineTools {
   Evaluator* evaluator = nullptr;
   Tuner* tuner = nullptr;
-  EncodeOptions encode;  ///< for the sizes in the reports
+  bool measures_packed = true;  ///< whether to pack the result of every step, for the reports
+  EncodeOptions encode;         ///< for that
   unsigned threads = 0;
   std::function<void(const StepReport&)> on_step;
   std::function<bool()> stop_requested;      ///< asked after every repetition

@@ -78,6 +78,7 @@ bool may_pay(const Analysis& tensor) {
   const ChannelMap& channels = tensor.tensor().channels;
   std::uint64_t elements = 0;
   std::uint64_t entries = 0;
+  std::uint64_t single_uses = 0;
   std::uint64_t rank_bits = 0;
   std::uint64_t looked_at = 0;
   const std::uint64_t step = std::max<std::uint64_t>(channels.count / kLookedAt, 1);
@@ -85,10 +86,13 @@ bool may_pay(const Analysis& tensor) {
     const auto counts = channel_counts(tensor.tensor(), channel, kElements);
     elements += std::accumulate(counts.begin(), counts.end(), std::uint64_t{0});
     entries += counts.size();
+    single_uses += static_cast<std::uint64_t>(std::ranges::count(counts, 1U));
     rank_bits += entropy_bits(counts);
     ++looked_at;
   }
   if (elements == 0 || entries > kMaxChannelCodebook * looked_at) return false;
+  // Values that mostly occur once are no codebook, however few they are beside the zeros.
+  if (2 * single_uses > entries) return false;
   // An entry takes half its width at least, being a difference in a sorted list.
   const std::uint64_t codebook_bits =
       entries * channels.count / looked_at * 4 * tensor.element().width;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
 
 #include "core/random.h"
 #include "passes/kernels/optimal_partition.h"
@@ -10,66 +11,78 @@
 namespace qc {
 namespace {
 
-// Index of the first value above `limit`, searched outwards from `hint`: borders move little from
-// one iteration to the next.
-std::size_t first_above(std::span<const float> values, double limit, std::size_t hint) {
+// Index of the first bin whose mean is above `limit`, searched outwards from `hint`: borders move
+// little from one iteration to the next.
+std::size_t first_above(const BinnedSample& sample, double limit, std::size_t hint) {
   std::size_t low = hint;
   std::size_t high = hint;
   std::size_t stride = 1;
-  while (high < values.size() && values[high] <= limit) {
+  while (high < sample.size() && sample.mean(high) <= limit) {
     low = high + 1;
-    high = std::min(values.size(), high + stride);
+    high = std::min(sample.size(), high + stride);
     stride *= 2;
   }
-  while (low > 0 && values[low - 1] > limit) {
+  while (low > 0 && sample.mean(low - 1) > limit) {
     high = low - 1;
     low -= std::min(low, stride);
     stride *= 2;
   }
-  const auto begin = values.begin();
-  const auto found = std::upper_bound(begin + static_cast<std::ptrdiff_t>(low),
-                                      begin + static_cast<std::ptrdiff_t>(high), limit);
-  return static_cast<std::size_t>(found - begin);
+  while (low < high) {
+    const std::size_t middle = low + (high - low) / 2;
+    if (sample.mean(middle) <= limit) {
+      low = middle + 1;
+    } else {
+      high = middle;
+    }
+  }
+  return low;
 }
 
 double border(double lower, double upper) noexcept { return lower + (upper - lower) / 2; }
 
 // Moves the end of each cluster to where its centroid stops being the nearest.
-void update_ends(std::span<const float> values, std::span<const double> centroids,
+void update_ends(const BinnedSample& sample, std::span<const double> centroids,
                  std::vector<std::size_t>& ends) {
   for (std::size_t i = 0; i + 1 < centroids.size(); ++i) {
-    ends[i] = first_above(values, border(centroids[i], centroids[i + 1]), ends[i]);
+    ends[i] = first_above(sample, border(centroids[i], centroids[i + 1]), ends[i]);
   }
-  ends.back() = values.size();
+  ends.back() = sample.size();
+}
+
+std::vector<std::size_t> ends_of(const BinnedSample& sample, std::span<const double> centroids) {
+  std::vector<std::size_t> ends(centroids.size(), 0);
+  update_ends(sample, centroids, ends);
+  return ends;
 }
 
 // The means of the clusters that have values; the ends of the others are dropped.
-std::vector<double> means(const SortedSample& sample, std::vector<std::size_t>& ends) {
+std::vector<double> means(const BinnedSample& sample, std::vector<std::size_t>& ends) {
   ends.erase(std::unique(ends.begin(), ends.end()), ends.end());
   if (ends.front() == 0) ends.erase(ends.begin());
   std::vector<double> centroids;
   centroids.reserve(ends.size());
   std::size_t begin = 0;
   for (const std::size_t end : ends) {
-    centroids.push_back(sample.sum(begin, end) / static_cast<double>(end - begin));
+    centroids.push_back(sample.totals(begin, end).mean());
     begin = end;
   }
   return centroids;
 }
 
-double squared_error(std::span<const float> values, std::span<const double> centroids,
-                     std::span<const std::size_t> ends) {
-  double total = 0;
-  std::size_t i = 0;
-  for (std::size_t cluster = 0; cluster < centroids.size(); ++cluster) {
-    double error = 0;
-    for (; i < ends[cluster]; ++i) {
-      const double distance = values[i] - centroids[cluster];
-      error += distance * distance;
+// Splits the bins of several values next to the ends of clusters; false when there are none.
+bool split_at(std::span<const std::size_t> ends, BinnedSample& sample) {
+  constexpr std::size_t kOnEitherSide = 2;
+  std::vector<std::size_t> found;
+  std::size_t next = 0;
+  for (const std::size_t end : ends.first(ends.size() - 1)) {
+    const std::size_t last = std::min(end + kOnEitherSide, sample.size());
+    for (std::size_t bin = std::max(next, end - std::min(end, kOnEitherSide)); bin < last; ++bin) {
+      if (!sample.is_pure(bin)) found.push_back(bin);
+      next = bin + 1;
     }
-    total += error;
   }
-  return total;
+  if (!found.empty()) sample.split(found);
+  return !found.empty();
 }
 
 std::vector<double> evenly_spaced(double low, double high, std::size_t k) {
@@ -82,55 +95,66 @@ std::vector<double> evenly_spaced(double low, double high, std::size_t k) {
   return centroids;
 }
 
-std::vector<double> quantiles(std::span<const float> values, std::size_t k) {
+std::vector<double> quantiles(const BinnedSample& sample, std::size_t k) {
+  const auto count = static_cast<double>(sample.totals(0, sample.size()).count);
   std::vector<double> centroids;
+  std::size_t bin = 0;
+  auto up_to = static_cast<double>(sample.totals(bin).count);
   for (std::size_t i = 0; i < k; ++i) {
     const double height = (static_cast<double>(i) + 0.5) / static_cast<double>(k);
-    const auto rank = static_cast<std::size_t>(height * static_cast<double>(values.size()));
-    centroids.push_back(values[std::min(rank, values.size() - 1)]);
+    const double rank = std::min(std::floor(height * count), count - 1);
+    while (up_to <= rank) up_to += static_cast<double>(sample.totals(++bin).count);
+    centroids.push_back(sample.mean(bin));
   }
   return centroids;
 }
 
 // Selection sampling (Knuth, The Art of Computer Programming 2, 3.4.2, algorithm S).
-std::vector<double> random_values(const SortedSample& sample, std::size_t k, std::uint64_t seed) {
+std::vector<double> random_values(const BinnedSample& sample, std::size_t k, std::uint64_t seed) {
   SplitMix64 random(seed);
   std::vector<double> centroids;
-  std::size_t left = sample.distinct();
-  const std::span<const float> values = sample.values();
-  for (std::size_t i = 0; i < values.size() && centroids.size() < k; ++i) {
-    if (i > 0 && values[i] == values[i - 1]) continue;
+  for (std::size_t bin = 0; bin < sample.size() && centroids.size() < k; ++bin) {
     const auto wanted = static_cast<double>(k - centroids.size());
-    if (random.uniform() * static_cast<double>(left) < wanted) centroids.push_back(values[i]);
-    --left;
+    const auto left = static_cast<double>(sample.size() - bin);
+    if (random.uniform() * left < wanted) centroids.push_back(sample.mean(bin));
   }
   return centroids;
 }
 
-std::vector<double> optimal_means(const SortedSample& sample, std::size_t k) {
+std::vector<double> optimal_means(const BinnedSample& sample, std::size_t k) {
   // 64 bins per centroid keep the error within 1e-4 of the optimum; the limit bounds the time.
-  const std::size_t bins = std::clamp(64 * k, std::size_t{1} << 16, std::size_t{1} << 20);
-  std::vector<std::size_t> ends = optimal_partition(sample, k, bins);
+  constexpr std::size_t kMostBins = std::size_t{1} << 20;
+  const std::size_t bins = std::clamp(64 * k, std::size_t{1} << 16, kMostBins);
+  const bool whole = sample.size() <= kMostBins && sample.is_coarse();
+  std::vector<std::size_t> ends = optimal_partition(sample, k, whole ? sample.size() : bins);
   return means(sample, ends);
 }
 
-std::vector<double> distinct_values(const SortedSample& sample) {
-  std::vector<double> distinct(sample.values().begin(), sample.values().end());
-  distinct.erase(std::unique(distinct.begin(), distinct.end()), distinct.end());
-  return distinct;
+std::vector<double> all_means(const BinnedSample& sample) {
+  std::vector<double> all;
+  all.reserve(sample.size());
+  for (std::size_t bin = 0; bin < sample.size(); ++bin) all.push_back(sample.mean(bin));
+  return all;
+}
+
+// Starts that are chosen among the values themselves need them all.
+BinnedSample sample_for(std::span<const float> values, std::size_t k, KMeansInit init) {
+  constexpr std::size_t kBinsPerCentroid = 64;
+  const bool exact = init == KMeansInit::kDensity || init == KMeansInit::kRandom;
+  return exact ? BinnedSample::exact(values) : BinnedSample::coarse(values, kBinsPerCentroid * k);
 }
 
 }  // namespace
 
-std::vector<double> initial_centroids(const SortedSample& sample, std::size_t k, KMeansInit init,
+std::vector<double> initial_centroids(const BinnedSample& sample, std::size_t k, KMeansInit init,
                                       std::uint64_t seed) {
   std::vector<double> centroids;
   switch (init) {
     case KMeansInit::kLinear:
-      centroids = evenly_spaced(sample.values().front(), sample.values().back(), k);
+      centroids = evenly_spaced(sample.lowest(0), sample.largest(), k);
       break;
     case KMeansInit::kDensity:
-      centroids = quantiles(sample.values(), k);
+      centroids = quantiles(sample, k);
       break;
     case KMeansInit::kRandom:
       centroids = random_values(sample, k, seed);
@@ -143,51 +167,48 @@ std::vector<double> initial_centroids(const SortedSample& sample, std::size_t k,
   return centroids;
 }
 
-KMeansResult lloyd(const SortedSample& sample, std::vector<double> centroids, int max_iterations) {
+KMeansResult lloyd(BinnedSample sample, std::vector<double> centroids, int max_iterations) {
+  constexpr int kMostSplits = 3;
   KMeansResult result;
-  std::vector<std::size_t> ends(centroids.size(), 0);
-  update_ends(sample.values(), centroids, ends);
-  while (result.iterations < max_iterations) {
-    centroids = means(sample, ends);
-    ++result.iterations;
-    const std::vector<std::size_t> previous = ends;
-    update_ends(sample.values(), centroids, ends);
-    if (ends == previous) break;
+  for (int splits = 0;; ++splits) {
+    std::vector<std::size_t> ends = ends_of(sample, centroids);
+    while (result.iterations < max_iterations) {
+      centroids = means(sample, ends);
+      ++result.iterations;
+      const std::vector<std::size_t> previous = ends;
+      update_ends(sample, centroids, ends);
+      if (ends == previous) break;
+    }
+    if (splits == kMostSplits || !split_at(ends, sample)) break;
   }
-  result.sse = squared_error(sample.values(), centroids, ends);
   result.centroids = std::move(centroids);
   return result;
 }
 
-KMeansResult kmeans_1d(const SortedSample& sample, std::size_t k, KMeansInit init,
+KMeansResult kmeans_1d(std::span<const float> values, std::size_t k, KMeansInit init,
                        std::uint64_t seed) {
-  if (sample.distinct() <= k) return {distinct_values(sample), 0, 0};
-  return lloyd(sample, initial_centroids(sample, k, init, seed));
+  BinnedSample sample = sample_for(values, k, init);
+  if (sample.size() <= k) return {all_means(sample), true, 0};
+  std::vector<double> start = initial_centroids(sample, k, init, seed);
+  if (init == KMeansInit::kOptimal && split_at(ends_of(sample, start), sample)) {
+    start = optimal_means(sample, k);
+  }
+  return lloyd(std::move(sample), std::move(start));
 }
 
-std::vector<std::uint32_t> assign_nearest(std::span<const float> values,
-                                          std::span<const double> centroids) {
-  // A float is at most a border exactly when it is at most the largest float not above the border.
-  std::vector<float> borders;
+NearestCentroid::NearestCentroid(std::span<const double> centroids) : borders_before_(kCells + 1) {
   for (std::size_t i = 0; i + 1 < centroids.size(); ++i) {
+    // A float is at most a border exactly when it is at most the largest float not above it.
     const double exact = border(centroids[i], centroids[i + 1]);
     auto rounded = static_cast<float>(exact);
     if (rounded > exact) rounded = std::nextafter(rounded, -std::numeric_limits<float>::infinity());
-    borders.push_back(rounded);
+    borders_.push_back(ordered_key(rounded));
   }
-  std::vector<std::uint32_t> nearest(values.size());
-  std::ranges::transform(values, nearest.begin(), [&](float value) {
-    // std::lower_bound without branches, which random values would mispredict.
-    std::size_t below = 0;
-    std::size_t count = borders.size();
-    while (count > 0) {
-      const std::size_t half = (count + 1) / 2;
-      below += borders[below + half - 1] < value ? half : 0;
-      count -= half;
-    }
-    return static_cast<std::uint32_t>(below);
-  });
-  return nearest;
+  std::uint32_t passed = 0;
+  for (std::size_t cell = 0; cell <= kCells; ++cell) {
+    while (passed < borders_.size() && borders_[passed] >> kFineBits < cell) ++passed;
+    borders_before_[cell] = passed;
+  }
 }
 
 }  // namespace qc

@@ -6,7 +6,8 @@
 #include <span>
 #include <vector>
 
-#include "passes/kernels/sorted_sample.h"
+#include "passes/kernels/binned_sample.h"
+#include "passes/kernels/ordered_key.h"
 
 namespace qc {
 
@@ -21,34 +22,63 @@ enum class KMeansInit {
 
 struct KMeansResult {
   std::vector<double> centroids;  ///< ascending, all different
-  double sse = 0;      ///< sum of squared distances of the values to their nearest centroid
-  int iterations = 0;  ///< of Lloyd's algorithm: how often the centroids moved
+  bool every_value = false;       ///< the centroids are all the values that there are
+  int iterations = 0;             ///< of Lloyd's algorithm: how often the centroids moved
 };
 
 inline constexpr int kMaxLloydIterations = 300;
 
 /// At most `k` starting centroids, ascending and all different: fewer where equal values make
-/// several coincide. `seed` matters to kRandom only. Requires 1 <= k <= sample.distinct().
-std::vector<double> initial_centroids(const SortedSample& sample, std::size_t k, KMeansInit init,
+/// several coincide. `seed` matters to kRandom only. Requires 1 <= k <= sample.size(), and an exact
+/// sample for kDensity and kRandom.
+std::vector<double> initial_centroids(const BinnedSample& sample, std::size_t k, KMeansInit init,
                                       std::uint64_t seed);
 
 /// Lloyd's algorithm: every value goes to its nearest centroid (to the lower one at the same
 /// distance), every centroid to the mean of its values, until no value changes its centroid. A
-/// centroid without values is dropped, so the result may have fewer. O(k log n + n / 64) a round.
-KMeansResult lloyd(const SortedSample& sample, std::vector<double> centroids,
+/// centroid without values is dropped, so the result may have fewer. The bins of a coarse sample go
+/// to the centroid nearest to their mean; those at the borders are split until no border is left
+/// inside a bin, or three times. O(k log n + n / 64) a round for n bins.
+KMeansResult lloyd(BinnedSample sample, std::vector<double> centroids,
                    int max_iterations = kMaxLloydIterations);
 
-/// Clusters a sample into at most `k` groups. With no more than `k` distinct values these are the
-/// centroids and the error is 0. kOptimal gives the smallest error: exactly for up to 65,536
-/// distinct values; on 4 million bell-shaped ones it was within 1e-5 of it for k <= 256, 1e-4 for k
-/// = 4096 and 1e-3 for k = 65,536. The result depends on nothing but the arguments; sums are kept
-/// in double and in a fixed order. Requires a sample that is not empty and k >= 1.
-KMeansResult kmeans_1d(const SortedSample& sample, std::size_t k, KMeansInit init,
+/// Clusters values into at most `k` groups. With no more than `k` distinct values these are the
+/// centroids. kOptimal gives the smallest error: exactly for up to 65,536 distinct values among
+/// fewer than 262,144; on millions of bell-shaped ones it was within 1e-5 of it for k <= 256, 1e-4
+/// for k = 4096 and 1e-3 for k = 65,536. The result depends on nothing but the arguments. Requires
+/// finite values, at least one and fewer than 2^32, and 1 <= k <= 65,536.
+KMeansResult kmeans_1d(std::span<const float> values, std::size_t k, KMeansInit init,
                        std::uint64_t seed = 0);
 
-/// For each value the index of its nearest centroid, the lower one at the same distance. Requires
-/// ascending centroids, at least one, and no NaN.
-std::vector<std::uint32_t> assign_nearest(std::span<const float> values,
-                                          std::span<const double> centroids);
+/// Finds the nearest centroid of a value. Copies what it needs of the centroids.
+class NearestCentroid {
+ public:
+  /// Requires 1 to 65,536 ascending centroids.
+  explicit NearestCentroid(std::span<const double> centroids);
+
+  /// Index of the nearest centroid, the lower one at the same distance. Requires that the value is
+  /// not NaN.
+  std::uint32_t operator()(float value) const noexcept {
+    const std::uint32_t key = ordered_key(value);
+    const std::size_t cell = key >> kFineBits;
+    std::uint32_t below = borders_before_[cell];
+    // std::lower_bound without branches, which random values would mispredict. Mostly there is no
+    // border in the cell, or one.
+    for (std::uint32_t count = borders_before_[cell + 1] - below; count > 0;) {
+      const std::uint32_t half = (count + 1) / 2;
+      below += borders_[below + half - 1] < key ? half : 0;
+      count -= half;
+    }
+    return below;
+  }
+
+ private:
+  // A cell holds the values that share sign, exponent and the first 7 bits of the mantissa.
+  static constexpr unsigned kFineBits = 16;
+  static constexpr std::size_t kCells = std::size_t{1} << (32 - kFineBits);
+
+  std::vector<std::uint32_t> borders_;         // between centroids, as ordered keys
+  std::vector<std::uint32_t> borders_before_;  // by cell, and their number
+};
 
 }  // namespace qc

@@ -10,90 +10,88 @@
 namespace qc {
 namespace {
 
-// Of the values before a border, each less a common shift.
-struct Totals {
+// Of the values before a border, each less a common shift. Squares are those of the means of the
+// sample's bins: what the values differ from them costs the same in every split.
+struct Moments {
   double count = 0;
   double sum = 0;
   double squares = 0;
 };
 
+// Bins of the sample, joined where they are too many.
 struct Bins {
-  std::vector<std::size_t> borders;  // index of the first value of each bin, then the sample's size
-  std::vector<Totals> before;        // by border
+  std::vector<std::size_t> borders;  // the sample's bin that each begins with, and their number
+  std::vector<Moments> before;       // by border
 
   std::size_t size() const noexcept { return borders.size() - 1; }
 
   // Sum of squared distances to their mean of the values in bins [begin, end).
   double cost(std::size_t begin, std::size_t end) const noexcept {
-    const Totals& from = before[begin];
-    const Totals& to = before[end];
+    const Moments& from = before[begin];
+    const Moments& to = before[end];
     const double sum = to.sum - from.sum;
     const double error = (to.squares - from.squares) - sum * sum / (to.count - from.count);
     return std::max(error, 0.0);
   }
 };
 
-// Bins of at most max_bins / 2 equal shares of the distinct values, cut further at max_bins / 2
-// positions that are evenly spaced within the runs that end at `run_ends`, and at these ends.
-std::vector<std::size_t> bin_borders(const SortedSample& sample, std::size_t max_bins,
+// Bins of at most max_bins / 2 equal shares of the sample's, cut further at max_bins / 2 positions
+// that are evenly spaced within the runs that end at `run_ends`, and at these ends.
+std::vector<std::size_t> bin_borders(const BinnedSample& sample, std::size_t max_bins,
                                      std::span<const std::size_t> run_ends) {
-  const std::span<const float> values = sample.values();
   const std::size_t half = max_bins / 2;
-  const std::size_t values_per_bin =
-      sample.distinct() <= max_bins ? 1 : (sample.distinct() + half - 1) / half;
+  const std::size_t most_joined = sample.size() <= max_bins ? 1 : (sample.size() + half - 1) / half;
   const std::size_t cells_per_run = half / run_ends.size();
 
   std::vector<std::size_t> borders;
   std::size_t begin = 0;
   for (const std::size_t end : run_ends) {
-    const double low = values[begin];
-    const double cells_per_unit = static_cast<double>(cells_per_run) / (values[end - 1] - low);
-    const auto cell = [&](float value) { return std::floor((value - low) * cells_per_unit); };
+    const double low = sample.lowest(begin);
+    const double cells_per_unit =
+        static_cast<double>(cells_per_run) / (sample.lowest(end - 1) - low);
+    const auto cell = [&](std::size_t bin) {
+      return std::floor((sample.lowest(bin) - low) * cells_per_unit);
+    };
     borders.push_back(begin);
-    std::size_t distinct = 1;
-    for (std::size_t i = begin + 1; i < end; ++i) {
-      if (values[i] == values[i - 1]) continue;
-      if (distinct == values_per_bin || cell(values[i]) != cell(values[i - 1])) {
-        borders.push_back(i);
-        distinct = 0;
+    for (std::size_t bin = begin + 1; bin < end; ++bin) {
+      if (bin - borders.back() == most_joined || cell(bin) != cell(bin - 1)) {
+        borders.push_back(bin);
       }
-      ++distinct;
     }
     begin = end;
   }
-  borders.push_back(values.size());
+  borders.push_back(sample.size());
   return borders;
 }
 
-Bins make_bins(const SortedSample& sample, std::size_t max_bins,
+Bins make_bins(const BinnedSample& sample, std::size_t max_bins,
                std::span<const std::size_t> run_ends) {
   Bins bins;
   bins.borders = bin_borders(sample, max_bins, run_ends);
-  const std::span<const float> values = sample.values();
   const std::size_t count = bins.size();
-  const double shift = values[values.size() / 2];
-  std::vector<Totals> inside(count);
-  for (std::size_t bin = 0; bin < count; ++bin) {
-    const std::size_t begin = bins.borders[bin];
-    const std::size_t end = bins.borders[bin + 1];
-    Totals& totals = inside[bin];
-    totals.count = static_cast<double>(end - begin);
-    for (std::size_t i = begin; i < end; ++i) {
-      const double value = values[i] - shift;
-      totals.sum += value;
-      totals.squares += value * value;
+  const double shift = sample.mean(sample.size() / 2);
+  std::vector<Moments> inside(count);
+  for (std::size_t joined = 0; joined < count; ++joined) {
+    Moments& moments = inside[joined];
+    for (std::size_t bin = bins.borders[joined]; bin < bins.borders[joined + 1]; ++bin) {
+      const Totals totals = sample.totals(bin);
+      const auto values = static_cast<double>(totals.count);
+      const double distance = totals.mean() - shift;
+      moments.count += values;
+      moments.sum += values * distance;
+      moments.squares += values * distance * distance;
     }
   }
   // Totals grow outwards from the middle, so outliers at either end cannot drown the small values.
   bins.before.resize(count + 1);
   const std::size_t middle = count / 2;
   for (std::size_t bin = middle; bin < count; ++bin) {
-    const Totals& from = bins.before[bin];
+    const Moments& from = bins.before[bin];
     bins.before[bin + 1] = {from.count + inside[bin].count, from.sum + inside[bin].sum,
                             from.squares + inside[bin].squares};
   }
   for (std::size_t bin = middle; bin-- > 0;) {
-    const Totals& to = bins.before[bin + 1];
+    const Moments& to = bins.before[bin + 1];
     bins.before[bin] = {to.count - inside[bin].count, to.sum - inside[bin].sum,
                         to.squares - inside[bin].squares};
   }
@@ -211,10 +209,10 @@ Path best_path(const Bins& bins, std::size_t runs) {
 
 }  // namespace
 
-std::vector<std::size_t> optimal_partition(const SortedSample& sample, std::size_t k,
+std::vector<std::size_t> optimal_partition(const BinnedSample& sample, std::size_t k,
                                            std::size_t max_bins) {
   // Once over coarse bins, then, where they held several values, over bins fine around the result.
-  const int rounds = sample.distinct() <= max_bins ? 1 : 2;
+  const int rounds = sample.size() <= max_bins ? 1 : 2;
   std::vector<std::size_t> ends{sample.size()};
   for (int round = 0; round < rounds; ++round) {
     const Bins bins = make_bins(sample, max_bins, ends);

@@ -1,13 +1,21 @@
 // Weight sharing by optimal one-dimensional k-means: time, and how far from the optimum.
+#include <benchmark/benchmark.h>
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
+#include <bit>
+#include <chrono>
 #include <cmath>
+#include <filesystem>
 #include <limits>
 #include <span>
+#include <sstream>
+#include <string>
+#include <vector>
 
 #include "bench.h"
+#include "harness.h"
 #include "model_builder.h"
 #include "passes/kernels/kmeans1d.h"
 #include "passes/kernels/magnitude.h"
@@ -16,8 +24,9 @@
 namespace qc::bench {
 namespace {
 
-constexpr std::size_t kFullCount = 4'000'000;
-constexpr std::size_t kQuickCount = 100'000;
+constexpr std::size_t kCount = 4'000'000;
+constexpr std::size_t kLargeCount = 40'000'000;
+constexpr std::size_t kQuickCount = 300'000;
 constexpr std::size_t kSmallCount = 2000;
 constexpr double kPruned = 0.1;
 constexpr std::array<std::size_t, 2> kCentroids = {32, 256};
@@ -28,6 +37,7 @@ std::vector<float> pruned_weights(std::size_t count) {
   MagnitudeCut cut = cut_for_zeros(tensors, zeros_at_rate(kPruned, count));
   apply_cut(tensors.front(), cut);
   std::vector<float> nonzero;
+  nonzero.reserve(count);
   std::ranges::copy_if(tensors.front(), std::back_inserter(nonzero),
                        [](float v) { return v != 0; });
   return nonzero;
@@ -55,9 +65,10 @@ class RunErrors {
 };
 
 /// The smallest squared error of k clusters, by dynamic programming over every split: O(k n^2).
-double smallest_error(std::span<const float> sorted, std::size_t k) {
-  const RunErrors error(sorted);
-  const std::size_t n = sorted.size();
+double smallest_error(std::vector<float> values, std::size_t k) {
+  std::ranges::sort(values);
+  const RunErrors error(values);
+  const std::size_t n = values.size();
   std::vector<long double> best(n + 1, std::numeric_limits<long double>::infinity());
   best[0] = 0;
   for (std::size_t cluster = 0; cluster < k; ++cluster) {
@@ -70,41 +81,93 @@ double smallest_error(std::span<const float> sorted, std::size_t k) {
   return static_cast<double>(best[n]);
 }
 
-/// The same by the graph search of `optimal_partition`, every value in a bin of its own.
-double partition_error(const SortedSample& sample, std::size_t k) {
-  const RunErrors error(sample.values());
-  long double sum = 0;
+/// Sum of squared distances of the values to their nearest centroid.
+double error_of(std::span<const float> values, std::span<const double> centroids) {
+  const NearestCentroid nearest(centroids);
+  double sum = 0;
+  for (const float value : values) {
+    const double distance = value - centroids[nearest(value)];
+    sum += distance * distance;
+  }
+  return sum;
+}
+
+/// That of the best centroids, by the graph search of `optimal_partition` with every value in a bin
+/// of its own.
+double partition_error(std::span<const float> values, std::size_t k) {
+  const BinnedSample sample = BinnedSample::exact(values);
+  std::vector<double> centroids;
   std::size_t begin = 0;
-  for (const std::size_t end : optimal_partition(sample, k, sample.distinct())) {
-    sum += error(begin, end);
+  for (const std::size_t end : optimal_partition(sample, k, sample.size())) {
+    centroids.push_back(sample.totals(begin, end).mean());
     begin = end;
   }
-  return static_cast<double>(sum);
+  return error_of(values, centroids);
+}
+
+/// Reads every value once.
+void read_all(std::span<const float> values) {
+  std::uint32_t bits = 0;
+  for (const float value : values) bits ^= std::bit_cast<std::uint32_t>(value);
+  benchmark::DoNotOptimize(bits);
+}
+
+struct Rival {
+  std::string seconds = "-";
+  std::string excess = "-";
+};
+
+/// scikit-learn on the same values, where it is installed.
+Rival run_sklearn(std::span<const float> values, std::size_t k, double least_error) {
+  const harness::TempDir temp;
+  harness::write_file(temp / "values", std::string(reinterpret_cast<const char*>(values.data()),
+                                                   values.size_bytes()));
+  harness::RunOptions options;
+  options.program = "/usr/bin/python3";
+  options.timeout = std::chrono::minutes(10);
+  const harness::RunResult result = harness::run(
+      {(std::filesystem::path(QC_SOURCE_DIR) / "tests/bench/kmeans_sklearn.py").string(),
+       temp / "values", std::to_string(k)},
+      options);
+  double seconds = 0;
+  double error = 0;
+  if (result.exit_code != 0 || !(std::istringstream(result.out) >> seconds >> error)) return {};
+  return {fmt::format("{:.1f}", seconds), fmt::format("{:.1e}", error / least_error - 1)};
 }
 
 std::string run(const BenchOptions& options) {
   const int repetitions = options.quick ? 2 : 5;
-  const std::vector<float> weights = pruned_weights(options.quick ? kQuickCount : kFullCount);
-  const SortedSample sample(weights);
-  const SortedSample small{std::span<const float>(weights).first(kSmallCount)};
-  const double sort = median_seconds([&] { const SortedSample sorted(weights); }, repetitions);
-
-  MarkdownTable table({"centroids", "sort s", "cluster s", "assign s", "sum s",
-                       fmt::format("excess, {} values", small.size()),
-                       fmt::format("excess, {} values", sample.size())});
-  for (const std::size_t k : kCentroids) {
-    tell(fmt::format("  {} centroids", k));
-    const KMeansResult result = kmeans_1d(sample, k, KMeansInit::kOptimal);
-    const double cluster =
-        median_seconds([&] { kmeans_1d(sample, k, KMeansInit::kOptimal); }, repetitions);
-    const double assign =
-        median_seconds([&] { assign_nearest(weights, result.centroids); }, repetitions);
-    const double small_error = kmeans_1d(small, k, KMeansInit::kOptimal).sse;
-    table.add_row({fmt::format("{}", k), fmt::format("{:.3f}", sort),
-                   fmt::format("{:.3f}", cluster), fmt::format("{:.3f}", assign),
-                   fmt::format("{:.3f}", sort + cluster + assign),
-                   fmt::format("{:.1e}", small_error / smallest_error(small.values(), k) - 1),
-                   fmt::format("{:.1e}", result.sse / partition_error(sample, k) - 1)});
+  const std::vector<std::size_t> counts =
+      options.quick ? std::vector{kQuickCount} : std::vector{kCount, kLargeCount};
+  MarkdownTable table({"values", "centroids", "read s", "cluster s", "assign s", "sum s", "excess",
+                       fmt::format("excess of {}", kSmallCount), "scikit-learn s", "its excess"});
+  for (const std::size_t count : counts) {
+    const std::vector<float> weights = pruned_weights(count);
+    const std::span<const float> small = std::span(weights).first(kSmallCount);
+    for (const std::size_t k : kCentroids) {
+      tell(fmt::format("  {} values, {} centroids", weights.size(), k));
+      const KMeansResult result = kmeans_1d(weights, k, KMeansInit::kOptimal);
+      const double read = median_seconds([&] { read_all(weights); }, repetitions);
+      const double cluster =
+          median_seconds([&] { kmeans_1d(weights, k, KMeansInit::kOptimal); }, repetitions);
+      std::vector<std::uint32_t> codes(weights.size());
+      const double assign = median_seconds(
+          [&] {
+            std::ranges::transform(weights, codes.begin(), NearestCentroid(result.centroids));
+          },
+          repetitions);
+      const double least = partition_error(weights, k);
+      const double small_error =
+          error_of(small, kmeans_1d(small, k, KMeansInit::kOptimal).centroids);
+      const Rival rival = count < kLargeCount ? run_sklearn(weights, k, least) : Rival{};
+      table.add_row(
+          {fmt::format("{}", weights.size()), fmt::format("{}", k), fmt::format("{:.3f}", read),
+           fmt::format("{:.3f}", cluster), fmt::format("{:.3f}", assign),
+           fmt::format("{:.3f}", cluster + assign),
+           fmt::format("{:.1e}", error_of(weights, result.centroids) / least - 1),
+           fmt::format("{:.1e}", small_error / smallest_error({small.begin(), small.end()}, k) - 1),
+           rival.seconds, rival.excess});
+    }
   }
   return table.text();
 }
@@ -115,12 +178,15 @@ const BenchTable kKmeansTable{
     .name = "kmeans",
     .title = "Weight sharing: `share --init optimal`",
     .about =
-        "4 million normal weights, the smallest 10% pruned, one core, medians of 5. *Excess* is "
+        "Normal weights, the smallest 10% pruned, one core, medians of 5. *read* is one pass over\n"
+        "the values. Clustering makes one pass to bin them and one or two to split the bins at "
         "the\n"
-        "squared error over that of the exact optimum, relative: for the small sample by dynamic\n"
-        "programming over every split, for all weights by `optimal_partition` with a bin for "
-        "every\n"
-        "value.",
+        "borders of clusters; Lloyd's iterations work on bins and read no values. *Excess* is the\n"
+        "squared error over that of the exact optimum, relative: by `optimal_partition` with a "
+        "bin\n"
+        "for every value, and of the first 2000 values by dynamic programming over every split.\n"
+        "scikit-learn (`KMeans(n_init=1)`, one thread) where it is installed, not on the most\n"
+        "values.",
     .run = run,
 };
 

@@ -221,6 +221,11 @@ TEST(Runner, PackedBytesAreThoseOfThePackedModel) {
   EXPECT_EQ(report.steps.at(0).packed_bytes, test::pack(result.model, options).size());
   EXPECT_EQ(packed_size(result.model, {}, 2), test::pack(result.model).size());
   EXPECT_LT(report.steps.at(0).packed_bytes, report.original_bytes);
+
+  tools.measures_packed = false;
+  PipelineReport unmeasured;
+  run_steps(small_net(), {make_step("prune", {{"rate", "0.9"}})}, tools, unmeasured);
+  EXPECT_EQ(unmeasured.steps.at(0).packed_bytes, 0U);
 }
 
 class MaxDrop : public testing::Test {
