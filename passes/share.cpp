@@ -15,6 +15,7 @@
 #include "core/parallel.h"
 #include "passes/kernels/fixed_point.h"
 #include "passes/kernels/kmeans1d.h"
+#include "passes/kernels/short_mantissas.h"
 #include "passes/outcome.h"
 #include "passes/pass.h"
 #include "passes/selection.h"
@@ -81,6 +82,9 @@ double smallest_magnitude(std::span<const float> values) {
       values, {}, [](float value) { return std::pair(std::fabs(value), value < 0); });
 }
 
+// Of the squared error, for codebooks of half the size.
+constexpr double kRoundingExcess = 5e-6;
+
 // Centroids as the tensor's type stores them. One that would be stored as zero would prune its
 // weights on the quiet: it becomes the smallest of them instead.
 std::vector<double> storable(std::span<const float> nonzero, std::vector<double> centroids,
@@ -129,7 +133,8 @@ Outcome share(const OnnxModel& model, std::size_t index, std::int64_t bits,
     outcome.skip_reason = "has only 0 distinct nonzero values";
     return outcome;
   }
-  KMeansResult clusters = kmeans_1d(nonzero, std::size_t{1} << bits, settings.init, settings.seed);
+  const KMeansResult clusters =
+      kmeans_1d(nonzero, std::size_t{1} << bits, settings.init, settings.seed);
   if (clusters.every_value && !settings.fixed_point) {
     outcome.skip_reason =
         fmt::format("has only {} distinct nonzero values", clusters.centroids.size());
@@ -140,7 +145,7 @@ Outcome share(const OnnxModel& model, std::size_t index, std::int64_t bits,
     grid = fixed_point_grid(clusters.centroids, *settings.fixed_point, tensor.type);
     for (const double centroid : clusters.centroids) codebook.push_back(grid->round(centroid));
   } else {
-    codebook = storable(nonzero, std::move(clusters.centroids), tensor.type);
+    codebook = storable(nonzero, with_short_mantissas(clusters, kRoundingExcess), tensor.type);
   }
   codebook.erase(std::unique(codebook.begin(), codebook.end()), codebook.end());
 

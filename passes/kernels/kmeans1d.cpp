@@ -130,11 +130,15 @@ std::vector<double> optimal_means(const BinnedSample& sample, std::size_t k) {
   return means(sample, ends);
 }
 
-std::vector<double> all_means(const BinnedSample& sample) {
-  std::vector<double> all;
-  all.reserve(sample.size());
-  for (std::size_t bin = 0; bin < sample.size(); ++bin) all.push_back(sample.mean(bin));
-  return all;
+// The result where there are no more values than centroids.
+KMeansResult every_value(const BinnedSample& sample) {
+  KMeansResult result;
+  result.every_value = true;
+  for (std::size_t bin = 0; bin < sample.size(); ++bin) {
+    result.centroids.push_back(sample.mean(bin));
+    result.counts.push_back(sample.totals(bin).count);
+  }
+  return result;
 }
 
 // Starts that are chosen among the values themselves need them all.
@@ -181,6 +185,15 @@ KMeansResult lloyd(BinnedSample sample, std::vector<double> centroids, int max_i
     }
     if (splits == kMostSplits || !split_at(ends, sample)) break;
   }
+  const std::vector<std::size_t> ends = ends_of(sample, centroids);
+  std::size_t begin = 0;
+  for (std::size_t i = 0; i < centroids.size(); ++i) {
+    result.counts.push_back(sample.totals(begin, ends[i]).count);
+    for (; begin < ends[i]; ++begin) {
+      const double distance = sample.mean(begin) - centroids[i];
+      result.sse += static_cast<double>(sample.totals(begin).count) * distance * distance;
+    }
+  }
   result.centroids = std::move(centroids);
   return result;
 }
@@ -188,7 +201,7 @@ KMeansResult lloyd(BinnedSample sample, std::vector<double> centroids, int max_i
 KMeansResult kmeans_1d(std::span<const float> values, std::size_t k, KMeansInit init,
                        std::uint64_t seed) {
   BinnedSample sample = sample_for(values, k, init);
-  if (sample.size() <= k) return {all_means(sample), true, 0};
+  if (sample.size() <= k) return every_value(sample);
   std::vector<double> start = initial_centroids(sample, k, init, seed);
   if (init == KMeansInit::kOptimal && split_at(ends_of(sample, start), sample)) {
     start = optimal_means(sample, k);

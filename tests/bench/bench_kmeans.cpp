@@ -24,8 +24,8 @@
 namespace qc::bench {
 namespace {
 
-constexpr std::size_t kCount = 4'000'000;
-constexpr std::size_t kLargeCount = 40'000'000;
+constexpr std::size_t kCount = 4'444'444;
+constexpr std::size_t kLargeCount = 44'444'444;
 constexpr std::size_t kQuickCount = 300'000;
 constexpr std::size_t kSmallCount = 2000;
 constexpr double kPruned = 0.1;
@@ -161,7 +161,7 @@ std::string run(const BenchOptions& options) {
           error_of(small, kmeans_1d(small, k, KMeansInit::kOptimal).centroids);
       const Rival rival = count < kLargeCount ? run_sklearn(weights, k, least) : Rival{};
       table.add_row(
-          {fmt::format("{}", weights.size()), fmt::format("{}", k), fmt::format("{:.3f}", read),
+          {fmt::format("{}", weights.size()), fmt::format("{}", k), fmt::format("{:.4f}", read),
            fmt::format("{:.3f}", cluster), fmt::format("{:.3f}", assign),
            fmt::format("{:.3f}", cluster + assign),
            fmt::format("{:.1e}", error_of(weights, result.centroids) / least - 1),
