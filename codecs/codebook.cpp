@@ -7,12 +7,15 @@
 
 // A float codebook is two rising lists of magnitudes, the negative numbers' and the others'; a list
 // of integers is one. A list is coded as differences: the bits below the lowest bit that any value
-// uses are dropped, then every difference is a bit length and the bits below its leading one.
+// uses are dropped, then every difference is a bit length and the bits below its leading one. The
+// lengths are numbers of a fixed width, or steps from the length before in unary.
 namespace qc {
 namespace {
 
 constexpr unsigned kLengthBits = 7;  // holds a bit length of 0 to 64, or a shift
 constexpr unsigned kSpreadBits = 3;
+constexpr unsigned kSteps = 7;  // as the spread: lengths are steps
+constexpr unsigned kMaxStep = 128;
 
 std::uint64_t sign_bit(Element element) noexcept {
   return std::uint64_t{1} << (8 * element.width - 1);
@@ -28,6 +31,46 @@ void add_differences(std::span<const std::uint64_t> rising, unsigned shift,
     out.push_back(scaled - least);
     least = scaled + 1;
   }
+}
+
+unsigned length_of(std::uint64_t difference) noexcept {
+  return static_cast<unsigned>(std::bit_width(difference));
+}
+
+// From one length to the next: 0 for the same, then one less, one more, two less, ...
+unsigned step_between(unsigned from, unsigned to) noexcept {
+  return to >= from ? 2 * (to - from) : 2 * (from - to) - 1;
+}
+
+// The length after a step; over 64 where there is none.
+unsigned after_step(unsigned from, unsigned step) noexcept {
+  return step % 2 == 0 ? from + step / 2 : from - (step + 1) / 2;
+}
+
+// How lengths are written: above `base` in `spread` bits each, or from `base` on in steps.
+struct LengthCode {
+  unsigned base = 0;
+  unsigned spread = 0;
+};
+
+// The shorter code for the lists of differences, the second of which starts at `second`.
+LengthCode choose_code(std::span<const std::uint64_t> differences, std::size_t second) {
+  unsigned least = 64;
+  unsigned most = 0;
+  std::size_t step_bits = 0;
+  const unsigned first = differences.empty() ? 0 : length_of(differences.front());
+  unsigned before = first;
+  for (std::size_t i = 0; i < differences.size(); ++i) {
+    const unsigned length = length_of(differences[i]);
+    least = std::min(least, length);
+    most = std::max(most, length);
+    step_bits += step_between(i == second ? first : before, length) + 1;
+    before = length;
+  }
+  least = std::min(least, most);
+  const auto spread = static_cast<unsigned>(std::bit_width(most - least));
+  if (spread >= kSteps || step_bits < differences.size() * spread) return {first, kSteps};
+  return {least, spread};
 }
 
 }  // namespace
@@ -53,24 +96,26 @@ void write_codebook(std::span<const std::uint64_t> sorted, Element element, Byte
   std::vector<std::uint64_t> differences;
   if (!symmetric) add_differences(negative, shift, differences);
   add_differences(rest, shift, differences);
-  unsigned least = 64;
-  unsigned most = 0;
-  for (const std::uint64_t difference : differences) {
-    const auto length = static_cast<unsigned>(std::bit_width(difference));
-    least = std::min(least, length);
-    most = std::max(most, length);
-  }
-  least = std::min(least, most);
-  const auto spread = static_cast<unsigned>(std::bit_width(most - least));
+  const std::size_t second = symmetric ? 0 : negative.size();
+  const LengthCode code = choose_code(differences, second);
 
   if (element.is_float) append_varint(out, 2 * negative.size() + (symmetric ? 1 : 0));
   BitWriter bits(out);
   bits.put(shift, kLengthBits);
-  bits.put(least, kLengthBits);
-  bits.put(spread, kSpreadBits);
-  for (const std::uint64_t difference : differences) {
-    const auto length = static_cast<unsigned>(std::bit_width(difference));
-    bits.put(length - least, spread);
+  bits.put(code.base, kLengthBits);
+  bits.put(code.spread, kSpreadBits);
+  unsigned before = code.base;
+  for (std::size_t i = 0; i < differences.size(); ++i) {
+    const std::uint64_t difference = differences[i];
+    const unsigned length = length_of(difference);
+    if (code.spread == kSteps) {
+      const unsigned step = step_between(i == second ? code.base : before, length);
+      for (unsigned bit = 0; bit < step; ++bit) bits.put(1, 1);
+      bits.put(0, 1);
+    } else {
+      bits.put(length - code.base, code.spread);
+    }
+    before = length;
     if (length > 1) {
       bits.put_wide(difference & ~(std::uint64_t{1} << (length - 1)), length - 1);
     }
@@ -92,9 +137,10 @@ bool read_codebook(ByteReader& in, std::uint64_t count, Element element, std::ui
   if (!in.ok() || negatives > count || (symmetric && 2 * negatives != count)) return damaged();
   BitReader bits(in.rest());
   const auto shift = static_cast<unsigned>(bits.get(kLengthBits));
-  const auto least = static_cast<unsigned>(bits.get(kLengthBits));
-  const auto spread = static_cast<unsigned>(bits.get(kSpreadBits));
-  if (shift >= 64 || least > 64) return damaged();
+  LengthCode code;
+  code.base = static_cast<unsigned>(bits.get(kLengthBits));
+  code.spread = static_cast<unsigned>(bits.get(kSpreadBits));
+  if (shift >= 64 || code.base > 64) return damaged();
 
   const std::uint64_t limit = element.is_float ? sign_bit(element) : 0;
   const std::uint64_t largest =
@@ -102,8 +148,15 @@ bool read_codebook(ByteReader& in, std::uint64_t count, Element element, std::ui
   bool valid = true;
   const auto read_list = [&](std::uint64_t entries, auto&& place) {
     std::uint64_t next = 0;
+    unsigned length = code.base;
     for (std::uint64_t i = 0; i < entries; ++i) {
-      const auto length = static_cast<unsigned>(least + bits.get(spread));
+      if (code.spread == kSteps) {
+        unsigned step = 0;
+        while (step <= kMaxStep && bits.get(1) != 0) ++step;
+        length = after_step(length, step);
+      } else {
+        length = static_cast<unsigned>(code.base + bits.get(code.spread));
+      }
       if (length > 64) {
         valid = false;
         return;

@@ -38,6 +38,13 @@ Command stream_command(const std::string& program, const std::vector<std::string
   return command;
 }
 
+std::uint64_t compressed_size(const std::string& program, const std::vector<std::string>& words,
+                              ByteView bytes) {
+  const harness::TempDir temp;
+  harness::write_file(temp / "bytes", std::string(as_text(bytes)));
+  return run_command(stream_command(program, words, temp / "bytes")).out.size();
+}
+
 harness::RunResult run_command(const Command& command) {
   harness::RunOptions options;
   options.program = command.program;

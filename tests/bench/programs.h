@@ -1,10 +1,12 @@
 // The programs that are compared, as they are started from a command line.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <vector>
 
+#include "core/bytes.h"
 #include "harness.h"
 
 namespace qc::bench {
@@ -28,6 +30,10 @@ Command zstd_command(const std::vector<std::string>& words, const std::filesyste
 /// xz or brotli, which name no output of their own: it is what they print.
 Command stream_command(const std::string& program, const std::vector<std::string>& words,
                        const std::filesystem::path& input);
+
+/// How many bytes such a program makes of some bytes.
+std::uint64_t compressed_size(const std::string& program, const std::vector<std::string>& words,
+                              ByteView bytes);
 
 /// Runs it to its end. Throws std::runtime_error with what it printed when it fails.
 harness::RunResult run_command(const Command& command);

@@ -153,6 +153,26 @@ TEST(Codebook, DropsCommonLowZeros) {
   EXPECT_LE(written(book, kSingle).size(), 32u);
 }
 
+// Lengths from 1 to 24 that hardly change from one difference to the next cost little beside the
+// bits below the leading ones; as numbers of 5 bits each they would not fit.
+TEST(Codebook, LengthsThatChangeLittleTakeFewBits) {
+  Patterns sorted;
+  std::uint64_t value = 0;
+  std::size_t bits_below = 0;
+  for (unsigned length = 1; length <= 24; ++length) {
+    for (int i = 0; i < 8; ++i) {
+      value += (std::uint64_t{1} << length) - (i % 2);
+      sorted.push_back(value);
+      bits_below += length - 1;
+    }
+  }
+  for (const Element element : {kSingle, Element{4, false}}) {
+    const Patterns book = codebook_of(sorted, element);
+    expect_back(book, element);
+    EXPECT_LE(written(book, element).size(), (bits_below + 2 * book.size()) / 8 + 4);
+  }
+}
+
 TEST(Codebook, RefusesWhatNoneCanBe) {
   std::size_t left = 0;
   const auto refused = [&](const Bytes& bytes, std::size_t count, Element element) {
@@ -162,9 +182,13 @@ TEST(Codebook, RefusesWhatNoneCanBe) {
   EXPECT_TRUE(refused({4, 0, 0, 0, 0, 0, 0}, 1, kSingle)) << "more negatives than entries";
   EXPECT_TRUE(refused({3, 0, 0, 0, 0, 0, 0}, 3, kSingle)) << "an odd symmetric codebook";
   EXPECT_TRUE(refused({0, 0x7f, 0, 0, 0, 0}, 1, kSingle)) << "a shift of 127";
-  // shift 0, least length 33, spread 0: wider than the element.
+  // shift 0, base 33, spread 0: wider than the element.
   EXPECT_TRUE(refused({0x80, 0x10, 0, 0, 0, 0, 0}, 1, {4, false}));
   EXPECT_FALSE(refused({0x00, 0x10, 0, 0, 0, 0, 0}, 1, {4, false})) << "length 32 is not";
+  // shift 0, spread 7: from a length of 1 two steps down, or from 64 one up.
+  EXPECT_TRUE(refused({0x80, 0xc0, 0x0f, 0, 0, 0, 0}, 1, {4, false}));
+  EXPECT_TRUE(refused({0x00, 0xe0, 0x07, 0, 0, 0, 0, 0, 0, 0, 0, 0}, 1, {8, false}));
+  EXPECT_FALSE(refused({0x80, 0xc0, 0x03, 0, 0, 0, 0}, 1, {4, false})) << "one step down is fine";
 }
 
 TEST(CountDistinct, SortsByValueAndGivesUpInTime) {

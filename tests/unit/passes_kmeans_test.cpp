@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cmath>
 #include <limits>
 
@@ -12,6 +13,7 @@
 #include "passes/kernels/kmeans1d.h"
 #include "passes/kernels/optimal_partition.h"
 #include "passes/kernels/radix_sort.h"
+#include "passes/kernels/short_mantissas.h"
 
 namespace qc {
 namespace {
@@ -400,6 +402,52 @@ TEST(KMeans, ManyValuesWithBinsOfTheirOwnKind) {
   const double exact = error_of_ends(values, sample, optimal_partition(sample, 16, values.size()));
   EXPECT_LE(error_of_centroids(values, kmeans_1d(values, 16, KMeansInit::kOptimal).centroids),
             exact * (1 + 1e-4));
+}
+
+RC_GTEST_PROP(KMeans, ReportsCountsAndError, ()) {
+  const std::vector<float> values = *sample_values();
+  const auto k = *rc::gen::inRange<std::size_t>(1, 20);
+  const KMeansResult result = kmeans_1d(values, k, *rc::gen::elementOf(kInits), 7);
+  const double expected = error_of_centroids(values, result.centroids);
+  RC_ASSERT(std::fabs(result.sse - expected) <= 1e-9 * expected + 1e-12);
+  std::vector<std::uint64_t> counts(result.centroids.size());
+  for (const std::uint32_t code : assign_nearest(values, result.centroids)) ++counts[code];
+  RC_ASSERT(result.counts == counts);
+}
+
+// The low bits of a mantissa that are zero.
+int trailing_zeros(double value) { return std::countr_zero(std::bit_cast<std::uint64_t>(value)); }
+
+RC_GTEST_PROP(ShortMantissas, AreTheShortestThatCostLittle, ()) {
+  const std::vector<float> values = *sample_values();
+  const auto k = *rc::gen::inRange<std::size_t>(1, 20);
+  const double excess = *rc::gen::element(0.0, 1e-6, 1e-3);
+  const KMeansResult clusters = kmeans_1d(values, k, KMeansInit::kOptimal);
+  const std::vector<double> rounded = with_short_mantissas(clusters, excess);
+  RC_ASSERT(rounded.size() == clusters.centroids.size());
+  RC_ASSERT(std::ranges::adjacent_find(rounded, std::ranges::greater_equal{}) == rounded.end());
+  const double allowed = (1 + excess) * error_of_centroids(values, clusters.centroids);
+  RC_ASSERT(error_of_centroids(values, rounded) <= allowed * (1 + 1e-9) + 1e-12);
+
+  // Any shorter, and two would be equal or the values too far from where they were.
+  int zeros = 52;
+  for (const double centroid : rounded) {
+    if (centroid != 0) zeros = std::min(zeros, trailing_zeros(centroid));
+  }
+  if (zeros >= 52) return;
+  const double unit = std::ldexp(1.0, zeros + 1 - 52);
+  std::vector<double> shorter;
+  double added = 0;
+  for (std::size_t i = 0; i < rounded.size(); ++i) {
+    const double centroid = clusters.centroids[i];
+    const double step = unit * std::exp2(std::floor(std::log2(std::fabs(centroid))));
+    shorter.push_back(centroid == 0 ? 0 : std::nearbyint(centroid / step) * step);
+    const double moved = shorter.back() - centroid;
+    added += static_cast<double>(clusters.counts[i]) * moved * moved;
+  }
+  const bool different =
+      std::ranges::adjacent_find(shorter, std::ranges::greater_equal{}) == shorter.end();
+  RC_ASSERT(!different || added >= excess * clusters.sse * (1 - 1e-9));
 }
 
 // Bins of a coarse sample, the search over them and the splits at the borders, against a search

@@ -23,15 +23,22 @@ struct Kind {
 std::uint64_t sign_of(Kind kind) { return std::uint64_t{1} << (8 * kind.width - 1); }
 
 // Section 5: `count` rising numbers, none over `largest`.
-Patterns read_numbers(Bits& bits, std::uint64_t count, unsigned shift, unsigned least,
-                      unsigned spread, std::uint64_t largest) {
+Patterns read_numbers(Bits& bits, std::uint64_t count, unsigned shift, int base, unsigned spread,
+                      std::uint64_t largest) {
   Patterns numbers;
   std::uint64_t m = 0;
+  int length = base;
   for (std::uint64_t i = 0; i < count; ++i) {
-    const auto length = static_cast<unsigned>(least + bits.get(spread));
-    require(length <= 64, "length of a difference");
+    if (spread == 7) {
+      int ones = 0;
+      while (ones <= 128 && bits.get(1) == 1) ++ones;
+      length += ones % 2 == 0 ? ones / 2 : -(ones + 1) / 2;
+    } else {
+      length = base + static_cast<int>(bits.get(spread));
+    }
+    require(length >= 0 && length <= 64, "length of a difference");
     std::uint64_t d = length == 0 ? 0 : std::uint64_t{1} << (length - 1);
-    if (length > 1) d += bits.get(length - 1);
+    if (length > 1) d += bits.get(static_cast<unsigned>(length - 1));
     m += d;
     require(m >= d && (i == 0 || m > 0) && m <= largest >> shift, "number of a codebook");
     numbers.push_back(m << shift);
@@ -47,13 +54,13 @@ Patterns read_codebook(Input& in, std::uint64_t count, Kind kind) {
   require(negatives <= count && (!symmetric || 2 * negatives == count), "codebook head");
   Bits bits(in.rest());
   const auto shift = static_cast<unsigned>(bits.get(7));
-  const auto least = static_cast<unsigned>(bits.get(7));
+  const auto base = static_cast<int>(bits.get(7));
   const auto spread = static_cast<unsigned>(bits.get(3));
-  require(shift < 64 && least <= 64, "codebook shift");
+  require(shift < 64 && base <= 64, "codebook shift");
   const std::uint64_t largest = sign_of(kind) - 1 + (kind.is_float ? 0 : sign_of(kind));
   Patterns negative;
-  if (!symmetric) negative = read_numbers(bits, negatives, shift, least, spread, largest);
-  const Patterns others = read_numbers(bits, count - negatives, shift, least, spread, largest);
+  if (!symmetric) negative = read_numbers(bits, negatives, shift, base, spread, largest);
+  const Patterns others = read_numbers(bits, count - negatives, shift, base, spread, largest);
   if (symmetric) negative = others;
   in.take(bits.bytes_used());
 
