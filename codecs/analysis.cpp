@@ -177,7 +177,7 @@ std::size_t Analysis::zeros() const {
 }
 
 bool Analysis::is_sparse() const {
-  constexpr std::size_t kFewZeros = 32;
+  constexpr std::size_t kFewZeros = 128;
   if (!is_large()) return zeros() > 0;
   return palette() != nullptr ? 2 * zeros() >= count() : kFewZeros * zeros() >= count();
 }

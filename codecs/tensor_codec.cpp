@@ -33,7 +33,9 @@ Encoding encode_best(const Analysis& analysis, const EncodeOptions& options) {
   EncodeOptions free_choice = options;
   free_choice.layout.reset();
   // Leaving the zeros out is as small as coding them in every plane or rank, and much faster.
-  const bool sparse = analysis.is_large() && analysis.is_sparse();
+  constexpr std::size_t kManyZeros = 8;
+  const bool sparse = analysis.is_large() && analysis.is_sparse() &&
+                      kManyZeros * analysis.zeros() >= analysis.count();
   for (const Layout* layout : layout_table()) {
     if (layout->slow && !options.slow_layouts) continue;
     if (!worth_trying(*layout, analysis)) continue;

@@ -5,8 +5,11 @@
 #include <malloc.h>
 #endif
 
+#include <algorithm>
 #include <new>
 #include <utility>
+
+#include "core/parallel.h"
 
 namespace qc {
 
@@ -27,6 +30,22 @@ PageBuffer::PageBuffer(std::size_t size) {
   ::madvise(memory, size, MADV_HUGEPAGE);
 #endif
   bytes_ = {static_cast<std::uint8_t*>(memory), size};
+}
+
+void PageBuffer::populate(unsigned threads) const {
+  constexpr std::size_t kStep = std::size_t{1} << 25;
+  constexpr std::size_t kSmallPage = 4096;
+  parallel_for((bytes_.size() + kStep - 1) / kStep, thread_count(threads), [&](std::size_t i) {
+    const MutableBytes part =
+        bytes_.subspan(i * kStep).first(std::min(kStep, bytes_.size() - i * kStep));
+#ifdef MADV_POPULATE_WRITE
+    if (::madvise(part.data(), part.size(), MADV_POPULATE_WRITE) == 0) return;
+#endif
+    for (std::size_t at = 0; at < part.size(); at += kSmallPage) {
+      volatile std::uint8_t& byte = part[at];
+      byte = byte;
+    }
+  });
 }
 
 PageBuffer::~PageBuffer() {

@@ -27,6 +27,11 @@ class PageBuffer {
 
   MutableBytes bytes() const noexcept { return bytes_; }
 
+  /// Has the system provide all pages now, on several threads, instead of one by one as they are
+  /// written: stores that go past the caches are slow in pages that were just cleared. What the
+  /// memory holds stays.
+  void populate(unsigned threads) const;
+
  private:
   MutableBytes bytes_;
 };

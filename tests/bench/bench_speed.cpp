@@ -295,6 +295,7 @@ std::string load_table(const OnnxModel& model, int rounds) {
       calls.emplace_back([&loader, &memory, size, cores] {
         if (!loader.fresh) return loader.load(memory.bytes(), cores);
         const PageBuffer fresh(size);
+        fresh.populate(cores);
         loader.load(fresh.bytes(), cores);
       });
     }
