@@ -165,7 +165,8 @@ bool read_codebook(ByteReader& in, std::uint64_t count, Element element, std::ui
       if (length > 1) difference |= bits.get_wide(length - 1);
       const std::uint64_t scaled = next + difference;
       const std::uint64_t value = scaled << shift;
-      valid &= scaled >= difference && value >> shift == scaled && value <= largest;
+      valid &= scaled >= difference && (i == 0 || next > 0) && value >> shift == scaled &&
+               value <= largest;
       place(i, value);
       next = scaled + 1;
     }

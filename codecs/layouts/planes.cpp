@@ -3,6 +3,7 @@
 // mantissa bits: exponents compress, mantissas hardly do. The first mantissa bits still lean on the
 // exponent, so the head may take a few of them along.
 #include <array>
+#include <map>
 #include <utility>
 
 #include "codecs/layout_table.h"
@@ -115,30 +116,48 @@ unsigned best_head_bits(const TensorView& tensor) {
   return best;
 }
 
+// Encodes planes, those that several cuts have in common only once.
 template <typename T>
-void encode_planes(const TensorView& tensor, unsigned head_bits, const StageChoice& stages,
-                   Encoding& out) {
-  const Cut cut = cut_bits(sizeof(T), head_bits);
-  out.bytes.push_back(static_cast<std::uint8_t>(head_bits));
-  unsigned shift = 0;
-  for (unsigned plane = 0; plane < cut.planes; ++plane) {
-    encode_stream(plane_symbols<T>(tensor, shift, cut.bits[plane]), 1u << cut.bits[plane], stages,
-                  out);
-    shift += cut.bits[plane];
+class PlaneEncoder {
+ public:
+  PlaneEncoder(const TensorView& tensor, const StageChoice& stages)
+      : tensor_(tensor), stages_(stages) {}
+
+  Encoding encode(unsigned head_bits) {
+    Encoding out{{static_cast<std::uint8_t>(head_bits)}};
+    const Cut cut = cut_bits(sizeof(T), head_bits);
+    unsigned shift = 0;
+    for (unsigned plane = 0; plane < cut.planes; ++plane) {
+      out.append(plane_at(shift, cut.bits[plane]));
+      shift += cut.bits[plane];
+    }
+    return out;
   }
-}
+
+ private:
+  const Encoding& plane_at(unsigned shift, unsigned bits) {
+    const auto [found, is_new] = planes_.try_emplace({shift, bits});
+    Encoding& coded = found->second;
+    if (is_new) {
+      encode_stream(plane_symbols<T>(tensor_, shift, bits), 1u << bits, stages_, coded);
+    }
+    return coded;
+  }
+
+  const TensorView& tensor_;
+  const StageChoice& stages_;
+  std::map<std::pair<unsigned, unsigned>, Encoding> planes_;  // by lowest bit and bits
+};
 
 bool encode(const Analysis& tensor, const EncodeOptions& options, Encoding& out) {
   const TensorView& view = tensor.tensor();
   if (view.element.width == 1) return false;
   with_width(view.element.width, [&]<typename T>() {
-    Encoding best;
-    encode_planes<T>(view, kMinHeadBits, options.stages, best);
+    PlaneEncoder<T> encoder(view, options.stages);
+    Encoding best = encoder.encode(kMinHeadBits);
     const unsigned head_bits = view.element.is_float ? best_head_bits<T>(view) : kMinHeadBits;
     if (head_bits != kMinHeadBits) {
-      Encoding other;
-      encode_planes<T>(view, head_bits, options.stages, other);
-      options.stages.keep_better(best, std::move(other));
+      options.stages.keep_better(best, encoder.encode(head_bits));
     }
     out.append(best);
   });

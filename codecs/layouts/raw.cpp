@@ -1,5 +1,9 @@
 // The bytes as they are, as one stream.
+#include <algorithm>
+#include <array>
+
 #include "codecs/layout_table.h"
+#include "codecs/zstd_bytes.h"
 
 namespace qc {
 namespace {
@@ -28,7 +32,27 @@ class RawReader final : public ElementReader {
   unsigned width_ = 1;
 };
 
+// Whether the bytes of a large tensor repeat: symbol by symbol they cannot be coded in less than
+// planes of them, each with its own statistics. Told by the first ones.
+bool repeats(const TensorView& tensor) {
+  constexpr std::size_t kLookedAt = std::size_t{1} << 18;
+  constexpr int kFastLevel = 1;
+  const unsigned width = tensor.element.width;
+  const ByteView head = tensor.data.first(std::min(tensor.data.size(), kLookedAt));
+  std::uint64_t bits = 0;
+  for (unsigned plane = 0; plane < width; ++plane) {
+    std::array<std::uint32_t, 256> counts{};
+    for (std::size_t at = plane; at < head.size(); at += width) ++counts[head[at]];
+    bits += entropy_bits(counts);
+  }
+  return 8 * zstd_compress(head, kFastLevel).size() < bits;
+}
+
 bool encode(const Analysis& tensor, const EncodeOptions& options, Encoding& out) {
+  if (tensor.is_large() && tensor.element().width > 1 && options.layout != LayoutId::kRaw &&
+      !repeats(tensor.tensor())) {
+    return false;
+  }
   const ByteView data = tensor.tensor().data;
   const std::vector<Symbol> symbols(data.begin(), data.end());
   encode_stream(symbols, 256, options.stages, out);

@@ -191,8 +191,12 @@ bool encode(const SymbolStream& stream, std::size_t limit, Bytes& out) {
   const std::uint32_t used = stream.used_alphabet();
   const std::span<const std::uint32_t> counts = std::span(stream.counts).first(used);
   const std::uint32_t distinct = stream.distinct();
+  // Estimates are too high by less than 1/4096 bit for every symbol.
+  const auto too_many = [&](std::uint64_t bytes) {
+    return bytes > limit && bytes - limit > stream.symbols.size() / (8 * 4096);
+  };
   if (distinct < 2 || used > kMaxRansAlphabet || stream.symbols.size() < kMinSymbols ||
-      entropy_bits(counts) / 8 >= limit + limit / 64) {
+      too_many(entropy_bits(counts) / 8)) {
     return false;
   }
   unsigned best_bits = 0;
@@ -210,8 +214,7 @@ bool encode(const SymbolStream& stream, std::size_t limit, Bytes& out) {
       best = std::move(frequencies);
     }
   }
-  // The estimate is exact to a hundredth of a bit for every symbol.
-  if (least / 8 >= limit + limit / 64) return false;
+  if (too_many(least / 8)) return false;
   const unsigned log_lanes = lane_bits(stream.symbols.size());
   Bytes coded;
   coded.push_back(static_cast<std::uint8_t>(best_bits | (log_lanes << 4)));

@@ -1,6 +1,7 @@
 // Writes the seed inputs of the fuzz targets: FOLDER/NAME/* for the target fuzz_NAME. Small on
 // purpose; the fuzzers grow them.
 
+#include <fmt/format.h>
 #include <onnx/onnx_pb.h>
 
 #include <array>
@@ -13,7 +14,7 @@
 #include <string>
 #include <vector>
 
-#include "codecs/layout.h"
+#include "codecs/layout_table.h"
 #include "formats/onnx_model.h"
 #include "formats/qc_writer.h"
 #include "formats/transposition.h"
@@ -155,11 +156,26 @@ using test::Pattern;
 constexpr std::array kPatterns = {Pattern::kBell,     Pattern::kHalfZero,     Pattern::kSparseFew,
                                   Pattern::kConstant, Pattern::kChannelAlpha, Pattern::kHalfExact};
 
-/// Every layout of every element, in the form that fuzz_layouts reads.
+/// A tensor in the form that fuzz_layouts reads, with its byte for the element.
+void write_layout(const fs::path& folder, const std::string& name, const Layout& layout,
+                  const test::TestTensor& tensor, std::uint8_t element,
+                  const EncodeOptions& options) {
+  const auto coded = test::encode_with(layout, tensor.view(), options);
+  if (!coded) return;
+  Bytes seed = {coded->front(), element};
+  append_le(seed, static_cast<std::uint16_t>(tensor.view().count()));
+  append(seed, ByteView(*coded).subspan(2));
+  write_seed(folder, fmt::format("{}-{}", layout.name, name), std::string(as_text(seed)));
+}
+
+/// Every layout of every element, and streams that are long enough for each stage.
 void write_layouts(const fs::path& folder) {
-  constexpr std::uint16_t kCount = 120;
+  constexpr std::size_t kCount = 120;
+  constexpr std::size_t kLong = 1500;
   for (std::size_t i = 0; i < test::kElements.size(); ++i) {
     const Element element = test::kElements[i];
+    // Widths 1, 2, 4 and 8 are 0 to 3 there.
+    const auto code = static_cast<std::uint8_t>(i / 2 | (element.is_float ? 0x10 : 0));
     for (const Pattern pattern : kPatterns) {
       const test::TestTensor tensor = test::make_tensor(pattern, element, kCount, 1, {6, 20, 0});
       for (const Layout* layout : layout_table()) {
@@ -169,20 +185,14 @@ void write_layouts(const fs::path& folder) {
             options.stages = StageChoice::kHuffman;
             options.gap_mode = GapMode::kFiller;
           }
-          const auto coded = test::encode_with(*layout, tensor.view(), options);
-          if (!coded) continue;
-          // Widths 1, 2, 4 and 8 are 0 to 3 there.
-          Bytes seed = {coded->front(),
-                        static_cast<std::uint8_t>(i / 2 | (element.is_float ? 0x10 : 0))};
-          append_le(seed, kCount);
-          append(seed, ByteView(*coded).subspan(2));
-          write_seed(folder,
-                     std::string(layout->name) + "-" + std::to_string(i) + "-" +
-                         std::to_string(static_cast<int>(pattern)) + "-" +
-                         std::to_string(huffman ? 1 : 0),
-                     std::string(as_text(seed)));
+          write_layout(folder, fmt::format("{}-{}-{}", i, static_cast<int>(pattern), huffman),
+                       *layout, tensor, code, options);
         }
       }
+    }
+    const test::TestTensor few = test::make_tensor(Pattern::kSparseFew, element, kLong, 1);
+    for (const Layout* layout : {&kPaletteLayout, &kBitmapLayout, &kCsrLayout}) {
+      write_layout(folder, fmt::format("{}-long", i), *layout, few, code, {});
     }
   }
 }

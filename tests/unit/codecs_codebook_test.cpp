@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "codecs/analysis.h"
+#include "codecs/bit_io.h"
 #include "codecs/codebook.h"
 #include "core/float_types.h"
 #include "core/random.h"
@@ -189,6 +190,22 @@ TEST(Codebook, RefusesWhatNoneCanBe) {
   EXPECT_TRUE(refused({0x80, 0xc0, 0x0f, 0, 0, 0, 0}, 1, {4, false}));
   EXPECT_TRUE(refused({0x00, 0xe0, 0x07, 0, 0, 0, 0, 0, 0, 0, 0, 0}, 1, {8, false}));
   EXPECT_FALSE(refused({0x80, 0xc0, 0x03, 0, 0, 0, 0}, 1, {4, false})) << "one step down is fine";
+}
+
+TEST(Codebook, RefusesNumbersAfterTheLargest) {
+  Bytes bytes;
+  BitWriter bits(bytes);
+  bits.put(0, 7);
+  bits.put(64, 7);
+  bits.put(7, 3);  // steps
+  bits.put(0, 1);  // length 64: the largest number
+  bits.put_wide(~std::uint64_t{0} >> 1, 63);
+  for (int one = 0; one < 127; ++one) bits.put(1, 1);
+  bits.put(0, 1);  // length 0: the number after it
+  bits.finish();
+  std::size_t left = 0;
+  EXPECT_TRUE(read(bytes, 1, {8, false}, left).has_value());
+  EXPECT_FALSE(read(bytes, 2, {8, false}, left).has_value());
 }
 
 TEST(CountDistinct, SortsByValueAndGivesUpInTime) {
