@@ -34,12 +34,15 @@ Encoding encode_best(const Analysis& analysis, const EncodeOptions& options) {
   free_choice.layout.reset();
   // Leaving the zeros out is as small as coding them in every plane or rank, and much faster.
   constexpr std::size_t kManyZeros = 8;
-  const bool sparse = analysis.is_large() && analysis.is_sparse() &&
-                      kManyZeros * analysis.zeros() >= analysis.count();
+  const bool leaves_zeros_out = analysis.is_large() && analysis.is_sparse() &&
+                                kManyZeros * analysis.zeros() >= analysis.count();
+  const auto codes_every_zero = [](const Layout& layout) {
+    return (layout.plain && !layout.slow) || layout.id == LayoutId::kPalette;
+  };
   for (const Layout* layout : layout_table()) {
     if (layout->slow && !options.slow_layouts) continue;
     if (!worth_trying(*layout, analysis)) continue;
-    if (sparse && (layout->plain || layout->id == LayoutId::kPalette)) continue;
+    if (leaves_zeros_out && codes_every_zero(*layout)) continue;
     if (!encode_as(*layout, analysis, free_choice, coded)) continue;
     options.stages.keep_better(best, std::move(coded));
   }

@@ -69,13 +69,13 @@ TEST(ContextGrid, NeedsRowsToLearnFrom) {
   EXPECT_EQ(context::context_grid({UINT64_MAX / 2, 9, 3, 0}, 719).taps, 1U);
 }
 
-/// 48 filters of 16 x 3 x 3 with `value_of` each.
+/// Filters of 16 x 3 x 3 with `value_of` each.
 template <typename Value>
-TestTensor filters(Value&& value_of) {
+TestTensor filters(Value&& value_of, std::size_t rows = 48) {
   constexpr std::size_t kRow = 16 * 9UL;
-  constexpr std::size_t kCount = 48 * kRow;
-  TestTensor tensor{Bytes(4 * kCount), {4, true}, {48, kRow, 0}, {16, 9, 3, 0}};
-  for (std::size_t i = 0; i < kCount; ++i) {
+  const std::size_t count = rows * kRow;
+  TestTensor tensor{Bytes(4 * count), {4, true}, {rows, kRow, 0}, {16, 9, 3, 0}};
+  for (std::size_t i = 0; i < count; ++i) {
     store_le(tensor.data.data() + 4 * i, static_cast<float>(value_of(i / 144, i / 9 % 16, i % 9)));
   }
   return tensor;
@@ -127,23 +127,44 @@ TEST(ContextPalette, IsCloseToTheEntropyOfTensorsWithout) {
   EXPECT_LT(size_with(LayoutId::kContextPalette, noise), 1.05 * entropy_of(noise));
 }
 
+double normal(std::mt19937& random) {
+  double sum = -6;
+  for (int i = 0; i < 12; ++i) sum += static_cast<double>(random()) / 4294967296.0;
+  return sum;
+}
+
 TEST(ContextFloats, KnowTheScaleOfEveryFilter) {
   std::mt19937 random(3);
-  const auto normal = [&] {
-    double sum = -6;
-    for (int i = 0; i < 12; ++i) sum += static_cast<double>(random()) / 4294967296.0;
-    return sum;
-  };
   const TestTensor scaled = filters([&](std::size_t row, std::size_t, std::size_t) {
-    return std::ldexp(normal(), -static_cast<int>(row * 7 % 12));
+    return std::ldexp(normal(random), -static_cast<int>(row * 7 % 12));
   });
-  const TestTensor even =
-      filters([&](std::size_t, std::size_t, std::size_t) { return std::ldexp(normal(), -3); });
+  const TestTensor even = filters(
+      [&](std::size_t, std::size_t, std::size_t) { return std::ldexp(normal(random), -3); });
   const std::size_t size = size_with(LayoutId::kContextFloats, scaled);
   EXPECT_LT(static_cast<double>(size),
             1.02 * static_cast<double>(size_with(LayoutId::kContextFloats, even)));
   EXPECT_LT(static_cast<double>(size),
             0.97 * static_cast<double>(size_with(LayoutId::kPlanes, scaled)));
+}
+
+// Zeros do not keep --max from what it is for, and by default they are left out.
+TEST(ContextFloats, AreTriedForLargePrunedTensors) {
+  std::mt19937 random(4);
+  const TestTensor pruned = filters(
+      [&](std::size_t row, std::size_t, std::size_t) {
+        const double value = std::ldexp(normal(random), -static_cast<int>(row * 7 % 12));
+        return random() % 4 == 0 ? value : 0;
+      },
+      128);
+  ASSERT_TRUE(Analysis(pruned.view()).is_large());
+  const auto layout_by = [&](const EncodeOptions& options) {
+    return LayoutId{encode_tensor(pruned.view(), options).front()};
+  };
+  EXPECT_EQ(layout_by(presets::kMax), LayoutId::kContextFloats);
+  for (const EncodeOptions& options : {presets::kDefault, presets::kFast}) {
+    const LayoutId layout = layout_by(options);
+    EXPECT_TRUE(layout == LayoutId::kBitmap || layout == LayoutId::kCsr);
+  }
 }
 
 // A chunk goes on where the one before it ended: its grid starts in the middle of a kernel.
