@@ -192,8 +192,9 @@ bool encode(const SymbolStream& stream, std::size_t limit, Bytes& out) {
   const std::span<const std::uint32_t> counts = std::span(stream.counts).first(used);
   const std::uint32_t distinct = stream.distinct();
   // Estimates are too high by less than 1/4096 bit for every symbol.
+  constexpr std::size_t kEstimated = std::size_t{8} << 12;
   const auto too_many = [&](std::uint64_t bytes) {
-    return bytes > limit && bytes - limit > stream.symbols.size() / (8 * 4096);
+    return bytes > limit && bytes - limit > stream.symbols.size() / kEstimated;
   };
   if (distinct < 2 || used > kMaxRansAlphabet || stream.symbols.size() < kMinSymbols ||
       too_many(entropy_bits(counts) / 8)) {

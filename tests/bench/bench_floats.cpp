@@ -3,7 +3,6 @@
 
 #include <array>
 #include <cstdint>
-#include <filesystem>
 #include <string>
 
 #include "bench.h"
@@ -17,8 +16,6 @@
 
 namespace qc::bench {
 namespace {
-
-namespace fs = std::filesystem;
 
 constexpr std::uint64_t kFewFloats = 10'000;
 

@@ -120,23 +120,23 @@ struct FreeContext {
 
 Coder huff0_coder(const ValueStreams& streams) {
   const auto encode = [&](std::size_t i) {
-    thread_local const std::unique_ptr<ZSTD_CCtx, FreeContext> context(ZSTD_createCCtx());
+    thread_local const std::unique_ptr<ZSTD_CCtx, FreeContext> kContext(ZSTD_createCCtx());
     thread_local Bytes room;
-    ZSTD_CCtx_setParameter(context.get(), ZSTD_c_compressionLevel, -100);
+    ZSTD_CCtx_setParameter(kContext.get(), ZSTD_c_compressionLevel, -100);
     // Huffman codes for literals also at this level.
-    ZSTD_CCtx_setParameter(context.get(), ZSTD_c_experimentalParam5, 1);
+    ZSTD_CCtx_setParameter(kContext.get(), ZSTD_c_experimentalParam5, 1);
     const Bytes& bytes = streams.bytes[i];
     room.resize(ZSTD_compressBound(bytes.size()));
     const std::size_t size =
-        ZSTD_compress2(context.get(), room.data(), room.size(), bytes.data(), bytes.size());
+        ZSTD_compress2(kContext.get(), room.data(), room.size(), bytes.data(), bytes.size());
     require(ZSTD_isError(size) == 0, "zstd fails");
     return Bytes(room.begin(), room.begin() + static_cast<std::ptrdiff_t>(size));
   };
   const auto decode = [&](ByteView coded, std::size_t i) {
-    thread_local const std::unique_ptr<ZSTD_DCtx, FreeContext> context(ZSTD_createDCtx());
+    thread_local const std::unique_ptr<ZSTD_DCtx, FreeContext> kContext(ZSTD_createDCtx());
     thread_local Bytes room;
     room.resize(streams.bytes[i].size());
-    require(ZSTD_decompressDCtx(context.get(), room.data(), room.size(), coded.data(),
+    require(ZSTD_decompressDCtx(kContext.get(), room.data(), room.size(), coded.data(),
                                 coded.size()) == room.size(),
             "zstd fails");
   };
@@ -283,6 +283,7 @@ std::string load_table(const OnnxModel& model, int rounds) {
   std::string text;
   for (const unsigned cores : kCores) {
     std::vector<std::function<void()>> calls;
+    calls.reserve(loaders.size());
     for (const Loader& loader : loaders) {
       std::fill(memory.bytes().begin(), memory.bytes().end(), std::uint8_t{0xa5});
       loader.load(memory.bytes(), cores);

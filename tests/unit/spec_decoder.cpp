@@ -27,18 +27,20 @@ Patterns read_numbers(Bits& bits, std::uint64_t count, unsigned shift, int base,
                       std::uint64_t largest) {
   Patterns numbers;
   std::uint64_t m = 0;
-  int length = base;
+  int before = base;
   for (std::uint64_t i = 0; i < count; ++i) {
     if (spread == 7) {
       int ones = 0;
       while (ones <= 128 && bits.get(1) == 1) ++ones;
-      length += ones % 2 == 0 ? ones / 2 : -(ones + 1) / 2;
+      before += ones % 2 == 0 ? ones / 2 : -(ones + 1) / 2;
     } else {
-      length = base + static_cast<int>(bits.get(spread));
+      before = base + static_cast<int>(bits.get(spread));
     }
-    require(length >= 0 && length <= 64, "length of a difference");
-    std::uint64_t d = length == 0 ? 0 : std::uint64_t{1} << (length - 1);
-    if (length > 1) d += bits.get(static_cast<unsigned>(length - 1));
+    require(before >= 0 && before <= 64, "length of a difference");
+    const auto length = static_cast<unsigned>(before);
+    std::uint64_t d = length == 0 ? 0 : 1;
+    for (unsigned bit = 1; bit < length; ++bit) d *= 2;
+    if (length > 1) d += bits.get(length - 1);
     m += d;
     require(m >= d && (i == 0 || m > 0) && m <= largest >> shift, "number of a codebook");
     numbers.push_back(m << shift);
