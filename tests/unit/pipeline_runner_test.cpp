@@ -171,8 +171,8 @@ TEST_P(RunnerRepairs, WhatFineTuningBroke) {
   for (const char* name : {"fc1.weight", "fc2.weight", "fc3.weight"}) {
     std::vector<float> values = values_of(result.model, name);
     std::ranges::sort(values);
-    const auto repeated = std::ranges::unique(values);
-    EXPECT_LE(values.size() - repeated.size(), 5U) << name;  // four and zero
+    const auto distinct = std::unique(values.begin(), values.end()) - values.begin();
+    EXPECT_LE(distinct, 5) << name;  // four and zero
   }
   ASSERT_THAT(report.steps, SizeIs(2));
   ASSERT_THAT(report.steps[0].violations, SizeIs(3));
