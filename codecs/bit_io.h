@@ -77,6 +77,15 @@ class BitReader {
     return low | (get(count - 32) << 32);
   }
 
+  /// The next `count` bytes; nothing, and nothing is read, where there are fewer left or the
+  /// position is inside a byte.
+  ByteView take_bytes(std::size_t count) noexcept {
+    if ((position_ & 7) != 0 || position_ / 8 > size_ || count > size_ - position_ / 8) return {};
+    const ByteView bytes(begin_ + position_ / 8, count);
+    position_ += 8 * std::uint64_t{count};
+    return bytes;
+  }
+
   /// Whole bytes read so far, the last one counted when it was only begun.
   std::uint64_t bytes_used() const noexcept { return (position_ + 7) / 8; }
 

@@ -8,6 +8,7 @@ namespace qc {
 namespace {
 
 constexpr unsigned kMaxWidth = 14;
+constexpr unsigned kByte = 8;
 
 class BitpackReader final : public SymbolReader {
  public:
@@ -18,6 +19,13 @@ class BitpackReader final : public SymbolReader {
   }
 
   void read(std::span<Symbol> out) noexcept override {
+    if (width_ == kByte && alphabet_ == 1u << kByte) {
+      const ByteView bytes = bits_.take_bytes(out.size());
+      if (bytes.size() == out.size()) {
+        std::copy(bytes.begin(), bytes.end(), out.begin());
+        return;
+      }
+    }
     const std::size_t per_peek = width_ > 0 ? 56 / width_ : kBlock;
     const std::uint64_t mask = (std::uint64_t{1} << width_) - 1;
     while (!out.empty()) {
@@ -48,6 +56,12 @@ bool encode(const SymbolStream& stream, std::size_t limit, Bytes& out) {
   const unsigned width = symbol_bits(stream.used_alphabet());
   if (1 + (stream.symbols.size() * width + 7) / 8 >= limit) return false;
   out.push_back(static_cast<std::uint8_t>(width));
+  if (width == kByte) {
+    out.resize(out.size() + stream.symbols.size());
+    std::ranges::transform(stream.symbols, out.end() - std::ssize(stream.symbols),
+                           [](Symbol symbol) { return static_cast<std::uint8_t>(symbol); });
+    return true;
+  }
   BitWriter bits(out);
   for (const Symbol symbol : stream.symbols) bits.put(symbol, width);
   bits.finish();

@@ -103,8 +103,9 @@ std::vector<std::string> row(const std::string& name, const Sizes& sizes) {
   return cells;
 }
 
-/// Entropy in bits of a standard normal variable in float32, but for zero and subnormal numbers: its
-/// differential entropy, less the logarithm of the mean spacing of the floats around its values.
+/// Entropy in bits of a standard normal variable in float32, but for zero and subnormal numbers:
+/// its differential entropy, less the logarithm of the mean spacing of the floats around its
+/// values.
 double bits_of_normal_float() {
   constexpr int kMantissaBits = 23;
   const auto below = [](double x) { return std::erf(x / std::numbers::sqrt2); };  // |X| < x
@@ -136,7 +137,8 @@ std::string run(const BenchOptions& options) {
   }
   if (total.floats > 0) table.add_row(row("all", total));
   return fmt::format(
-      "{}\nNormal variables of known standard deviation have an entropy of {:.3f} bits as float32.\n",
+      "{}\nNormal variables of known standard deviation have an entropy of {:.3f} bits as "
+      "float32.\n",
       table.text(), bits_of_normal_float());
 }
 

@@ -98,6 +98,22 @@ TEST(BitReader, PeeksAtLeast56Bits) {
   }
 }
 
+TEST(BitReader, TakesWholeBytesBetweenFields) {
+  const Bytes bytes = {0x21, 0x43, 0x65, 0x87};
+  BitReader reader(bytes);
+  EXPECT_EQ(reader.get(4), 1U);
+  EXPECT_TRUE(reader.take_bytes(1).empty()) << "inside a byte";
+  EXPECT_EQ(reader.get(4), 2U);
+  EXPECT_TRUE(reader.take_bytes(4).empty()) << "only three are left";
+  const ByteView two = reader.take_bytes(2);
+  EXPECT_EQ(Bytes(two.begin(), two.end()), (Bytes{0x43, 0x65}));
+  EXPECT_EQ(reader.get(8), 0x87U);
+  EXPECT_TRUE(reader.take_bytes(0).empty());
+  EXPECT_TRUE(reader.finish());
+  reader.skip(64);
+  EXPECT_TRUE(reader.take_bytes(1).empty()) << "past the end";
+}
+
 RC_GTEST_PROP(ByteReader, VarintsComeBack, (std::vector<std::uint64_t> values)) {
   Bytes bytes;
   for (const std::uint64_t value : values) append_varint(bytes, value);
