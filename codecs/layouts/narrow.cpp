@@ -8,15 +8,6 @@
 namespace qc {
 namespace {
 
-// A narrowing is exact when widening gives the same bits back.
-struct Narrowing {
-  std::uint8_t code;  // on disk
-  Element from;
-  Element to;
-  std::uint64_t (*narrow)(std::uint64_t pattern) noexcept;
-  std::uint64_t (*widen)(std::uint64_t pattern) noexcept;
-};
-
 float as_float(std::uint64_t pattern) noexcept {
   return std::bit_cast<float>(static_cast<std::uint32_t>(pattern));
 }
@@ -45,14 +36,35 @@ std::uint64_t float_to_double(std::uint64_t pattern) noexcept {
   return std::bit_cast<std::uint64_t>(static_cast<double>(as_float(pattern)));
 }
 
-constexpr Element kSingle = {4, true};
-constexpr Element kDouble = {8, true};
-constexpr Element kHalf = {2, true};
-constexpr std::array<Narrowing, 3> kNarrowings = {{
-    {0, kSingle, kHalf, to_half, from_half},
-    {1, kSingle, kHalf, drop_low_half, add_low_half},
-    {2, kDouble, kSingle, double_to_float, float_to_double},
-}};
+// A narrowing is exact when widening gives the same bits back.
+struct Narrowing {
+  std::uint8_t code;  // on disk
+  Element from;
+  Element to;
+  std::uint64_t (*narrow)(std::uint64_t pattern) noexcept;
+  std::uint64_t (*widen)(std::uint64_t pattern) noexcept;
+  void (*widen_all)(const std::uint8_t* elements, std::size_t count, std::uint8_t* out) noexcept;
+};
+
+template <typename From, typename To, auto Widen>
+void widen_all(const std::uint8_t* elements, std::size_t count, std::uint8_t* out) noexcept {
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::uint64_t pattern = load_le<To>(elements + i * sizeof(To));
+    store_le(out + i * sizeof(From), static_cast<From>(Widen(pattern)));
+  }
+}
+
+template <typename From, typename To, auto Narrow, auto Widen>
+constexpr Narrowing narrowing(std::uint8_t code) {
+  return {code,  {sizeof(From), true},      {sizeof(To), true}, Narrow,
+          Widen, widen_all<From, To, Widen>};
+}
+
+constexpr std::array<Narrowing, 3> kNarrowings = {
+    narrowing<std::uint32_t, std::uint16_t, to_half, from_half>(0),
+    narrowing<std::uint32_t, std::uint16_t, drop_low_half, add_low_half>(1),
+    narrowing<std::uint64_t, std::uint32_t, double_to_float, float_to_double>(2),
+};
 
 class NarrowReader final : public ElementReader {
  public:
@@ -61,15 +73,11 @@ class NarrowReader final : public ElementReader {
 
   void read(std::uint8_t* out, std::size_t count) noexcept override {
     std::uint8_t block[kBlock * 4];
-    const unsigned from = narrowing->from.width;
-    const unsigned to = narrowing->to.width;
     while (count > 0) {
       const std::size_t some = count < kBlock ? count : kBlock;
       inner->read(block, some);
-      for (std::size_t i = 0; i < some; ++i) {
-        store_pattern(out, from, narrowing->widen(load_pattern(block + i * to, to)));
-        out += from;
-      }
+      narrowing->widen_all(block, some, out);
+      out += some * narrowing->from.width;
       count -= some;
     }
   }
