@@ -24,26 +24,51 @@ class ChannelPaletteReader final : public ElementReader {
   unsigned width = 1;
 
   void read(std::uint8_t* out, std::size_t count) noexcept override {
-    Symbol block[kBlock];
-    while (count > 0) {
-      const std::size_t some = count < kBlock ? count : kBlock;
-      ranks->read({block, some});
-      for (std::size_t i = 0; i < some; ++i) {
-        const std::uint64_t channel = channels.channel_of(next_++);
-        const std::uint32_t entry = starts[channel] + block[i];
-        const bool valid = entry < starts[channel + 1];
-        valid_ &= valid;
-        std::memcpy(out, codebooks + std::size_t{valid ? entry : 0} * width, width);
-        out += width;
+    with_width(width, [&]<typename T>() {
+      Symbol block[kBlock];
+      while (count > 0) {
+        const std::size_t some = std::min(count, kBlock);
+        ranks->read({block, some});
+        for (std::size_t done = 0; done < some;) {
+          if (left_in_channel_ == 0) enter_channel();
+          const auto run =
+              static_cast<std::size_t>(std::min<std::uint64_t>(left_in_channel_, some - done));
+          look_up_run<T>({block + done, run}, out);
+          out += run * sizeof(T);
+          done += run;
+          left_in_channel_ -= run;
+        }
+        count -= some;
       }
-      count -= some;
-    }
+    });
   }
 
   bool finish() noexcept override { return valid_ && ranks->finish(); }
 
  private:
-  std::uint64_t next_ = 0;
+  void enter_channel() noexcept {
+    const std::uint64_t channel = channels.channel_of(entered_);
+    left_in_channel_ = channels.stride - (channels.first + entered_) % channels.stride;
+    entered_ += left_in_channel_;
+    codebook_ = codebooks + std::size_t{starts[channel]} * width;
+    entries_ = starts[channel + 1] - starts[channel];
+  }
+
+  template <typename T>
+  void look_up_run(std::span<const Symbol> run, std::uint8_t* out) noexcept {
+    bool valid = true;
+    for (std::size_t i = 0; i < run.size(); ++i) {
+      const bool inside = run[i] < entries_;
+      valid &= inside;
+      store_le(out + i * sizeof(T), load_le<T>(codebook_ + (inside ? run[i] : 0) * sizeof(T)));
+    }
+    valid_ &= valid;
+  }
+
+  std::uint64_t entered_ = 0;  // elements of the channels begun
+  std::uint64_t left_in_channel_ = 0;
+  const std::uint8_t* codebook_ = nullptr;
+  std::uint32_t entries_ = 0;
   bool valid_ = true;
 };
 
