@@ -243,7 +243,7 @@ const Layout kChannelPaletteLayout = {LayoutId::kChannelPalette,
                                       false,
                                       false,
                                       false,
-                                      2000,
+                                      1000,
                                       encode,
                                       open};
 

@@ -9,10 +9,10 @@ class ConstantReader final : public ElementReader {
   void start(ByteView value) noexcept { value_ = value; }
 
   void read(std::uint8_t* out, std::size_t count) noexcept override {
-    for (std::size_t i = 0; i < count; ++i) {
-      std::memcpy(out, value_.data(), value_.size());
-      out += value_.size();
-    }
+    with_width(static_cast<unsigned>(value_.size()), [&]<typename T>() {
+      const T value = load_le<T>(value_.data());
+      for (std::size_t i = 0; i < count; ++i) store_le(out + i * sizeof(T), value);
+    });
   }
 
   bool finish() noexcept override { return true; }

@@ -136,7 +136,7 @@ const Layout kNarrowLayout = {LayoutId::kNarrow,
                               true,
                               true,
                               false,
-                              1000,
+                              600,
                               encode,
                               open};
 

@@ -194,7 +194,7 @@ const Layout kPlanesLayout = {LayoutId::kPlanes,
                               true,
                               true,
                               false,
-                              700,
+                              400,
                               encode,
                               open};
 
