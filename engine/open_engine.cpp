@@ -62,8 +62,8 @@ std::unique_ptr<Engine> open_engine(const EngineOptions& options) {
   // in the way of everybody else's; 2^24 is long enough to bridge small layers.
   setenv("OPENBLAS_THREAD_TIMEOUT", "24", 0);
   setenv("OPENBLAS_NUM_THREADS", fmt::format("{}", resolved.threads).c_str(), 0);
-  static const EngineEntry entry = load_module();
-  Engine* engine = entry(kEngineInterface, resolved);
+  static const EngineEntry kEntry = load_module();
+  Engine* engine = kEntry(kEngineInterface, resolved);
   if (engine == nullptr) unavailable("the module is of another version of qcompress");
   return std::unique_ptr<Engine>(engine);
 }

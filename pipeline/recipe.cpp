@@ -169,6 +169,7 @@ std::string quoted(const std::string& text) {
 std::string toml_value(const ParamSpec& spec, const std::vector<std::string>& values) {
   if (spec.kind == ParamKind::kList) {
     std::vector<std::string> parts;
+    parts.reserve(values.size());
     for (const std::string& value : values) parts.push_back(quoted(value));
     return fmt::format("[{}]", fmt::join(parts, ", "));
   }

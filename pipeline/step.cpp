@@ -104,8 +104,8 @@ std::span<const ParamSpec> pass_specs(const StepKind& kind) {
 }  // namespace
 
 std::span<const StepKind> step_kinds() {
-  static const std::vector<StepKind> kinds = make_kinds();
-  return kinds;
+  static const std::vector<StepKind> kKinds = make_kinds();
+  return kKinds;
 }
 
 const StepKind& find_step_kind(std::string_view name) {

@@ -12,7 +12,6 @@ namespace qc::test {
 namespace {
 
 namespace fs = std::filesystem;
-using harness::RunOptions;
 using harness::RunResult;
 using nlohmann::json;
 using testing::AllOf;

@@ -114,7 +114,7 @@ TEST(BitReader, TakesWholeBytesBetweenFields) {
   EXPECT_TRUE(reader.take_bytes(1).empty()) << "past the end";
 }
 
-RC_GTEST_PROP(ByteReader, VarintsComeBack, (std::vector<std::uint64_t> values)) {
+RC_GTEST_PROP(ByteReader, VarintsComeBack, (const std::vector<std::uint64_t>& values)) {
   Bytes bytes;
   for (const std::uint64_t value : values) append_varint(bytes, value);
   ByteReader in(bytes);

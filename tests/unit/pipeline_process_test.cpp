@@ -21,7 +21,6 @@
 namespace qc {
 namespace {
 
-using harness::read_file;
 using harness::TempDir;
 using testing::AllOf;
 using testing::ElementsAre;

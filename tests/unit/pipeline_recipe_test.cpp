@@ -22,7 +22,6 @@ namespace {
 
 using test::make_step;
 using test::message_of;
-using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;

@@ -21,14 +21,11 @@ namespace {
 
 using test::bell_values;
 using test::FakeEvaluator;
-using test::files_of;
 using test::message_of;
 using test::ModelBuilder;
 using test::zeros_of;
-using testing::DoubleNear;
 using testing::ElementsAre;
 using testing::HasSubstr;
-using testing::IsEmpty;
 using testing::Pair;
 using testing::SizeIs;
 
