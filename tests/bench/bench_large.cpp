@@ -222,6 +222,7 @@ void add_rows(MarkdownTable& table, const std::string& name, const fs::path& mod
 std::string index_text(const fs::path& packed) {
   const auto median_of = [](const std::vector<std::string>& args) {
     std::vector<double> seconds;
+    seconds.reserve(kIndexRuns);
     for (int i = 0; i < kIndexRuns; ++i) {
       seconds.push_back(std::chrono::duration<double>(run_program(args).wall).count());
     }

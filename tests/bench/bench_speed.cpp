@@ -329,6 +329,7 @@ std::string pack_table(const OnnxModel& model, const OnnxModel& small, int round
   for (const Row& row : rows) {
     tell(fmt::format("  pack {}", row.name));
     std::vector<std::function<void()>> calls;
+    calls.reserve(std::size(kCores));
     std::uint64_t written = 0;
     for (const unsigned cores : kCores) {
       calls.emplace_back([&row, &written, cores] {
