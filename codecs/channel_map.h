@@ -11,4 +11,9 @@ void write_channel_map(const ChannelMap& channels, Bytes& out);
 /// Reads the map of a tensor of `count` elements; false when it is damaged.
 bool read_channel_map(ByteReader& in, std::uint64_t count, ChannelMap& channels) noexcept;
 
+/// How many elements from this one on are of one channel in a row.
+inline std::uint64_t left_in_channel(const ChannelMap& channels, std::uint64_t element) noexcept {
+  return channels.stride - (channels.first + element) % channels.stride;
+}
+
 }  // namespace qc

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <numeric>
 
 #include "codecs/bit_io.h"
 
@@ -53,23 +54,29 @@ struct LengthCode {
   unsigned spread = 0;
 };
 
-// The shorter code for the lists of differences, the second of which starts at `second`.
-LengthCode choose_code(std::span<const std::uint64_t> differences, std::size_t second) {
+// The step to each length: from the one before, at the start of either list from the first of all.
+std::vector<unsigned> steps_of(std::span<const unsigned> lengths, std::size_t second) {
+  std::vector<unsigned> steps;
+  steps.reserve(lengths.size());
+  for (std::size_t i = 0; i < lengths.size(); ++i) {
+    const bool starts = i == 0 || i == second;
+    steps.push_back(step_between(lengths[starts ? 0 : i - 1], lengths[i]));
+  }
+  return steps;
+}
+
+// The shorter code for some lengths.
+LengthCode choose_code(std::span<const unsigned> lengths, std::span<const unsigned> steps) {
   unsigned least = 64;
   unsigned most = 0;
-  std::size_t step_bits = 0;
-  const unsigned first = differences.empty() ? 0 : length_of(differences.front());
-  unsigned before = first;
-  for (std::size_t i = 0; i < differences.size(); ++i) {
-    const unsigned length = length_of(differences[i]);
+  for (const unsigned length : lengths) {
     least = std::min(least, length);
     most = std::max(most, length);
-    step_bits += step_between(i == second ? first : before, length) + 1;
-    before = length;
   }
+  const std::size_t step_bits = std::accumulate(steps.begin(), steps.end(), steps.size());
   least = std::min(least, most);
   const auto spread = static_cast<unsigned>(std::bit_width(most - least));
-  if (spread >= kSteps || step_bits < differences.size() * spread) return {first, kSteps};
+  if (spread >= kSteps || step_bits < lengths.size() * spread) return {lengths.front(), kSteps};
   return {least, spread};
 }
 
@@ -96,28 +103,26 @@ void write_codebook(std::span<const std::uint64_t> sorted, Element element, Byte
   std::vector<std::uint64_t> differences;
   if (!symmetric) add_differences(negative, shift, differences);
   add_differences(rest, shift, differences);
-  const std::size_t second = symmetric ? 0 : negative.size();
-  const LengthCode code = choose_code(differences, second);
+  std::vector<unsigned> lengths(differences.size());
+  std::ranges::transform(differences, lengths.begin(), length_of);
+  const std::vector<unsigned> steps = steps_of(lengths, symmetric ? 0 : negative.size());
+  const LengthCode code = choose_code(lengths, steps);
 
   if (element.is_float) append_varint(out, 2 * negative.size() + (symmetric ? 1 : 0));
   BitWriter bits(out);
   bits.put(shift, kLengthBits);
   bits.put(code.base, kLengthBits);
   bits.put(code.spread, kSpreadBits);
-  unsigned before = code.base;
   for (std::size_t i = 0; i < differences.size(); ++i) {
-    const std::uint64_t difference = differences[i];
-    const unsigned length = length_of(difference);
+    const unsigned length = lengths[i];
     if (code.spread == kSteps) {
-      const unsigned step = step_between(i == second ? code.base : before, length);
-      for (unsigned bit = 0; bit < step; ++bit) bits.put(1, 1);
+      for (unsigned bit = 0; bit < steps[i]; ++bit) bits.put(1, 1);
       bits.put(0, 1);
     } else {
       bits.put(length - code.base, code.spread);
     }
-    before = length;
     if (length > 1) {
-      bits.put_wide(difference & ~(std::uint64_t{1} << (length - 1)), length - 1);
+      bits.put_wide(differences[i] & ~(std::uint64_t{1} << (length - 1)), length - 1);
     }
   }
   bits.finish();

@@ -82,7 +82,7 @@ double smallest_magnitude(std::span<const float> values) {
       values, {}, [](float value) { return std::pair(std::fabs(value), value < 0); });
 }
 
-// Of the squared error, for codebooks of half the size.
+// Of the squared error, for codebooks a third smaller.
 constexpr double kRoundingExcess = 5e-6;
 
 // Centroids as the tensor's type stores them. One that would be stored as zero would prune its
@@ -129,13 +129,9 @@ Outcome share(const OnnxModel& model, std::size_t index, std::int64_t bits,
   std::vector<float> nonzero;
   nonzero.reserve(values->size());
   std::ranges::copy_if(*values, std::back_inserter(nonzero), [](float v) { return v != 0; });
-  if (nonzero.empty()) {
-    outcome.skip_reason = "has only 0 distinct nonzero values";
-    return outcome;
-  }
   const KMeansResult clusters =
       kmeans_1d(nonzero, std::size_t{1} << bits, settings.init, settings.seed);
-  if (clusters.every_value && !settings.fixed_point) {
+  if (clusters.centroids.empty() || (clusters.every_value && !settings.fixed_point)) {
     outcome.skip_reason =
         fmt::format("has only {} distinct nonzero values", clusters.centroids.size());
     return outcome;

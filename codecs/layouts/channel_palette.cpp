@@ -48,7 +48,7 @@ class ChannelPaletteReader final : public ElementReader {
  private:
   void enter_channel() noexcept {
     const std::uint64_t channel = channels.channel_of(entered_);
-    left_in_channel_ = channels.stride - (channels.first + entered_) % channels.stride;
+    left_in_channel_ = left_in_channel(channels, entered_);
     entered_ += left_in_channel_;
     codebook_ = codebooks + std::size_t{starts[channel]} * width;
     entries_ = starts[channel + 1] - starts[channel];

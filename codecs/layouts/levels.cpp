@@ -62,8 +62,7 @@ class LevelsReader final : public ElementReader {
 
  private:
   void enter_channel() noexcept {
-    const std::uint64_t element = channels.first + entered_;
-    left_in_channel_ = channels.stride - element % channels.stride;
+    left_in_channel_ = left_in_channel(channels, entered_);
     const std::uint64_t scale = load_pattern(scales + channels.channel_of(entered_) * width, width);
     for (std::uint32_t symbol = 0; symbol < set; ++symbol) {
       patterns_[symbol] = scaled_pattern(scale, multiple_of(set, symbol), mantissa, width);

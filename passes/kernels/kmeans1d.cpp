@@ -174,8 +174,9 @@ std::vector<double> initial_centroids(const BinnedSample& sample, std::size_t k,
 KMeansResult lloyd(BinnedSample sample, std::vector<double> centroids, int max_iterations) {
   constexpr int kMostSplits = 3;
   KMeansResult result;
+  std::vector<std::size_t> ends;
   for (int splits = 0;; ++splits) {
-    std::vector<std::size_t> ends = ends_of(sample, centroids);
+    ends = ends_of(sample, centroids);
     while (result.iterations < max_iterations) {
       centroids = means(sample, ends);
       ++result.iterations;
@@ -185,7 +186,6 @@ KMeansResult lloyd(BinnedSample sample, std::vector<double> centroids, int max_i
     }
     if (splits == kMostSplits || !split_at(ends, sample)) break;
   }
-  const std::vector<std::size_t> ends = ends_of(sample, centroids);
   std::size_t begin = 0;
   for (std::size_t i = 0; i < centroids.size(); ++i) {
     result.counts.push_back(sample.totals(begin, ends[i]).count);

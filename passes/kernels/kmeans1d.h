@@ -50,7 +50,7 @@ KMeansResult lloyd(BinnedSample sample, std::vector<double> centroids,
 /// centroids. kOptimal gives the smallest error: exactly for up to 65,536 distinct values among
 /// fewer than 262,144; on millions of bell-shaped ones it was within 1e-5 of it for k <= 256, 1e-4
 /// for k = 4096 and 1e-3 for k = 65,536. The result depends on nothing but the arguments. Requires
-/// finite values, at least one and fewer than 2^32, and 1 <= k <= 65,536.
+/// finite values, fewer than 2^32, and 1 <= k <= 65,536.
 KMeansResult kmeans_1d(std::span<const float> values, std::size_t k, KMeansInit init,
                        std::uint64_t seed = 0);
 
