@@ -4,6 +4,7 @@
 #include <array>
 #include <bit>
 
+#include "codecs/repetition.h"
 #include "codecs/simd/compress.h"
 
 namespace qc {
@@ -131,7 +132,9 @@ const Palette* Analysis::palette() const {
     palette_known_ = true;
     // A codebook entry must be used twice on average to pay for itself.
     const std::size_t most = std::min<std::size_t>(kMaxAlphabet, count() / 2 + 1);
-    if (const auto entries = distinct_values(most)) {
+    const std::size_t distinct = count() - std::min(count(), duplicates() + zeros());
+    const bool hopeless = distinct > most + most / 2;
+    if (const auto entries = hopeless ? std::nullopt : distinct_values(most)) {
       Palette palette;
       for (const auto& [pattern, uses] : *entries) {
         palette.codebook.push_back(pattern);
@@ -174,6 +177,16 @@ std::size_t Analysis::zeros() const {
         with_width(element().width, [&]<typename T>() { return count_zeros<T>(tensor_.data); });
   }
   return *zeros_;
+}
+
+std::size_t Analysis::duplicates() const {
+  if (!duplicates_) duplicates_ = count_duplicates(tensor_);
+  return *duplicates_;
+}
+
+bool Analysis::repeats() const {
+  constexpr std::size_t kSomeOf = 32;
+  return kSomeOf * (duplicates() + zeros()) >= count();
 }
 
 bool Analysis::is_sparse() const {

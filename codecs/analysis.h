@@ -45,6 +45,10 @@ class Analysis {
   /// Elements whose bits are all zero.
   std::size_t zeros() const;
   const NonZeros& nonzeros() const;
+  /// Elements whose value, but for the sign of floats, occurred before; about, and without zeros.
+  std::size_t duplicates() const;
+  /// False where so few values occur twice that there are no matches to speak of.
+  bool repeats() const;
   /// Large enough that layouts are left out which cannot be expected to win. A small tensor costs
   /// little, and its tables and codebooks decide in ways that are hard to foresee.
   bool is_large() const noexcept { return count() > kLarge; }
@@ -66,6 +70,7 @@ class Analysis {
   mutable std::optional<Palette> palette_;
   mutable std::optional<std::vector<Symbol>> ranks_;
   mutable std::optional<std::size_t> zeros_;
+  mutable std::optional<std::size_t> duplicates_;
   mutable std::optional<NonZeros> nonzeros_;
   mutable std::optional<Encoding> coded_nonzeros_;
 };

@@ -14,14 +14,15 @@ constexpr std::uint64_t kFixedBudget = std::uint64_t{1} << 20;
 
 }  // namespace
 
-DecodeContext::DecodeContext() : zstd_(ZSTD_createDCtx()) {
-  if (zstd_ == nullptr) throw std::bad_alloc();
-}
-
 DecodeContext::~DecodeContext() { ZSTD_freeDCtx(zstd_); }
 
 void DecodeContext::FreeAligned::operator()(std::uint8_t* memory) const noexcept {
   ::operator delete(memory, std::align_val_t(kAlignment));
+}
+
+ZSTD_DCtx_s* DecodeContext::zstd() noexcept {
+  if (zstd_ == nullptr) zstd_ = ZSTD_createDCtx();
+  return zstd_;
 }
 
 void DecodeContext::reset(std::uint64_t tensor_bytes) noexcept {

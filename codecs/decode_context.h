@@ -40,7 +40,7 @@ struct CodedStats {
 /// thread.
 class DecodeContext {
  public:
-  DecodeContext();
+  DecodeContext() = default;
   ~DecodeContext();
   DecodeContext(const DecodeContext&) = delete;
   DecodeContext& operator=(const DecodeContext&) = delete;
@@ -68,7 +68,8 @@ class DecodeContext {
     return memory.empty() ? nullptr : reinterpret_cast<T*>(memory.data());
   }
 
-  ZSTD_DCtx_s* zstd() noexcept { return zstd_; }
+  /// zstd's own state, made when first asked for; null when there is no memory for it.
+  ZSTD_DCtx_s* zstd() noexcept;
 
   /// Records why the input was refused; the first reason stays. Returns null for convenience.
   std::nullptr_t refuse(const char* reason) noexcept {
@@ -92,7 +93,7 @@ class DecodeContext {
 
   std::vector<Block> blocks_;
   std::uint64_t budget_ = 0;
-  ZSTD_DCtx_s* zstd_;
+  ZSTD_DCtx_s* zstd_ = nullptr;
   const char* reason_ = nullptr;
 };
 

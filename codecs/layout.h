@@ -41,6 +41,8 @@ struct EncodeOptions {
   std::optional<LayoutId> layout = {};    ///< use this one where it applies
   std::optional<unsigned> gap_bits = {};  ///< width of a relative index, 2 to 8
   std::optional<GapMode> gap_mode = {};
+  /// What the best layout so far takes: a hint to those that are slow to try.
+  std::uint64_t bytes_to_beat = UINT64_MAX;
 };
 
 /// The presets of `pack`.
@@ -85,7 +87,7 @@ struct Layout {
                          DecodeContext& context) noexcept;
 };
 
-/// All layouts, by id.
+/// All layouts, in the order in which they are tried.
 std::span<const Layout* const> layout_table() noexcept;
 
 /// The layout of that id or name; null when there is none.

@@ -7,10 +7,11 @@
 namespace qc {
 namespace {
 
+// The slowest to try come last: by then they know what there is to beat.
 constexpr std::array kLayouts = {
-    &kRawLayout,     &kPlanesLayout,         &kNarrowLayout,        &kConstantLayout,
-    &kPaletteLayout, &kChannelPaletteLayout, &kCsrLayout,           &kBitmapLayout,
-    &kLevelsLayout,  &kContextPaletteLayout, &kContextFloatsLayout,
+    &kPlanesLayout,         &kNarrowLayout,        &kConstantLayout, &kPaletteLayout,
+    &kChannelPaletteLayout, &kCsrLayout,           &kBitmapLayout,   &kLevelsLayout,
+    &kContextPaletteLayout, &kContextFloatsLayout, &kRawLayout,
 };
 
 // The deepest that makes sense: sparse, narrowed twice (double, float, half), palette.
@@ -59,7 +60,9 @@ void encode_dense(const TensorView& tensor, const EncodeOptions& options, Encodi
   for (const Layout* layout : kLayouts) {
     if (!layout->dense || !worth_trying(*layout, analysis)) continue;
     Encoding coded{{static_cast<std::uint8_t>(layout->id)}};
-    if (!encode_layout(*layout, analysis, options, coded)) continue;
+    EncodeOptions informed = options;
+    if (!best.bytes.empty()) informed.bytes_to_beat = best.bytes.size();
+    if (!encode_layout(*layout, analysis, informed, coded)) continue;
     options.stages.keep_better(best, std::move(coded));
   }
   out.append(best);

@@ -20,21 +20,36 @@ const Stage* find_stage(std::uint8_t id) noexcept {
 
 constexpr unsigned kLogFraction = 12;
 
-// log2 in fixed point, by squaring the mantissa once for every fraction bit. 0 for 0.
+constexpr unsigned kLogIndexBits = 11;
+
+// log2 of 1 + (i + 1/2) / 2^kLogIndexBits in fixed point, by squaring once for every fraction bit.
+constexpr auto kLogFractions = [] {
+  std::array<std::uint16_t, std::size_t{1} << kLogIndexBits> fractions{};
+  for (std::size_t i = 0; i < fractions.size(); ++i) {
+    std::uint64_t mantissa = (std::uint64_t{1} << 31) + ((2 * i + 1) << (30 - kLogIndexBits));
+    std::uint32_t result = 0;
+    for (unsigned bit = 0; bit < kLogFraction; ++bit) {
+      mantissa = mantissa * mantissa >> 31;
+      result <<= 1;
+      if (mantissa >> 32 != 0) {
+        mantissa >>= 1;
+        result |= 1;
+      }
+    }
+    fractions[i] = static_cast<std::uint16_t>(result);
+  }
+  return fractions;
+}();
+
+// log2 in fixed point, right to the last bits of the fraction; exact for powers of two. 0 for 0.
 std::uint64_t log2_fixed(std::uint64_t number) noexcept {
   if (number == 0) return 0;
   const auto whole = static_cast<unsigned>(std::bit_width(number)) - 1;
-  std::uint64_t mantissa = whole > 31 ? number >> (whole - 31) : number << (31 - whole);
-  std::uint64_t result = whole;
-  for (unsigned bit = 0; bit < kLogFraction; ++bit) {
-    mantissa = mantissa * mantissa >> 31;
-    result <<= 1;
-    if (mantissa >> 32 != 0) {
-      mantissa >>= 1;
-      result |= 1;
-    }
-  }
-  return result;
+  if (std::has_single_bit(number)) return std::uint64_t{whole} << kLogFraction;
+  const std::uint64_t rest = number ^ (std::uint64_t{1} << whole);
+  const std::uint64_t index =
+      whole > kLogIndexBits ? rest >> (whole - kLogIndexBits) : rest << (kLogIndexBits - whole);
+  return (std::uint64_t{whole} << kLogFraction) + kLogFractions[index];
 }
 
 // Whole bits.
@@ -63,6 +78,7 @@ SymbolStream::SymbolStream(std::span<const Symbol> all, std::uint32_t alphabet)
     for (std::uint32_t i = 0; i < alphabet; ++i) counts[i] += second[i] + third[i] + fourth[i];
   }
   for (; at < all.size(); ++at) ++counts[all[at]];
+  entropy = entropy_bits(counts);
 }
 
 std::uint32_t SymbolStream::used_alphabet() const noexcept {
@@ -117,6 +133,7 @@ void encode_stream(std::span<const Symbol> symbols, std::uint32_t alphabet,
   for (const Stage* stage : kStages) {
     if (stage->id == StageId::kBitpack) continue;
     if (choice.huffman_only && stage->id != StageId::kHuffman) continue;
+    if (!choice.matches && stage->id == StageId::kZstd) continue;
     // The bytes with which the stage would cost as much as the best.
     std::uint64_t limit = best.bytes.size();
     if (choice.byte_ps != 0) {
@@ -126,7 +143,7 @@ void encode_stream(std::span<const Symbol> symbols, std::uint32_t alphabet,
     }
     Encoding coded;
     coded.decode_ps = time_of(*stage);
-    if (!stage->encode(stream, limit, coded.bytes)) continue;
+    if (!stage->encode(stream, std::min(limit, choice.too_many), coded.bytes)) continue;
     best = std::move(coded);
     best_id = stage->id;
   }

@@ -45,6 +45,7 @@ class SymbolReader {
 struct SymbolStream {
   std::span<const Symbol> symbols;    ///< outlives the stream
   std::vector<std::uint32_t> counts;  ///< one for each symbol of the alphabet
+  std::uint64_t entropy = 0;          ///< entropy_bits() of the counts
 
   SymbolStream(std::span<const Symbol> all, std::uint32_t alphabet);
   std::uint32_t alphabet() const noexcept { return static_cast<std::uint32_t>(counts.size()); }
@@ -97,6 +98,9 @@ struct StageChoice {
   bool huffman_only = false;  ///< Huffman, or fixed-width codes where Huffman is no better
   /// Picoseconds of decoding that a byte less is worth; 0: any number.
   std::uint64_t byte_ps = 0;
+  bool matches = true;  ///< also coders that look for matches
+  /// From so many bytes on, a stream is not worth more than fixed-width codes.
+  std::uint64_t too_many = UINT64_MAX;
 
   static const StageChoice kSmallest;  ///< the fewest bytes
   static const StageChoice kHuffman;   ///< the fewest bytes with Huffman codes

@@ -45,6 +45,7 @@ Encoding encode_best(const Analysis& analysis, const EncodeOptions& options) {
     if (leaves_zeros_out && codes_every_zero(*layout)) continue;
     if (!encode_as(*layout, analysis, free_choice, coded)) continue;
     options.stages.keep_better(best, std::move(coded));
+    free_choice.bytes_to_beat = best.bytes.size();
   }
   return best;
 }

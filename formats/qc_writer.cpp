@@ -13,6 +13,7 @@
 #include "formats/graph_dictionary.h"
 #include "formats/manifest.h"
 #include "formats/qc_layout.h"
+#include "formats/shared_content.h"
 #include "formats/slots.h"
 
 namespace qc {
@@ -27,11 +28,20 @@ constexpr std::uint64_t kMinTransposed = 256;
 constexpr std::uint64_t kLiteralThresholds[] = {kMinSlot, 128, 1024};
 // A model up to this size may be stored as a whole, when that is smaller.
 constexpr std::uint64_t kWholeModelLimit = std::uint64_t{1} << 26;
-// How candidates are compared; the best is then tried in every way. No level is the best for every
-// graph, and a dictionary helps small ones only: it costs zstd its first look at the statistics.
-constexpr int kIndexLevel = 19;
-constexpr int kIndexLevels[] = {17, 19, 22};
+// A model up to this size is tried as a whole at once; a larger one where tensors share bytes.
+constexpr std::uint64_t kSmallModel = std::uint64_t{1} << 16;
+// The part of a model's bytes that tensors must share for that.
+constexpr std::uint64_t kSharedPart = 16;
+// Up to so many bytes, an index is compressed with the dictionary; it costs zstd its first look at
+// the statistics, and helps small graphs only.
 constexpr std::uint64_t kLargeIndex = std::uint64_t{1} << 18;
+// No level is the best for every graph. A small index is tried at several.
+constexpr int kIndexLevel = 19;
+constexpr int kIndexLevels[] = {17, 22};
+constexpr std::uint64_t kSmallIndex = std::uint64_t{1} << 14;
+constexpr std::uint64_t kRepetitive = 32;
+// Where packing should not take long, and to compare candidates.
+constexpr int kFastIndexLevel = 9;
 // Bytes that are compared at a time.
 constexpr std::size_t kPiece = std::size_t{1} << 22;
 // What a unit costs beside its bytes: checksum and sizes in the manifest.
@@ -58,20 +68,15 @@ class Packer {
     std::vector<CodedUnit> small = encode_small_slots();
     pool(small);
 
-    std::optional<Index> best;
-    for (const std::uint64_t threshold : kLiteralThresholds) {
-      Index index = make_index(small, threshold);
-      if (!best || index.total < best->total) best = std::move(index);
-    }
-    squeeze(*best);
-    if (const std::optional<Index> whole = try_whole_model(best->total)) {
+    Index best = choose_index(small);
+    if (const std::optional<Index> whole = try_whole_model(best.total)) {
       out_.restart();
       out_.write(qc_header());
       write_index(*whole);
       return;
     }
-    for (const std::size_t unit : best->small_units) write_unit(small[unit].coded);
-    write_index(*best);
+    for (const std::size_t unit : best.small_units) write_unit(small[unit].coded);
+    write_index(best);
   }
 
  private:
@@ -274,18 +279,41 @@ class Packer {
     return index;
   }
 
-  // Everything in the index, where that could be smaller.
+  // The smallest index: with the tensors below some size left in the graph.
+  Index choose_index(const std::vector<CodedUnit>& small) const {
+    std::optional<Index> best;
+    for (const std::uint64_t threshold : kLiteralThresholds) {
+      Index index = make_index(small, threshold);
+      if (best && index.raw == best->raw) continue;
+      compress(index, kFastIndexLevel, true);
+      if (!best || index.total < best->total) best = std::move(index);
+    }
+    squeeze(*best);
+    return std::move(*best);
+  }
+
+  // Everything in the index, where that could be smaller: matches across tensors are all that it
+  // can win in a large model.
   std::optional<Index> try_whole_model(std::uint64_t other_total) const {
-    if (model_.total_size() > kWholeModelLimit) return std::nullopt;
+    const std::uint64_t size = model_.total_size();
+    if (size > kWholeModelLimit) return std::nullopt;
+    if (size > kSmallModel && kSharedPart * shared_between_slots() < size) return std::nullopt;
     Index index;
-    // A fast level tells a hopeless case: the slow one gains a few per cent.
-    std::uint64_t fast = 0;
-    for (const ModelFile& file : model_.files()) fast += zstd_compress(file.bytes, 3).size();
-    if (fast > other_total + other_total / 4) return std::nullopt;
     finish_index({}, std::vector<bool>(slots_.size(), false), kQcHeaderSize, index);
+    // A fast level tells a hopeless case: the slow one gains a few per cent.
+    compress(index, kFastIndexLevel, true);
+    if (index.total > other_total + other_total / 4) return std::nullopt;
     squeeze(index);
     if (index.total >= other_total) return std::nullopt;
     return index;
+  }
+
+  std::uint64_t shared_between_slots() const {
+    std::vector<ByteView> payloads;
+    for (std::size_t i = 0; i < slots_.size(); ++i) {
+      if (!repeat_of_[i]) payloads.push_back(slots_[i].view.data);
+    }
+    return shared_bytes(payloads);
   }
 
   struct UnitList {
@@ -346,11 +374,11 @@ class Packer {
     }
     index.footer.index_size = static_cast<std::uint32_t>(raw.size());
     index.units_end = end;
-    compress(index, kIndexLevel, raw.size() <= kLargeIndex);
   }
 
-  // Keeps what there is when it is smaller.
+  // Keeps what there is when it is smaller. The dictionary is not for large ones.
   static void compress(Index& index, int level, bool with_dictionary) {
+    with_dictionary = with_dictionary && index.raw.size() <= kLargeIndex;
     Bytes stored =
         zstd_compress(index.raw, level, with_dictionary ? graph_dictionary() : ByteView());
     if (!index.stored.empty() && index.stored.size() <= stored.size()) return;
@@ -361,11 +389,25 @@ class Packer {
     index.total = index.units_end + index.stored.size() + kQcFooterSize;
   }
 
-  static void squeeze(Index& index) {
-    if (index.raw.size() > kLargeIndex) return;
-    for (const int level : kIndexLevels) {
-      for (const bool with_dictionary : {false, true}) compress(index, level, with_dictionary);
+  bool packs_fast() const {
+    const StageChoice& stages = options_.encode.stages;
+    return stages.byte_ps != 0 && stages.byte_ps <= StageChoice::kFast.byte_ps;
+  }
+
+  void squeeze(Index& index) const {
+    // What shrinks that much shrinks at any level.
+    const bool repetitive =
+        index.raw.size() > kLargeIndex && index.raw.size() / kRepetitive > index.stored.size();
+    if (packs_fast() || (repetitive && !options_.encode.slow_layouts)) return;
+    compress(index, kIndexLevel, true);
+    const bool thorough = options_.encode.slow_layouts && index.raw.size() <= kLargeIndex;
+    if (index.raw.size() <= kSmallIndex || thorough) {
+      for (const int level : kIndexLevels) compress(index, level, true);
     }
+    if (thorough) {
+      for (const int level : kIndexLevels) compress(index, level, false);
+    }
+    if (index.raw.size() <= kLargeIndex) compress(index, kIndexLevel, false);
   }
 
   const Digest& file_digest(std::size_t file) const {

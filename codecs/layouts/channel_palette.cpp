@@ -131,7 +131,10 @@ bool encode(const Analysis& tensor, const EncodeOptions& options, Encoding& out)
   const ChannelMap& channels = tensor.tensor().channels;
   const Element element = tensor.element();
   if (channels.count < 2 || tensor.count() < 2 * channels.count) return false;
-  if (tensor.is_large() && options.layout != LayoutId::kChannelPalette && !may_pay(tensor)) {
+  // Samples of channels say little of a few elements.
+  constexpr std::size_t kFew = 1024;
+  if (tensor.count() > kFew && options.layout != LayoutId::kChannelPalette &&
+      (3 * (tensor.duplicates() + tensor.zeros()) < tensor.count() || !may_pay(tensor))) {
     return false;
   }
 

@@ -1,4 +1,5 @@
 // Floats whose values all fit a narrower float type exactly, stored in that type.
+#include <algorithm>
 #include <array>
 #include <bit>
 
@@ -85,17 +86,29 @@ class NarrowReader final : public ElementReader {
   bool finish() noexcept override { return inner->finish(); }
 };
 
+// Narrows elements to `out`; false when some value does not fit.
+bool narrow_all(const Narrowing& narrowing, ByteView elements, std::uint8_t* out) noexcept {
+  const unsigned from = narrowing.from.width;
+  for (std::size_t at = 0; at < elements.size(); at += from) {
+    const std::uint64_t pattern = load_pattern(elements.data() + at, from);
+    const std::uint64_t narrow = narrowing.narrow(pattern);
+    if (narrowing.widen(narrow) != pattern) return false;
+    store_pattern(out, narrowing.to.width, narrow);
+    out += narrowing.to.width;
+  }
+  return true;
+}
+
 // The narrowed elements; empty when some value does not fit.
 Bytes narrowed(const TensorView& tensor, const Narrowing& narrowing) {
-  const unsigned from = narrowing.from.width;
-  const unsigned to = narrowing.to.width;
-  Bytes out(tensor.count() * to);
-  for (std::size_t i = 0; i < tensor.count(); ++i) {
-    const std::uint64_t pattern = load_pattern(tensor.data.data() + i * from, from);
-    const std::uint64_t narrow = narrowing.narrow(pattern);
-    if (narrowing.widen(narrow) != pattern) return {};
-    store_pattern(out.data() + i * to, to, narrow);
-  }
+  // Most tensors that do not fit show it at once.
+  constexpr std::size_t kFirst = 16;
+  constexpr std::size_t kMaxWidth = 8;
+  std::array<std::uint8_t, kFirst * kMaxWidth> first;
+  const std::size_t few = std::min(tensor.count(), kFirst) * narrowing.from.width;
+  if (!narrow_all(narrowing, tensor.data.first(few), first.data())) return {};
+  Bytes out(tensor.count() * narrowing.to.width);
+  if (!narrow_all(narrowing, tensor.data, out.data())) return {};
   return out;
 }
 

@@ -2,6 +2,7 @@
 // are turned left by one bit first, so that the exponent comes on top and the sign joins the lowest
 // mantissa bits: exponents compress, mantissas hardly do. The first mantissa bits still lean on the
 // exponent, so the head may take a few of them along.
+#include <algorithm>
 #include <array>
 #include <map>
 #include <utility>
@@ -98,22 +99,28 @@ std::vector<Symbol> plane_symbols(const TensorView& tensor, unsigned shift, unsi
 // The number of head bits with the least entropy in all, the rest taken as incompressible.
 template <typename T>
 unsigned best_head_bits(const TensorView& tensor) {
-  unsigned best = kMinHeadBits;
-  std::uint64_t least = UINT64_MAX;
   constexpr auto kBits = static_cast<unsigned>(8 * sizeof(T));
   constexpr unsigned kMost = kBits < kMaxHeadBits ? kBits : kMaxHeadBits;
-  for (unsigned head = kMinHeadBits; head <= kMost; ++head) {
-    const unsigned low = kBits - head;
-    const SymbolStream stream(plane_symbols<T>(tensor, low, head), 1u << head);
+  const std::vector<Symbol> heads = plane_symbols<T>(tensor, kBits - kMost, kMost);
+  std::vector<std::uint32_t> counts = SymbolStream(heads, 1u << kMost).counts;
+  unsigned best = kMost;
+  std::uint64_t least = UINT64_MAX;
+  for (unsigned head = kMost;; --head) {
     constexpr std::uint64_t kTableBitsPerSymbol = 4;
-    const std::uint64_t cost = entropy_bits(stream.counts) + tensor.count() * low +
-                               kTableBitsPerSymbol * stream.distinct();
-    if (cost < least) {
+    const auto distinct = static_cast<std::uint64_t>(
+        std::ranges::count_if(counts, [](std::uint32_t count) { return count > 0; }));
+    const std::uint64_t cost =
+        entropy_bits(counts) + tensor.count() * (kBits - head) + kTableBitsPerSymbol * distinct;
+    if (cost <= least) {
       least = cost;
       best = head;
     }
+    if (head == kMinHeadBits) return best;
+    // Heads of a bit less are those of two neighbours.
+    for (std::size_t i = 0; i < counts.size() / 2; ++i)
+      counts[i] = counts[2 * i] + counts[2 * i + 1];
+    counts.resize(counts.size() / 2);
   }
-  return best;
 }
 
 // Encodes planes, those that several cuts have in common only once.
@@ -152,8 +159,10 @@ class PlaneEncoder {
 bool encode(const Analysis& tensor, const EncodeOptions& options, Encoding& out) {
   const TensorView& view = tensor.tensor();
   if (view.element.width == 1) return false;
+  StageChoice stages = options.stages;
+  stages.matches = tensor.repeats();
   with_width(view.element.width, [&]<typename T>() {
-    PlaneEncoder<T> encoder(view, options.stages);
+    PlaneEncoder<T> encoder(view, stages);
     Encoding best = encoder.encode(kMinHeadBits);
     const unsigned head_bits = view.element.is_float ? best_head_bits<T>(view) : kMinHeadBits;
     if (head_bits != kMinHeadBits) {

@@ -3,7 +3,6 @@
 #include <array>
 
 #include "codecs/layout_table.h"
-#include "codecs/zstd_bytes.h"
 
 namespace qc {
 namespace {
@@ -32,30 +31,38 @@ class RawReader final : public ElementReader {
   unsigned width_ = 1;
 };
 
-// Whether the bytes of a large tensor repeat: symbol by symbol they cannot be coded in less than
-// planes of them, each with its own statistics. Told by the first ones.
-bool repeats(const TensorView& tensor) {
-  constexpr std::size_t kLookedAt = std::size_t{1} << 18;
-  constexpr int kFastLevel = 1;
-  const unsigned width = tensor.element.width;
-  const ByteView head = tensor.data.first(std::min(tensor.data.size(), kLookedAt));
-  std::uint64_t bits = 0;
-  for (unsigned plane = 0; plane < width; ++plane) {
-    std::array<std::uint32_t, 256> counts{};
-    for (std::size_t at = plane; at < head.size(); at += width) ++counts[head[at]];
-    bits += entropy_bits(counts);
+// Whether the bytes of a tensor may repeat enough: otherwise they cannot be coded in less than
+// planes of them, each with its own statistics.
+bool may_repeat(const Analysis& tensor) {
+  if (!tensor.repeats()) return false;
+  const ByteView data = tensor.tensor().data;
+  const unsigned width = tensor.element().width;
+  std::array<std::array<std::uint32_t, 256>, 8> planes{};
+  for (std::size_t at = 0; at < data.size(); at += width) {
+    for (unsigned plane = 0; plane < width; ++plane) ++planes[plane][data[at + plane]];
   }
-  return 8 * zstd_compress(head, kFastLevel).size() < bits;
+  std::uint64_t apart = 0;
+  for (unsigned plane = 0; plane < width; ++plane) apart += entropy_bits(planes[plane]);
+  std::array<std::uint32_t, 256> all{};
+  for (unsigned plane = 0; plane < width; ++plane) {
+    for (std::size_t byte = 0; byte < all.size(); ++byte) all[byte] += planes[plane][byte];
+  }
+  const std::size_t repeated = std::min(tensor.duplicates() + tensor.zeros(), tensor.count());
+  return entropy_bits(all) / tensor.count() * (tensor.count() - repeated) < apart;
 }
 
 bool encode(const Analysis& tensor, const EncodeOptions& options, Encoding& out) {
-  if (tensor.is_large() && tensor.element().width > 1 && options.layout != LayoutId::kRaw &&
-      !repeats(tensor.tensor())) {
+  // The code tables of planes do not pay for a few elements.
+  constexpr std::size_t kFew = 1024;
+  if (tensor.count() > kFew && tensor.element().width > 1 && options.layout != LayoutId::kRaw &&
+      !may_repeat(tensor)) {
     return false;
   }
   const ByteView data = tensor.tensor().data;
   const std::vector<Symbol> symbols(data.begin(), data.end());
-  encode_stream(symbols, 256, options.stages, out);
+  StageChoice stages = options.stages;
+  stages.too_many = options.bytes_to_beat;
+  encode_stream(symbols, 256, stages, out);
   return true;
 }
 

@@ -56,7 +56,9 @@ std::vector<std::uint8_t> choose_lengths(std::span<const std::uint32_t> counts,
                                          std::size_t distinct) {
   std::vector<std::uint8_t> best = huffman_lengths(counts, kMaxCodeLength);
   const std::uint64_t least = coded_bits(counts, best);
+  const unsigned longest = *std::ranges::max_element(best);
   for (const unsigned limit : kLengthLimits) {
+    if (limit >= longest) return best;
     if (distinct > (std::size_t{1} << limit)) continue;
     std::vector<std::uint8_t> lengths = huffman_lengths(counts, limit);
     if (coded_bits(counts, lengths) <= least + least / 512) return lengths;
@@ -68,7 +70,8 @@ bool encode(const SymbolStream& stream, std::size_t limit, Bytes& out) {
   const std::size_t used = stream.used_alphabet();
   const std::span<const std::uint32_t> counts = std::span(stream.counts).first(used);
   const std::size_t distinct = stream.distinct();
-  if (distinct < 2 || entropy_bits(counts) / 8 >= limit + limit / 64) return false;
+  // The table has at least a bit for every code.
+  if (distinct < 2 || (stream.entropy + distinct) / 8 >= limit) return false;
 
   const std::vector<std::uint8_t> lengths = choose_lengths(counts, distinct);
   const unsigned longest = *std::max_element(lengths.begin(), lengths.end());

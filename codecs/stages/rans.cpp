@@ -197,19 +197,25 @@ bool encode(const SymbolStream& stream, std::size_t limit, Bytes& out) {
     return bytes > limit && bytes - limit > stream.symbols.size() / kEstimated;
   };
   if (distinct < 2 || used > kMaxRansAlphabet || stream.symbols.size() < kMinSymbols ||
-      too_many(entropy_bits(counts) / 8)) {
+      too_many((stream.entropy + distinct) / 8)) {
     return false;
   }
   unsigned best_bits = 0;
   std::uint64_t least = UINT64_MAX;
   std::vector<std::uint32_t> best;
-  for (unsigned bits = std::max(kMinBits, symbol_bits(distinct) + 1); bits <= kMaxRansBits;
-       ++bits) {
+  // Finer frequencies gain less and less, and their table grows evenly: past the least cost there
+  // is nothing to find.
+  constexpr unsigned kWorseInARow = 2;
+  unsigned worse = 0;
+  for (unsigned bits = std::max(kMinBits, symbol_bits(distinct) + 1);
+       bits <= kMaxRansBits && worse < kWorseInARow; ++bits) {
     std::vector<std::uint32_t> frequencies = scaled_frequencies(counts, bits);
     Bytes table;
     write_frequencies(frequencies, bits, table);
     const std::uint64_t cost = 8 * table.size() + cross_entropy_bits(counts, frequencies, bits);
+    ++worse;
     if (cost < least) {
+      worse = 0;
       least = cost;
       best_bits = bits;
       best = std::move(frequencies);

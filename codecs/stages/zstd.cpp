@@ -1,6 +1,7 @@
 // zstd over the symbols as bytes: one byte each for alphabets up to 256, else two.
 #include <zstd.h>
 
+#include "codecs/repetition.h"
 #include "codecs/stage.h"
 #include "codecs/zstd_bytes.h"
 
@@ -10,8 +11,7 @@ namespace {
 constexpr int kLevel = 19;
 constexpr int kTrialLevel = 3;
 // Streams longer than this are tried at a fast level first.
-constexpr std::size_t kTrialFrom = std::size_t{1} << 14;
-constexpr std::size_t kLong = std::size_t{1} << 18;
+constexpr std::size_t kTrialFrom = std::size_t{1} << 10;
 
 class ZstdReader final : public SymbolReader {
  public:
@@ -45,8 +45,16 @@ class ZstdReader final : public SymbolReader {
   bool valid_ = true;
 };
 
+// Where there are no matches to speak of, zstd has nothing but skew to exploit, which the other
+// stages do better. In a short stream a few per cent are less than its tables and references.
+bool may_win(const SymbolStream& stream, std::size_t limit) {
+  const std::size_t hopeless =
+      stream.symbols.size() < kTrialFrom ? limit - limit / 8 : limit - limit / 64;
+  return matched_entropy_bits(stream) / 8 < hopeless;
+}
+
 bool encode(const SymbolStream& stream, std::size_t limit, Bytes& out) {
-  if (stream.symbols.empty()) return false;
+  if (stream.symbols.empty() || !may_win(stream, limit)) return false;
   const bool narrow = stream.alphabet() <= 256;
   Bytes bytes;
   if (narrow) {
@@ -57,11 +65,10 @@ bool encode(const SymbolStream& stream, std::size_t limit, Bytes& out) {
       store_le(bytes.data() + 2 * i, stream.symbols[i]);
     }
   }
-  if (bytes.size() > kTrialFrom) {
-    // Levels differ by a few per cent where there is nothing but skew to exploit, which the other
-    // stages do better: not worth the time in a long stream.
-    const std::size_t hopeless = bytes.size() > kLong ? limit : limit + limit / 64;
-    if (zstd_compress(bytes, kTrialLevel).size() >= hopeless) return false;
+  // The slow level gains a few per cent where the fast one finds matches.
+  if (bytes.size() > kTrialFrom &&
+      zstd_compress(bytes, kTrialLevel).size() >= limit + limit / 128) {
+    return false;
   }
   const Bytes coded = zstd_compress(bytes, kLevel);
   if (coded.size() >= limit) return false;
@@ -79,7 +86,7 @@ SymbolReader* open(ByteView coded, std::uint64_t count, std::uint32_t alphabet,
   }
   const MutableBytes symbols = context.take(size);
   auto* reader = context.make<ZstdReader>();
-  if ((size > 0 && symbols.empty()) || reader == nullptr) {
+  if ((size > 0 && symbols.empty()) || reader == nullptr || context.zstd() == nullptr) {
     return context.refuse("a stream wants too much memory");
   }
   const std::size_t result = ZSTD_decompressDCtx(context.zstd(), symbols.data(), symbols.size(),

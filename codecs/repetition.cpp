@@ -1,0 +1,125 @@
+#include "codecs/repetition.h"
+
+#include <algorithm>
+#include <bit>
+#include <vector>
+
+namespace qc {
+namespace {
+
+constexpr std::uint64_t kMultiplier = 0x9e3779b97f4a7c15u;
+
+// zstd has code tables of its own for every block of so many bytes.
+constexpr std::size_t kBlockSymbols = std::size_t{1} << 17;
+constexpr std::uint64_t kTableBitsPerSymbol = 4;
+
+std::uint64_t block_entropy_bits(const SymbolStream& stream) {
+  if (stream.symbols.size() <= kBlockSymbols) return stream.entropy;
+  std::uint64_t bits = 0;
+  for (std::size_t begin = 0; begin < stream.symbols.size(); begin += kBlockSymbols) {
+    const std::size_t size = std::min(kBlockSymbols, stream.symbols.size() - begin);
+    const SymbolStream block(stream.symbols.subspan(begin, size), stream.alphabet());
+    bits += block.entropy + kTableBitsPerSymbol * block.distinct();
+  }
+  return std::min(bits, stream.entropy);
+}
+
+// Windows that were seen, by hash; a newer one replaces an older one in its place.
+class SeenWindows {
+ public:
+  explicit SeenWindows(std::size_t windows)
+      : shift_(64 - std::clamp(static_cast<unsigned>(std::bit_width(windows)), 8U, 20U)),
+        tags_(std::size_t{1} << (64 - shift_)) {}
+
+  // Whether the window was seen before; now it is.
+  bool add(std::uint64_t hash) noexcept {
+    const std::uint64_t mixed = hash * kMultiplier;
+    std::uint32_t& tag = tags_[mixed >> shift_];
+    const auto own = static_cast<std::uint32_t>(mixed) | 1;
+    const bool seen = tag == own;
+    tag = own;
+    return seen;
+  }
+
+ private:
+  unsigned shift_;
+  std::vector<std::uint32_t> tags_;
+};
+
+// Symbols covered by windows of `window` symbols that occurred before, and the runs they form.
+struct Matched {
+  std::uint64_t symbols = 0;
+  std::uint64_t runs = 0;
+};
+
+Matched find_matched(std::span<const Symbol> symbols, std::size_t window) {
+  Matched matched;
+  if (symbols.size() <= window) return matched;
+  std::uint64_t oldest_weight = 1;  // kMultiplier^window
+  for (std::size_t i = 0; i < window; ++i) oldest_weight *= kMultiplier;
+  SeenWindows seen(symbols.size());
+  std::uint64_t hash = 0;
+  std::size_t covered = 0;
+  for (std::size_t end = 1; end <= symbols.size(); ++end) {
+    hash = hash * kMultiplier + symbols[end - 1] + 1;
+    if (end > window) hash -= oldest_weight * (symbols[end - 1 - window] + 1U);
+    if (end < window || !seen.add(hash)) continue;
+    if (covered < end - window) ++matched.runs;
+    matched.symbols += end - std::max(covered, end - window);
+    covered = end;
+  }
+  return matched;
+}
+
+template <typename T>
+std::size_t count_duplicates_of(const TensorView& tensor) {
+  constexpr std::size_t kAll = std::size_t{1} << 12;
+  constexpr std::size_t kMany = std::size_t{1} << 16;
+  constexpr auto kSign = static_cast<T>(T{1} << (8 * sizeof(T) - 1));
+  const unsigned sample_bits = tensor.count() <= kAll ? 0 : tensor.count() <= kMany ? 4 : 6;
+  const T magnitude = tensor.element.is_float ? static_cast<T>(kSign - 1) : static_cast<T>(~T{0});
+  std::vector<T> values;
+  values.reserve((tensor.count() >> sample_bits) + 1);
+  const std::uint8_t* at = tensor.data.data();
+  std::size_t negative_zeros = 0;
+  for (std::size_t i = 0; i < tensor.count(); ++i, at += sizeof(T)) {
+    const auto pattern = load_le<T>(at);
+    const T value = pattern & magnitude;
+    if (value == 0) {
+      negative_zeros += pattern != 0 ? 1 : 0;
+      continue;
+    }
+    const std::uint64_t hash = (value * kMultiplier) >> 32;
+    if ((hash & ((std::uint64_t{1} << sample_bits) - 1)) == 0) values.push_back(value);
+  }
+  std::sort(values.begin(), values.end());
+  const auto distinct = std::unique(values.begin(), values.end()) - values.begin();
+  const std::size_t repeated = (values.size() - static_cast<std::size_t>(distinct)) << sample_bits;
+  return std::min(repeated + negative_zeros, tensor.count());
+}
+
+}  // namespace
+
+std::uint64_t matched_entropy_bits(const SymbolStream& stream) {
+  const std::size_t count = stream.symbols.size();
+  const std::uint64_t entropy = block_entropy_bits(stream);
+  if (count == 0 || entropy == 0) return 0;
+  // A reference is a distance, a length and a count of literals.
+  const std::uint64_t reference_bits = static_cast<std::uint64_t>(std::bit_width(count)) + 6;
+  // Shorter windows repeat by chance, and are worth no reference.
+  constexpr std::uint64_t kSureBits = 8;
+  constexpr std::uint64_t kLongest = 64;
+  const std::uint64_t window =
+      std::clamp<std::uint64_t>((reference_bits + kSureBits) * count / entropy + 1, 3, kLongest);
+  const Matched matched = find_matched(stream.symbols, window);
+  const std::uint64_t replaced = entropy * matched.symbols / count;
+  const std::uint64_t references = reference_bits * matched.runs;
+  return entropy - std::min(entropy, replaced - std::min(replaced, references));
+}
+
+std::size_t count_duplicates(const TensorView& tensor) {
+  return with_width(tensor.element.width,
+                    [&]<typename T>() { return count_duplicates_of<T>(tensor); });
+}
+
+}  // namespace qc
