@@ -101,9 +101,46 @@ std::size_t count_zeros(ByteView data) noexcept {
   return zeros;
 }
 
-// Ranks by look-up in a small hash of the codebook's entries.
+using PatternCounts = std::vector<std::pair<std::uint64_t, std::uint32_t>>;
+
+// From so many elements on, a table with a place for every pattern is faster than a hash.
+template <typename T>
+constexpr std::size_t kTableFrom = std::size_t{1} << (sizeof(T) == 1 ? 0 : 12);
+
+// The same by a table, in the order of order_key().
+template <typename T>
+std::optional<PatternCounts> count_small_patterns(const TensorView& tensor, std::size_t most) {
+  constexpr std::uint32_t kPatterns = 1u << (8 * sizeof(T));
+  std::vector<std::uint32_t> counts(kPatterns);
+  for (std::size_t at = 0; at < tensor.data.size(); at += sizeof(T)) {
+    ++counts[load_le<T>(tensor.data.data() + at)];
+  }
+  PatternCounts entries;
+  const auto add = [&](std::uint32_t pattern) {
+    if (counts[pattern] > 0) entries.emplace_back(pattern, counts[pattern]);
+  };
+  const std::uint32_t positive = tensor.element.is_float ? kPatterns / 2 : kPatterns;
+  for (std::uint32_t pattern = kPatterns; pattern-- > positive;) add(pattern);
+  for (std::uint32_t pattern = 0; pattern < positive; ++pattern) add(pattern);
+  if (entries.size() > most) return std::nullopt;
+  return entries;
+}
+
+// Ranks by look-up in a table, or in a small hash of the codebook's entries.
 template <typename T>
 void rank_elements(ByteView data, const std::vector<std::uint64_t>& codebook, Symbol* ranks) {
+  if constexpr (sizeof(T) <= 2) {
+    if (data.size() / sizeof(T) >= kTableFrom<T>) {
+      std::vector<Symbol> rank_of(std::size_t{1} << (8 * sizeof(T)));
+      for (std::size_t i = 0; i < codebook.size(); ++i) {
+        rank_of[codebook[i]] = static_cast<Symbol>(i);
+      }
+      for (std::size_t at = 0; at < data.size(); at += sizeof(T)) {
+        *ranks++ = rank_of[load_le<T>(data.data() + at)];
+      }
+      return;
+    }
+  }
   PatternCounter ranks_of(codebook.size());
   for (std::size_t i = 0; i < codebook.size(); ++i) {
     *ranks_of.find(codebook[i]) = static_cast<std::uint32_t>(i + 1);
@@ -117,14 +154,17 @@ void rank_elements(ByteView data, const std::vector<std::uint64_t>& codebook, Sy
 
 std::optional<std::vector<std::pair<std::uint64_t, std::uint32_t>>> count_distinct(
     const TensorView& tensor, std::size_t most) {
-  auto entries = with_width(tensor.element.width,
-                            [&]<typename T>() { return count_patterns<T>(tensor.data, most); });
-  if (entries) {
+  return with_width(tensor.element.width, [&]<typename T>() {
+    if constexpr (sizeof(T) <= 2) {
+      if (tensor.count() >= kTableFrom<T>) return count_small_patterns<T>(tensor, most);
+    }
+    auto entries = count_patterns<T>(tensor.data, most);
+    if (!entries) return entries;
     std::sort(entries->begin(), entries->end(), [&](const auto& a, const auto& b) {
       return order_key(a.first, tensor.element) < order_key(b.first, tensor.element);
     });
-  }
-  return entries;
+    return entries;
+  });
 }
 
 const Palette* Analysis::palette() const {

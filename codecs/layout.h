@@ -26,6 +26,7 @@ enum class LayoutId : std::uint8_t {
   kLevels = 8,
   kContextPalette = 9,
   kContextFloats = 10,
+  kRepeats = 11,
 };
 
 /// How the gaps of a relative index that do not fit their code are bridged.

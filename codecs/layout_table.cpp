@@ -11,7 +11,7 @@ namespace {
 constexpr std::array kLayouts = {
     &kPlanesLayout,         &kNarrowLayout,        &kConstantLayout, &kPaletteLayout,
     &kChannelPaletteLayout, &kCsrLayout,           &kBitmapLayout,   &kLevelsLayout,
-    &kContextPaletteLayout, &kContextFloatsLayout, &kRawLayout,
+    &kContextPaletteLayout, &kContextFloatsLayout, &kRepeatsLayout,  &kRawLayout,
 };
 
 // The deepest that makes sense: sparse, narrowed twice (double, float, half), palette.

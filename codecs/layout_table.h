@@ -16,5 +16,6 @@ extern const Layout kBitmapLayout;
 extern const Layout kLevelsLayout;
 extern const Layout kContextPaletteLayout;
 extern const Layout kContextFloatsLayout;
+extern const Layout kRepeatsLayout;
 
 }  // namespace qc

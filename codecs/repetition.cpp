@@ -71,8 +71,26 @@ Matched find_matched(std::span<const Symbol> symbols, std::size_t window) {
   return matched;
 }
 
+// Exactly, by a bit for every magnitude.
+template <typename T>
+std::size_t count_small_duplicates(const TensorView& tensor) {
+  constexpr std::size_t kPatterns = std::size_t{1} << (8 * sizeof(T));
+  const std::size_t magnitude = tensor.element.is_float ? kPatterns / 2 - 1 : kPatterns - 1;
+  std::vector<std::uint8_t> seen(magnitude + 1);
+  seen[0] = 1;  // a negative zero repeats the others
+  std::size_t duplicates = 0;
+  for (std::size_t at = 0; at < tensor.data.size(); at += sizeof(T)) {
+    const std::size_t pattern = load_le<T>(tensor.data.data() + at);
+    std::uint8_t& known = seen[pattern & magnitude];
+    duplicates += pattern != 0 ? known : 0U;
+    known = 1;
+  }
+  return duplicates;
+}
+
 template <typename T>
 std::size_t count_duplicates_of(const TensorView& tensor) {
+  if constexpr (sizeof(T) <= 2) return count_small_duplicates<T>(tensor);
   constexpr std::size_t kAll = std::size_t{1} << 12;
   constexpr std::size_t kMany = std::size_t{1} << 16;
   constexpr auto kSign = static_cast<T>(T{1} << (8 * sizeof(T) - 1));
