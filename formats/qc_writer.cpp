@@ -35,10 +35,9 @@ constexpr std::uint64_t kSharedPart = 16;
 // Up to so many bytes, an index is compressed with the dictionary; it costs zstd its first look at
 // the statistics, and helps small graphs only.
 constexpr std::uint64_t kLargeIndex = std::uint64_t{1} << 18;
-// No level is the best for every graph. A small index is tried at several.
+// No level is the best for every graph, by a few bytes.
 constexpr int kIndexLevel = 19;
-constexpr int kIndexLevels[] = {17, 22};
-constexpr std::uint64_t kSmallIndex = std::uint64_t{1} << 14;
+constexpr int kIndexLevels[] = {17, 19, 22};
 constexpr std::uint64_t kRepetitive = 32;
 // Where packing should not take long, and to compare candidates.
 constexpr int kFastIndexLevel = 9;
@@ -302,7 +301,7 @@ class Packer {
     finish_index({}, std::vector<bool>(slots_.size(), false), kQcHeaderSize, index);
     // A fast level tells a hopeless case: the slow one gains a few per cent.
     compress(index, kFastIndexLevel, true);
-    if (index.total > other_total + other_total / 4) return std::nullopt;
+    if (index.total > other_total + other_total / 16) return std::nullopt;
     squeeze(index);
     if (index.total >= other_total) return std::nullopt;
     return index;
@@ -398,16 +397,13 @@ class Packer {
     // What shrinks that much shrinks at any level.
     const bool repetitive =
         index.raw.size() > kLargeIndex && index.raw.size() / kRepetitive > index.stored.size();
-    if (packs_fast() || (repetitive && !options_.encode.slow_layouts)) return;
+    const bool thorough = options_.encode.slow_layouts;
+    if (packs_fast() || (repetitive && !thorough)) return;
     compress(index, kIndexLevel, true);
-    const bool thorough = options_.encode.slow_layouts && index.raw.size() <= kLargeIndex;
-    if (index.raw.size() <= kSmallIndex || thorough) {
-      for (const int level : kIndexLevels) compress(index, level, true);
+    if (!thorough || index.raw.size() > kLargeIndex) return;
+    for (const int level : kIndexLevels) {
+      for (const bool with_dictionary : {false, true}) compress(index, level, with_dictionary);
     }
-    if (thorough) {
-      for (const int level : kIndexLevels) compress(index, level, false);
-    }
-    if (index.raw.size() <= kLargeIndex) compress(index, kIndexLevel, false);
   }
 
   const Digest& file_digest(std::size_t file) const {

@@ -49,7 +49,7 @@ class ZstdReader final : public SymbolReader {
 // stages do better. In a short stream a few per cent are less than its tables and references.
 bool may_win(const SymbolStream& stream, std::size_t limit) {
   const std::size_t hopeless =
-      stream.symbols.size() < kTrialFrom ? limit - limit / 8 : limit - limit / 64;
+      stream.symbols.size() < kTrialFrom ? limit - limit / 4 : limit - limit / 64;
   return matched_entropy_bits(stream) / 8 < hopeless;
 }
 
