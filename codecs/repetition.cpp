@@ -100,6 +100,7 @@ std::size_t count_duplicates_of(const TensorView& tensor) {
   values.reserve((tensor.count() >> sample_bits) + 1);
   const std::uint8_t* at = tensor.data.data();
   std::size_t negative_zeros = 0;
+  std::size_t nonzeros = 0;
   for (std::size_t i = 0; i < tensor.count(); ++i, at += sizeof(T)) {
     const auto pattern = load_le<T>(at);
     const T value = pattern & magnitude;
@@ -107,13 +108,20 @@ std::size_t count_duplicates_of(const TensorView& tensor) {
       negative_zeros += pattern != 0 ? 1 : 0;
       continue;
     }
+    ++nonzeros;
     const std::uint64_t hash = (value * kMultiplier) >> 32;
     if ((hash & ((std::uint64_t{1} << sample_bits) - 1)) == 0) values.push_back(value);
   }
   std::sort(values.begin(), values.end());
-  const auto distinct = std::unique(values.begin(), values.end()) - values.begin();
-  const std::size_t repeated = (values.size() - static_cast<std::size_t>(distinct)) << sample_bits;
-  return std::min(repeated + negative_zeros, tensor.count());
+  const auto distinct =
+      static_cast<std::size_t>(std::unique(values.begin(), values.end()) - values.begin());
+  // So few of the values are in the sample only where there are few.
+  constexpr std::size_t kFew = 16;
+  const std::size_t repeated =
+      values.size() < kFew && sample_bits > 0
+          ? nonzeros
+          : nonzeros * (values.size() - distinct) / std::max<std::size_t>(values.size(), 1);
+  return repeated + negative_zeros;
 }
 
 }  // namespace

@@ -141,9 +141,11 @@ void encode_stream(std::span<const Symbol> symbols, std::uint32_t alphabet,
       const std::uint64_t time = time_of(*stage);
       limit = least > time ? (least - time + choice.byte_ps - 1) / choice.byte_ps : 0;
     }
+    limit = std::min(limit, choice.too_many);
+    if (stage->may_win != nullptr && !stage->may_win(stream, limit)) continue;
     Encoding coded;
     coded.decode_ps = time_of(*stage);
-    if (!stage->encode(stream, std::min(limit, choice.too_many), coded.bytes)) continue;
+    if (!stage->encode(stream, limit, coded.bytes)) continue;
     best = std::move(coded);
     best_id = stage->id;
   }

@@ -77,6 +77,9 @@ struct Stage {
   std::uint32_t symbol_ps;
   /// Appends the coded stream unless it would not be smaller than `limit` bytes; false then.
   bool (*encode)(const SymbolStream& stream, std::size_t limit, Bytes& out);
+  /// False where the stage, being slow, is not worth trying for less than `limit` bytes; null where
+  /// it always is.
+  bool (*may_win)(const SymbolStream& stream, std::size_t limit);
   /// A reader over `coded` for `count` symbols below `alphabet`, in the context's memory. Null,
   /// with the reason in the context, when the bytes are damaged. `table_bytes` is how many of them
   /// are code tables.

@@ -172,9 +172,10 @@ std::uint64_t literal_bits(const Analysis& tensor) {
 }
 
 bool encode(const Analysis& tensor, const EncodeOptions& options, Encoding& out) {
+  if (tensor.count() == 0) return false;
   const TensorView& view = tensor.tensor();
   const std::uint64_t columns = row_length(view);
-  const std::uint64_t bits = tensor.count() > 0 ? literal_bits(tensor) : 0;
+  const std::uint64_t bits = literal_bits(tensor);
   if (options.layout != LayoutId::kRepeats) {
     // Bytes are left to zstd, and a few elements have nothing to repeat.
     constexpr std::size_t kFew = 256;
@@ -219,7 +220,7 @@ ElementReader* open(ByteReader& in, Element element, std::uint64_t count,
   reader->columns = in.varint();
   reader->run_count = in.varint();
   reader->literal_count = in.varint();
-  if (!in.ok() || reader->columns < 1 || (count > 0 && count % reader->columns != 0) ||
+  if (!in.ok() || count == 0 || reader->columns < 1 || count % reader->columns != 0 ||
       reader->run_count > count || reader->literal_count > count) {
     return context.refuse("the runs of a tensor are damaged");
   }

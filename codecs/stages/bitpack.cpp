@@ -84,6 +84,6 @@ SymbolReader* open(ByteView coded, std::uint64_t count, std::uint32_t alphabet,
 
 }  // namespace
 
-const Stage kBitpackStage = {StageId::kBitpack, "bitpack", 500, encode, open};
+const Stage kBitpackStage = {StageId::kBitpack, "bitpack", 500, encode, nullptr, open};
 
 }  // namespace qc

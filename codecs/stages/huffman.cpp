@@ -191,6 +191,6 @@ SymbolReader* open(ByteView coded, std::uint64_t /*count*/, std::uint32_t alphab
 
 }  // namespace
 
-const Stage kHuffmanStage = {StageId::kHuffman, "huffman", 450, encode, open};
+const Stage kHuffmanStage = {StageId::kHuffman, "huffman", 450, encode, nullptr, open};
 
 }  // namespace qc

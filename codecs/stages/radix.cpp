@@ -120,6 +120,6 @@ SymbolReader* open(ByteView coded, std::uint64_t count, std::uint32_t alphabet,
 
 }  // namespace
 
-const Stage kRadixStage = {StageId::kRadix, "radix", 500, encode, open};
+const Stage kRadixStage = {StageId::kRadix, "radix", 500, encode, nullptr, open};
 
 }  // namespace qc

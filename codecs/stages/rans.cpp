@@ -275,6 +275,6 @@ SymbolReader* open(ByteView coded, std::uint64_t /*count*/, std::uint32_t alphab
 
 }  // namespace
 
-const Stage kRansStage = {StageId::kRans, "rans", 1300, encode, open};
+const Stage kRansStage = {StageId::kRans, "rans", 1300, encode, nullptr, open};
 
 }  // namespace qc

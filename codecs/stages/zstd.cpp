@@ -9,9 +9,6 @@ namespace qc {
 namespace {
 
 constexpr int kLevel = 19;
-constexpr int kTrialLevel = 3;
-// Streams longer than this are tried at a fast level first.
-constexpr std::size_t kTrialFrom = std::size_t{1} << 10;
 
 class ZstdReader final : public SymbolReader {
  public:
@@ -45,32 +42,30 @@ class ZstdReader final : public SymbolReader {
   bool valid_ = true;
 };
 
+// One byte for each symbol, or two.
+Bytes symbol_bytes(const SymbolStream& stream) {
+  if (stream.alphabet() <= 256) return {stream.symbols.begin(), stream.symbols.end()};
+  Bytes bytes(2 * stream.symbols.size());
+  for (std::size_t i = 0; i < stream.symbols.size(); ++i) {
+    store_le(bytes.data() + 2 * i, stream.symbols[i]);
+  }
+  return bytes;
+}
+
 // Where there are no matches to speak of, zstd has nothing but skew to exploit, which the other
-// stages do better. In a short stream a few per cent are less than its tables and references.
+// stages do better. In a short stream a part is less than its tables and references take; in a
+// longer one the slow level gains a few per cent where a fast one finds matches.
 bool may_win(const SymbolStream& stream, std::size_t limit) {
-  const std::size_t hopeless =
-      stream.symbols.size() < kTrialFrom ? limit - limit / 4 : limit - limit / 64;
-  return matched_entropy_bits(stream) / 8 < hopeless;
+  constexpr std::size_t kShort = std::size_t{1} << 10;
+  constexpr int kTrialLevel = 3;
+  const bool is_short = stream.symbols.size() < kShort;
+  if (matched_entropy_bits(stream) / 8 >= limit - limit / (is_short ? 4 : 64)) return false;
+  return is_short || zstd_compress(symbol_bytes(stream), kTrialLevel).size() < limit + limit / 128;
 }
 
 bool encode(const SymbolStream& stream, std::size_t limit, Bytes& out) {
-  if (stream.symbols.empty() || !may_win(stream, limit)) return false;
-  const bool narrow = stream.alphabet() <= 256;
-  Bytes bytes;
-  if (narrow) {
-    bytes.assign(stream.symbols.begin(), stream.symbols.end());
-  } else {
-    bytes.resize(2 * stream.symbols.size());
-    for (std::size_t i = 0; i < stream.symbols.size(); ++i) {
-      store_le(bytes.data() + 2 * i, stream.symbols[i]);
-    }
-  }
-  // The slow level gains a few per cent where the fast one finds matches.
-  if (bytes.size() > kTrialFrom &&
-      zstd_compress(bytes, kTrialLevel).size() >= limit + limit / 128) {
-    return false;
-  }
-  const Bytes coded = zstd_compress(bytes, kLevel);
+  if (stream.symbols.empty()) return false;
+  const Bytes coded = zstd_compress(symbol_bytes(stream), kLevel);
   if (coded.size() >= limit) return false;
   append(out, coded);
   return true;
@@ -98,6 +93,6 @@ SymbolReader* open(ByteView coded, std::uint64_t count, std::uint32_t alphabet,
 
 }  // namespace
 
-const Stage kZstdStage = {StageId::kZstd, "zstd", 1100, encode, open};
+const Stage kZstdStage = {StageId::kZstd, "zstd", 1100, encode, may_win, open};
 
 }  // namespace qc

@@ -78,8 +78,8 @@ void round_trip_all(const TestTensor& tensor, StageChoice stages, Written& writt
 }
 
 Written layouts_of(Element element) {
-  Written names = {"raw", "constant", "palette",        "channel-palette",
-                   "csr", "bitmap",   "context-palette"};
+  Written names = {"raw", "constant", "palette",         "channel-palette",
+                   "csr", "bitmap",   "context-palette", "repeats"};
   if (element.width > 1) names.insert("planes");
   if (element.is_float && element.width >= 4) names.insert("narrow");
   if (element.is_float) names.insert("levels");
