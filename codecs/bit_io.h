@@ -92,10 +92,14 @@ class BitReader {
   /// True when no read went past the end.
   bool in_range() const noexcept { return position_ <= 8 * static_cast<std::uint64_t>(size_); }
 
-  /// True when exactly all bytes were read and the padding of the last one is zero.
-  bool finish() const noexcept {
-    return bytes_used() == size_ && ((position_ & 7) == 0 || peek() == 0);
+  /// True when what is left of the byte that was begun is zero.
+  bool padding_is_zero() const noexcept {
+    const std::uint64_t byte = position_ >> 3;
+    return (position_ & 7) == 0 || byte >= size_ || begin_[byte] >> (position_ & 7) == 0;
   }
+
+  /// True when exactly all bytes were read and the padding of the last one is zero.
+  bool finish() const noexcept { return bytes_used() == size_ && padding_is_zero(); }
 
  private:
   const std::uint8_t* begin_ = nullptr;

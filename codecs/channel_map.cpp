@@ -1,5 +1,7 @@
 #include "codecs/channel_map.h"
 
+#include "codecs/varint.h"
+
 namespace qc {
 
 void write_channel_map(const ChannelMap& channels, Bytes& out) {
@@ -9,9 +11,9 @@ void write_channel_map(const ChannelMap& channels, Bytes& out) {
 }
 
 bool read_channel_map(ByteReader& in, std::uint64_t count, ChannelMap& channels) noexcept {
-  channels.count = in.varint();
-  channels.stride = in.varint();
-  channels.first = in.varint();
+  channels.count = read_varint(in);
+  channels.stride = read_varint(in);
+  channels.first = read_varint(in);
   return in.ok() && channels.count >= 1 && channels.count <= count && channels.stride >= 1 &&
          channels.first <= UINT64_MAX - count;
 }

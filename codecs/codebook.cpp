@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "codecs/bit_io.h"
+#include "codecs/varint.h"
 
 // A float codebook is two rising lists of magnitudes, the negative numbers' and the others'; a list
 // of integers is one. A list is coded as differences: the bits below the lowest bit that any value
@@ -136,7 +137,7 @@ bool read_codebook(ByteReader& in, std::uint64_t count, Element element, std::ui
   };
   const unsigned width = element.width;
   const std::size_t size_before = in.rest().size();
-  const std::uint64_t head = element.is_float ? in.varint() : 0;
+  const std::uint64_t head = element.is_float ? read_varint(in) : 0;
   const std::uint64_t negatives = head / 2;
   const bool symmetric = (head & 1) != 0;
   if (!in.ok() || negatives > count || (symmetric && 2 * negatives != count)) return damaged();
@@ -188,7 +189,7 @@ bool read_codebook(ByteReader& in, std::uint64_t count, Element element, std::ui
     put(negatives + i, value);
     if (symmetric) put(negatives - 1 - i, value | limit);
   });
-  if (!valid || !bits.in_range()) return damaged();
+  if (!valid || !bits.in_range() || !bits.padding_is_zero()) return damaged();
   in.take(bits.bytes_used());
   if (context.stats != nullptr) {
     context.stats->codebook_bytes += size_before - in.rest().size();

@@ -5,6 +5,8 @@
 #include <bit>
 #include <limits>
 
+#include "codecs/varint.h"
+
 namespace qc {
 namespace {
 
@@ -157,7 +159,7 @@ void encode_stream(std::span<const Symbol> symbols, std::uint32_t alphabet,
 SymbolReader* open_stream(ByteReader& in, std::uint64_t count, std::uint32_t alphabet,
                           StreamUse use, DecodeContext& context) noexcept {
   const Stage* stage = find_stage(in.u8());
-  const ByteView coded = in.take(in.varint());
+  const ByteView coded = in.take(read_varint(in));
   if (!in.ok()) return context.refuse("a stream is cut short");
   if (stage == nullptr) return context.refuse("a stream names an unknown entropy stage");
   std::uint64_t table_bytes = 0;

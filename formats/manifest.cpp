@@ -119,6 +119,10 @@ Manifest parse_manifest(ByteView bytes) {
                                    entry(slots.transposed_columns(), i),
                                    entry(slots.transposed_width(), i)};
     if (transposed.rows != 0) slot.transposed = transposed;
+    // What a field says nothing about must be zero: else readers could take it differently.
+    const bool is_repeat = slot.repeat_of.has_value();
+    if (is_repeat ? slot.unit != 0 : slot.transposed.has_value()) damaged();
+    if (!slot.transposed && (transposed.columns != 0 || transposed.width != 0)) damaged();
     manifest.slots.push_back(slot);
   }
   const format::Units& units = proto.units();

@@ -48,6 +48,11 @@ OnnxModel OnnxModel::from_memory(std::vector<std::pair<std::filesystem::path, By
 }
 
 std::size_t OnnxModel::external_file(const std::string& location) {
+  // Else the system would look for a file with another, shorter name.
+  if (location.find('\0') != std::string::npos) {
+    throw Error(ErrorCode::kCorrupt,
+                fmt::format("external data in {:?}, a name with a zero byte: refused", location));
+  }
   const std::filesystem::path relative(location);
   if (!stays_inside(relative)) {
     throw Error(

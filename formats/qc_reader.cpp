@@ -6,7 +6,6 @@
 #include <map>
 #include <memory>
 #include <mutex>
-#include <set>
 #include <utility>
 
 #include "codecs/zstd_bytes.h"
@@ -14,6 +13,7 @@
 #include "core/page_buffer.h"
 #include "core/parallel.h"
 #include "formats/checksum.h"
+#include "formats/container_path.h"
 #include "formats/graph_dictionary.h"
 
 namespace qc {
@@ -126,17 +126,16 @@ void QcReader::place_units(std::uint64_t units_end) {
 }
 
 void QcReader::place_slots() {
+  std::vector<std::string> paths;
+  for (const ManifestFile& file : manifest_.files) paths.push_back(file.path);
+  if (const auto refused = find_refused_path(paths)) {
+    corrupt(fmt::format("it holds a file with the path {:?}", paths[*refused]));
+  }
   ByteView literals = ByteView(index_).first(overhead_.literal_raw);
   std::vector<std::uint64_t> filled(units_.size(), 0);
-  std::set<std::string> paths;
   std::size_t next = 0;
   for (std::size_t file = 0; file < manifest_.files.size(); ++file) {
     const ManifestFile& entry = manifest_.files[file];
-    const std::filesystem::path path(entry.path);
-    if (!stays_inside(path) || (file == 0 && path.has_parent_path()) ||
-        !paths.insert(entry.path).second) {
-      corrupt(fmt::format("it holds a file with the path \"{}\"", entry.path));
-    }
     if (entry.slots > manifest_.slots.size() - next) corrupt("the slots of a file are missing");
     std::uint64_t at = 0;
     std::uint64_t literal_size = entry.size;

@@ -1,5 +1,7 @@
 #include "formats/qc_writer.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <limits>
 #include <optional>
@@ -10,6 +12,7 @@
 #include "core/error.h"
 #include "core/parallel.h"
 #include "formats/checksum.h"
+#include "formats/container_path.h"
 #include "formats/graph_dictionary.h"
 #include "formats/manifest.h"
 #include "formats/qc_layout.h"
@@ -439,6 +442,14 @@ class Packer {
 }  // namespace
 
 void pack_model(const OnnxModel& model, const PackOptions& options, ByteSink& out) {
+  std::vector<std::string> paths;
+  for (const ModelFile& file : model.files()) paths.push_back(file.relative.generic_string());
+  if (const auto refused = find_refused_path(paths)) {
+    throw Error(ErrorCode::kUnsupported,
+                fmt::format("a container cannot hold a file with the path {:?}: rename it, and in "
+                            "the model what refers to it",
+                            paths[*refused]));
+  }
   Packer(model, options, out).run();
 }
 

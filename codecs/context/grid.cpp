@@ -1,5 +1,7 @@
 #include "codecs/context/grid.h"
 
+#include "codecs/varint.h"
+
 namespace qc::context {
 
 Grid context_grid(const Grid& grid, std::uint64_t count) noexcept {
@@ -18,7 +20,7 @@ void write_grid(const Grid& grid, Bytes& out) {
 
 bool read_grid(ByteReader& in, std::uint64_t count, Grid& grid) noexcept {
   for (std::uint64_t* number : {&grid.columns, &grid.taps, &grid.width, &grid.first}) {
-    *number = in.varint();
+    *number = read_varint(in);
   }
   return in.ok() && grid.columns >= 1 && grid.taps >= 1 && grid.width >= 1 &&
          grid.width <= grid.taps && grid.first <= ~count && grid.columns <= count &&

@@ -1,6 +1,7 @@
 // Sparse with a bitmap: a bit for every element, eight to a symbol, then the non-zero values.
 #include "codecs/layout_table.h"
 #include "codecs/layouts/sparse_values.h"
+#include "codecs/varint.h"
 
 namespace qc {
 namespace {
@@ -87,7 +88,7 @@ bool encode(const Analysis& tensor, const EncodeOptions& options, Encoding& out)
 
 ElementReader* open(ByteReader& in, Element element, std::uint64_t count,
                     DecodeContext& context) noexcept {
-  const std::uint64_t stored = in.varint();
+  const std::uint64_t stored = read_varint(in);
   if (!in.ok() || stored > count) return context.refuse("too many values for the tensor");
   auto* reader = context.make<BitmapReader>();
   if (reader == nullptr) return context.refuse("too much memory wanted");

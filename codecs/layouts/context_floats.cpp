@@ -8,6 +8,7 @@
 #include "codecs/context/grid.h"
 #include "codecs/layout_table.h"
 #include "codecs/levels.h"
+#include "codecs/varint.h"
 
 namespace qc {
 namespace {
@@ -159,8 +160,8 @@ bool encode(const Analysis& tensor, const EncodeOptions& options, Encoding& out)
 ElementReader* open(ByteReader& in, Element element, std::uint64_t count,
                     DecodeContext& context) noexcept {
   FloatFormat format{element.width, in.u8()};
-  const std::uint64_t head = in.varint();
-  const std::uint64_t stored = in.varint();
+  const std::uint64_t head = read_varint(in);
+  const std::uint64_t stored = read_varint(in);
   if (!in.ok() || !element.is_float || !is_mantissa(format.mantissa, element.width) ||
       head / 2 >> format.exponent() != 0 || stored > count) {
     return context.refuse("the head of floats is damaged");
@@ -180,7 +181,7 @@ ElementReader* open(ByteReader& in, Element element, std::uint64_t count,
                             (head & 1) != 0, grid, count, context)) {
     return context.refuse("too much memory wanted");
   }
-  const ByteView coded = in.take(in.varint());
+  const ByteView coded = in.take(read_varint(in));
   if (!in.ok()) return context.refuse("coded heads are cut short");
   reader->coder = BitDecoder(coded);
   if (context.stats != nullptr) {

@@ -7,6 +7,7 @@
 #include "codecs/context/grid.h"
 #include "codecs/context/rank_model.h"
 #include "codecs/layout_table.h"
+#include "codecs/varint.h"
 
 namespace qc {
 namespace {
@@ -98,14 +99,14 @@ bool encode(const Analysis& tensor, const EncodeOptions& /*options*/, Encoding& 
 
 ElementReader* open(ByteReader& in, Element element, std::uint64_t count,
                     DecodeContext& context) noexcept {
-  const std::uint64_t size = in.varint();
+  const std::uint64_t size = read_varint(in);
   if (!in.ok() || size < 1 || size > kMaxAlphabet) return context.refuse("a codebook is damaged");
   auto* reader = context.make<ContextPaletteReader>();
   auto* codebook = context.make_array<std::uint8_t>(size * element.width);
   if (reader == nullptr || codebook == nullptr) return context.refuse("too much memory wanted");
   if (!read_codebook(in, size, element, codebook, context)) return nullptr;
-  const std::uint64_t turn = in.varint();
-  const std::uint64_t zero = in.varint();
+  const std::uint64_t turn = read_varint(in);
+  const std::uint64_t zero = read_varint(in);
   RankShape& shape = reader->order.shape;
   shape.has_zero = (zero & 1) != 0;
   if (!in.ok() || turn >= size || zero / 2 + (zero & 1) > size || size == (zero & 1)) {
@@ -121,7 +122,7 @@ ElementReader* open(ByteReader& in, Element element, std::uint64_t count,
   }
   reader->codebook = codebook;
   reader->width = element.width;
-  const ByteView coded = in.take(in.varint());
+  const ByteView coded = in.take(read_varint(in));
   if (!in.ok()) return context.refuse("coded ranks are cut short");
   reader->coder = BitDecoder(coded);
   if (context.stats != nullptr) {

@@ -6,6 +6,7 @@
 
 #include "codecs/layout_table.h"
 #include "codecs/layouts/sparse_values.h"
+#include "codecs/varint.h"
 
 namespace qc {
 namespace {
@@ -41,9 +42,11 @@ class CsrReader final : public ElementReader {
     });
   }
 
-  // Positions past the tensor's end leave values over, which values.finish() sees.
+  // Positions past the tensor's end leave values over, which values.finish() sees. An escape as the
+  // last symbol leads to no value.
   bool finish() noexcept override {
-    return next_ == kNowhere && values.finish() && gaps_->finish();
+    const bool ends_in_escape = size_ > 0 && block_[size_ - 1] == escape_;
+    return next_ == kNowhere && !ends_in_escape && values.finish() && gaps_->finish();
   }
 
  private:
@@ -225,8 +228,8 @@ ElementReader* open(ByteReader& in, Element element, std::uint64_t count,
                     DecodeContext& context) noexcept {
   const std::uint8_t head = in.u8();
   const unsigned bits = head & 0x0fu;
-  const std::uint64_t stored = in.varint();
-  const std::uint64_t gap_count = in.varint();
+  const std::uint64_t stored = read_varint(in);
+  const std::uint64_t gap_count = read_varint(in);
   if (!in.ok() || (head & 0xe0) != 0 || bits < kMinGapBits || bits > kMaxGapBits) {
     return context.refuse("a relative index is damaged");
   }

@@ -4,6 +4,7 @@
 #include "codecs/codebook.h"
 #include "codecs/layout_table.h"
 #include "codecs/simd/look_up.h"
+#include "codecs/varint.h"
 
 namespace qc {
 namespace {
@@ -41,7 +42,7 @@ bool encode(const Analysis& tensor, const EncodeOptions& options, Encoding& out)
 
 ElementReader* open(ByteReader& in, Element element, std::uint64_t count,
                     DecodeContext& context) noexcept {
-  const std::uint64_t size = in.varint();
+  const std::uint64_t size = read_varint(in);
   if (!in.ok() || size < 1 || size > kMaxAlphabet) return context.refuse("a codebook is damaged");
   auto* reader = context.make<PaletteReader>();
   auto* codebook = context.make_array<std::uint8_t>(size * element.width);

@@ -8,6 +8,7 @@
 #include "codecs/stages/huffman_decoder.h"
 #include "codecs/stages/huffman_encoder.h"
 #include "codecs/stages/length_table.h"
+#include "codecs/varint.h"
 
 namespace qc {
 namespace {
@@ -139,7 +140,7 @@ bool place_parts(ByteReader& in, unsigned log_parts, HuffmanReader& reader) noex
   std::int64_t size = 0;
   std::uint64_t total = 0;
   for (std::size_t part = 0; part + 1 < parts.count(); ++part) {
-    const std::uint64_t difference = in.varint();
+    const std::uint64_t difference = read_varint(in);
     if (!in.ok() || difference > 2 * kMaxHuffmanBytes) return false;
     size += unzigzag(difference);
     if (size < 0) return false;
@@ -176,7 +177,7 @@ SymbolReader* open(ByteView coded, std::uint64_t /*count*/, std::uint32_t alphab
     return context.refuse("a stream wants too much memory");
   }
   const auto bits = read_lengths(in, alphabet, longest, {lengths, alphabet});
-  if (!bits || !is_complete({lengths, alphabet}, longest)) {
+  if (!bits || !bits->padding_is_zero() || !is_complete({lengths, alphabet}, longest)) {
     return context.refuse("a Huffman code table is damaged");
   }
   in.take(bits->bytes_used());

@@ -4,6 +4,8 @@
 #include <bit>
 #include <vector>
 
+#include "codecs/varint.h"
+
 namespace qc {
 namespace {
 
@@ -69,9 +71,9 @@ BitWriter write_lengths(std::span<const std::uint8_t> lengths, unsigned before, 
 
 std::optional<BitReader> read_lengths(ByteReader& in, std::uint32_t alphabet, unsigned most,
                                       std::span<std::uint8_t> lengths) noexcept {
-  const std::uint64_t first = in.varint();
-  const std::uint64_t inner = in.varint();  // symbols between the first and the last
-  if (!in.ok() || first >= alphabet || inner + 1 >= alphabet - first) return std::nullopt;
+  const std::uint64_t first = read_varint(in);
+  const std::uint64_t inner = read_varint(in);  // symbols between the first and the last
+  if (!in.ok() || first >= alphabet || inner >= alphabet - first - 1) return std::nullopt;
   const std::uint64_t last = first + inner + 1;
   BitReader bits(in.rest());
   const bool gaps = bits.get(1) != 0;

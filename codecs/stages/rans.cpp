@@ -123,7 +123,8 @@ bool read_ranges(ByteReader& in, std::uint32_t alphabet, unsigned bits,
     if (start >= 1u << bits) return false;
   }
   const std::uint32_t rest = (1u << bits) - start;
-  if (static_cast<unsigned>(std::bit_width(rest)) != lengths[last] || !reader->in_range()) {
+  if (static_cast<unsigned>(std::bit_width(rest)) != lengths[last] || !reader->in_range() ||
+      !reader->padding_is_zero()) {
     return false;
   }
   ranges[last] = rest | (start << 16);

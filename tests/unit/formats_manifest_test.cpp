@@ -9,9 +9,12 @@
 #include "codecs/tensor_codec.h"
 #include "codecs/zstd_bytes.h"
 #include "core/error.h"
+#include "core/random.h"
+#include "formats/graph_dictionary.h"
 #include "formats/manifest.h"
 #include "formats/qc_reader.h"
 #include "model_files.h"
+#include "spec_container.h"
 
 namespace qc {
 
@@ -139,7 +142,8 @@ class Parts {
     append(out, qc_header());
     for (const Bytes& unit : units_) append(out, unit);
     Bytes index = literals;
-    const Bytes text = serialize_manifest(manifest);
+    Bytes text = serialize_manifest(manifest);
+    if (patch != nullptr) patch(text);
     append(index, text);
     const Bytes stored = zstd_compress(index, 3);
     append(out, stored);
@@ -154,6 +158,7 @@ class Parts {
 
   Manifest manifest;
   Bytes literals;
+  void (*patch)(Bytes& manifest) = nullptr;  ///< for what a Manifest cannot say
 
  private:
   Bytes first_;
@@ -186,6 +191,7 @@ TEST_P(ManifestRule, IsChecked) {
     EXPECT_TRUE(error.code() == ErrorCode::kCorrupt || error.code() == ErrorCode::kLimit);
     EXPECT_THAT(error.what(), testing::HasSubstr(GetParam().message));
   }
+  EXPECT_THROW(spec::read_container(container, graph_dictionary()), spec::Broken);
 }
 
 const std::vector<Violation> kViolations = {
@@ -197,11 +203,16 @@ const std::vector<Violation> kViolations = {
        parts.manifest.slots.clear();
        parts.literals.clear();
      }},
-    {"EmptyPath", "the path \"\"", [](Parts& parts) { parts.manifest.files[1].path = ""; }},
-    {"AbsolutePath", "the path", [](Parts& parts) { parts.manifest.files[1].path = "/tmp/f1"; }},
-    {"PathGoesUp", "the path", [](Parts& parts) { parts.manifest.files[1].path = "d/../../f1"; }},
     {"SamePathTwice", "the path", [](Parts& parts) { parts.manifest.files[1].path = "f0"; }},
     {"ModelInAFolder", "the path", [](Parts& parts) { parts.manifest.files[0].path = "d/f0"; }},
+    {"ModelIsAFolder", "the path", [](Parts& parts) { parts.manifest.files[1].path = "f0/f1"; }},
+    {"FileIsAFolder", "the path",
+     [](Parts& parts) {
+       // Between the two in the order of bytes is another.
+       for (const char* path : {"d/f1.x", "d/f1/x"}) {
+         parts.manifest.files.push_back({path, 0, xxh3_128({}), 0});
+       }
+     }},
     {"SlotsMissing", "slots of a file are missing",
      [](Parts& parts) { parts.manifest.files[1].slots = 1; }},
     {"SlotsLeftOver", "belong to no file",
@@ -240,6 +251,27 @@ const std::vector<Violation> kViolations = {
     {"TransposedColumns", "transposes one that it cannot",
      [](Parts& parts) {
        parts.manifest.slots[3].transposed = Transposition{5, 0, 4};
+     }},
+    {"TransposedRows", "manifest is damaged",
+     [](Parts& parts) {
+       parts.manifest.slots[3].transposed = Transposition{0, 8, 4};
+     }},
+    {"TransposedWidthAlone", "manifest is damaged",
+     [](Parts& parts) {
+       parts.manifest.slots[3].transposed = Transposition{0, 0, 4};
+     }},
+    {"TransposedButNoRepeat", "manifest is damaged",
+     [](Parts& parts) {
+       parts.manifest.slots[0].transposed = Transposition{5, 8, 4};
+     }},
+    {"UnitOfARepeat", "manifest is damaged",
+     [](Parts& parts) {
+       parts.patch = [](Bytes& manifest) {
+         const Bytes units = {0x1a, 4, 0, 1, 1, 0};
+         const auto found = std::ranges::search(manifest, units);
+         ASSERT_FALSE(found.empty());
+         found.back() = 1;
+       };
      }},
     {"TransposedPart", "transposes one that it cannot",
      [](Parts& parts) {
@@ -284,6 +316,110 @@ std::ostream& operator<<(std::ostream& out, const Violation& violation) {
 
 INSTANTIATE_TEST_SUITE_P(Violations, ManifestRule, testing::ValuesIn(kViolations),
                          [](const auto& test) { return std::string(test.param.name); });
+
+class RefusedPath : public testing::TestWithParam<std::string> {};
+
+TEST_P(RefusedPath, IsCorruptInBothReaders) {
+  for (const std::size_t file : {0U, 1U}) {
+    Parts parts;
+    parts.manifest.files[file].path = GetParam();
+    const Bytes container = parts.container();
+    try {
+      QcReader::from_bytes(container);
+      ADD_FAILURE() << "accepted";
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ErrorCode::kCorrupt);
+      EXPECT_THAT(error.what(), testing::HasSubstr("it holds a file with the path"));
+    }
+    EXPECT_THROW(spec::read_container(container, graph_dictionary()), spec::Broken);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Paths, RefusedPath,
+                         testing::Values("", ".", "..", "/", "/tmp/f1", "d/", "d//f1", "./f1",
+                                         "d/./f1", "d/.", "../f1", "d/../f1", "d/..", "d\\f1",
+                                         "\\\\host\\f1", "C:\\f1", "C:/f1", "c:f1",
+                                         std::string("f1\0", 3), std::string("d\0/f1", 5)));
+
+TEST(ManifestRules, UnusualPathsAreFine) {
+  for (const char* path : {"...", "d/..f", ".f", "a b", "dd:f", "1:f", "f0.bin", "\xff"}) {
+    Parts parts;
+    parts.manifest.files[1].path = path;
+    const Bytes container = parts.container();
+    EXPECT_EQ(QcReader::from_bytes(container).manifest().files[1].path, path);
+    EXPECT_EQ(spec::read_container(container, graph_dictionary())[1].path, path);
+  }
+}
+
+/// The files of a container by the code; nothing when it refuses.
+std::optional<std::vector<spec::File>> files_by_code(ByteView container) {
+  try {
+    std::vector<spec::File> files;
+    for (auto& [path, bytes] : QcReader::from_bytes(container).decode_to_memory(1)) {
+      files.push_back({path.string(), std::move(bytes)});
+    }
+    return files;
+  } catch (const Error&) {
+    return std::nullopt;
+  }
+}
+
+/// The same by the document's reader.
+std::optional<std::vector<spec::File>> files_by_spec(ByteView container) {
+  try {
+    return spec::read_container(container, graph_dictionary());
+  } catch (const spec::Broken&) {
+    return std::nullopt;
+  }
+}
+
+/// Every number of a manifest; those that may be left out are put in as 0 first.
+std::vector<std::uint64_t*> numbers_of(Manifest& manifest) {
+  std::vector<std::uint64_t*> all;
+  for (ManifestFile& file : manifest.files) all.insert(all.end(), {&file.size, &file.slots});
+  for (ManifestSlot& slot : manifest.slots) {
+    all.insert(all.end(), {&slot.literal_before, &slot.size, &slot.unit});
+    if (slot.repeat_of) all.push_back(&*slot.repeat_of);
+    if (!slot.transposed) slot.transposed = Transposition{};
+    all.insert(all.end(),
+               {&slot.transposed->rows, &slot.transposed->columns, &slot.transposed->width});
+  }
+  for (ManifestUnit& unit : manifest.units) all.insert(all.end(), {&unit.size, &unit.stored_size});
+  return all;
+}
+
+TEST(ManifestRules, BothReadersTreatDamageAlike) {
+  SplitMix64 random(1);
+  std::size_t refused = 0;
+  std::size_t accepted = 0;
+  for (int round = 0; round < 3000; ++round) {
+    Parts parts;
+    const std::vector<std::uint64_t*> numbers = numbers_of(parts.manifest);
+    const auto any = [&] { return numbers[random.next() % numbers.size()]; };
+    for (std::uint64_t left = 1 + random.next() % 2; left > 0; --left) {
+      std::uint64_t& number = *any();
+      switch (random.next() % 4) {
+        case 0:
+          number = *any();
+          break;
+        case 1:
+          number = random.next() % 10;
+          break;
+        case 2:
+          number += 1;
+          break;
+        default:
+          number -= number > 0 ? 1 : 0;
+      }
+    }
+    const Bytes container = parts.container();
+    const auto files = files_by_code(container);
+    ASSERT_EQ(files, files_by_spec(container)) << "round " << round;
+    ++(files ? accepted : refused);
+  }
+  EXPECT_GT(refused, 1000U);
+  EXPECT_GT(accepted, 50U);
+}
 
 TEST(ManifestRules, DigestsAreCompared) {
   Parts parts;

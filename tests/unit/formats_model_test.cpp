@@ -147,6 +147,18 @@ INSTANTIATE_TEST_SUITE_P(ExternalData, RefusedLocation,
                                          BadLocation{"m.onnx", ErrorCode::kUnsupported},
                                          BadLocation{"./m.onnx", ErrorCode::kUnsupported}));
 
+// The system would open w.bin instead.
+TEST(ExternalData, ALocationWithAZeroByteIsRefused) {
+  for (const std::string& location : {std::string("w.bin\0x", 7), std::string("w.bin\0", 6)}) {
+    const Bytes model = serialize(external_model(location, 0, 80));
+    const auto [code, message] = error_of([&] {
+      test::open_files({{"m.onnx", model}, {"w.bin", noise(80, 1)}});
+    });
+    EXPECT_EQ(code, ErrorCode::kCorrupt);
+    EXPECT_THAT(message, testing::HasSubstr("w.bin\\x00"));
+  }
+}
+
 TEST(ExternalData, BadNumbersAreRefused) {
   const std::vector<std::pair<std::string, std::string>> entries = {
       {"offset", "201"}, {"offset", "-1"},

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "core/error.h"
 #include "formats/graph_dictionary.h"
 #include "formats/qc_reader.h"
 #include "model_files.h"
@@ -219,6 +220,42 @@ TEST(Pack, KeepsMetadataAndPathsOfAnyBytes) {
   const Packed packed(model, options);
   EXPECT_EQ(packed.reader.manifest().metadata, options.metadata);
   EXPECT_EQ(packed.reader.manifest().writer, kWriter);
+}
+
+// A model with a tensor in a file of its own, at a location that says so in its own way.
+onnx::ModelProto model_at(const std::string& location) {
+  onnx::ModelProto proto;
+  test::describe_tensor(*proto.mutable_graph()->add_initializer(), "w", kFloat, {500});
+  set_external(*proto.mutable_graph()->mutable_initializer(0), location);
+  return proto;
+}
+
+TEST(Pack, WritesPlainPathsWhateverTheModelSays) {
+  for (const char* location : {"d/w.bin", "./d/w.bin", "d//w.bin", "d/./w.bin", ".//d/w.bin"}) {
+    const OnnxModel model = test::open_files(
+        {{"m.onnx", serialize(model_at(location))}, {"d/w.bin", bell_payload(500, 1)}});
+    const Packed packed(model);
+    EXPECT_EQ(packed.reader.manifest().files[1].path, "d/w.bin") << location;
+    EXPECT_EQ(packed.reader.units().size(), 1U) << location;
+  }
+}
+
+TEST(Pack, RefusesFilesThatNoContainerMayHold) {
+  const auto expect_unsupported = [](const Files& files) {
+    try {
+      pack(test::open_files(files));
+      ADD_FAILURE() << "packed";
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ErrorCode::kUnsupported);
+      EXPECT_THAT(error.what(), testing::HasSubstr("rename it"));
+    }
+  };
+  const Bytes payload = bell_payload(500, 1);
+  for (const char* name : {"d\\w.bin", "C:w.bin"}) {
+    expect_unsupported({{"m.onnx", serialize(model_at(name))}, {name, payload}});
+  }
+  expect_unsupported({{"m\\n.onnx", serialize(model_at("w.bin"))}, {"w.bin", payload}});
+  expect_unsupported({{"m.onnx", serialize(model_at("m.onnx/w"))}, {"m.onnx/w", payload}});
 }
 
 TEST(Pack, TakesOneOfOverlappingTensors) {

@@ -1,5 +1,6 @@
 // FORMAT.md's examples against the code.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <onnx/onnx_pb.h>
@@ -8,13 +9,16 @@
 #include <optional>
 #include <sstream>
 
+#include "codecs/layout_table.h"
 #include "codecs/stage.h"
 #include "codecs/tensor_codec.h"
 #include "codecs/zstd_bytes.h"
 #include "formats/graph_dictionary.h"
 #include "formats/qc_reader.h"
 #include "formats/qc_writer.h"
+#include "harness.h"
 #include "spec_container.h"
+#include "spec_context.h"
 #include "spec_document.h"
 
 namespace qc {
@@ -125,7 +129,8 @@ TEST_P(Examples, NotesNameTheNumbersInTheBytes) {
   EXPECT_GE(numbers, 3U);
 }
 
-INSTANTIATE_TEST_SUITE_P(Format, Examples, testing::Values("stream", "container", "index"));
+INSTANTIATE_TEST_SUITE_P(Format, Examples,
+                         testing::Values("stream", "container", "index", "context"));
 
 TEST(FormatExample, StreamIsWhatTheEncoderWrites) {
   Encoding coded;
@@ -162,6 +167,50 @@ TEST(FormatExample, ContainerHoldsTheModel) {
   EXPECT_EQ(files[0].second, model);
   EXPECT_THAT(spec::read_container(container, graph_dictionary()),
               testing::ElementsAre(spec::File{"m.onnx", model}));
+}
+
+// The tensor of 11.3: 8 rows of 3 columns.
+Bytes context_payload() {
+  std::vector<float> elements;
+  std::istringstream text(spec::example_text("context elements"));
+  for (float value = 0; text >> value;) elements.push_back(value);
+  return payload_of(elements);
+}
+
+TEST(FormatExample, ContextTensorIsWhatTheEncoderWrites) {
+  const Bytes payload = context_payload();
+  ASSERT_EQ(payload.size(), 24 * sizeof(float));
+  const TensorView tensor = {payload, {4, true}, {}, {.columns = 3, .taps = 1, .width = 1}};
+  EncodeOptions options = presets::kMax;
+  options.layout = LayoutId::kContextPalette;
+  const Bytes coded = encode_tensor(tensor, options);
+  EXPECT_THAT(example_bytes("context"), ElementsAreArray(coded));
+  EXPECT_EQ(spec::decode_tensor(coded, payload.size()), payload);
+}
+
+// As 11.3 writes a bit.
+std::string text_of(const spec::DecodedBit& bit, std::size_t number) {
+  return fmt::format(
+      "bit {}: {} of element {}\n"
+      "  counters {}; sets {}\n"
+      "  inputs {}\n"
+      "  says {}; probability {}\n"
+      "  low {:08x}, high {:08x}, value {:08x}: the bit is {}\n"
+      "  weights of the first set now {}\n"
+      "  weights of the second set now {}\n",
+      number, bit.predictor, bit.element, fmt::join(bit.counters, " "), fmt::join(bit.sets, " "),
+      fmt::join(bit.inputs, " "), fmt::join(bit.says, " "), bit.probability, bit.low, bit.high,
+      bit.value, bit.bit ? 1 : 0, fmt::join(bit.weights[0], " "), fmt::join(bit.weights[1], " "));
+}
+
+TEST(FormatExample, ContextBitsHaveTheProbabilitiesOfTheDocument) {
+  const Bytes coded = part_of("context", "the coded ranks", "no such note");
+  std::vector<spec::DecodedBit> bits;
+  const auto ranks = spec::decode_ranks({3, 1, 1, 0}, coded, 24, 4, 1, true, &bits);
+  ASSERT_GT(bits.size(), 5U);
+  std::string text;
+  for (std::size_t i = 0; i < 5; ++i) text += text_of(bits[i], i);
+  EXPECT_EQ(spec::example_text("context bits"), text);
 }
 
 TEST(FormatExample, HeaderAndFooterAreThoseOfTheCode) {
@@ -222,6 +271,8 @@ TEST(FormatExample, PackingGivesTheContainer) {
 
 TEST(GraphDictionary, IsTheDocumentedOne) {
   const ByteView dictionary = graph_dictionary();
+  EXPECT_EQ(as_text(dictionary), harness::read_file(std::filesystem::path(QC_SOURCE_DIR) /
+                                                    "formats/graph_dictionary.bin"));
   const std::string row =
       fmt::format("| {} bytes | {:016x} ", dictionary.size(), xxh3_64(dictionary));
   EXPECT_NE(spec::document().find(row), std::string::npos) << row;

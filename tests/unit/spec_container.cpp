@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <map>
 
 // Numbers of sections are those of FORMAT.md.
@@ -17,6 +18,17 @@ std::uint64_t low_half(std::uint64_t hash) { return hash & 0xffffffff; }
 
 bool same(View a, View b) { return std::equal(a.begin(), a.end(), b.begin(), b.end()); }
 
+// A varint of a protocol buffer, which need not have the shortest form.
+std::uint64_t proto_varint(Input& in) {
+  std::uint64_t value = 0;
+  for (unsigned shift = 0; shift < 64; shift += 7) {
+    const std::uint64_t byte = in.number(1);
+    value |= (byte & 0x7f) << shift;
+    if (byte < 0x80) return value;
+  }
+  throw Broken("varint too long");
+}
+
 // A protocol buffer message: the values of each field, a number or the bytes of it.
 struct Message {
   std::map<std::uint64_t, std::vector<std::uint64_t>> numbers;
@@ -24,19 +36,31 @@ struct Message {
 
   explicit Message(View text) {
     for (Input in(text); !in.at_end();) {
-      const std::uint64_t tag = in.varint();
-      require(tag % 8 == 0 || tag % 8 == 2, "wire type");
-      if (tag % 8 == 0) {
-        numbers[tag / 8].push_back(in.varint());
-      } else {
-        bytes[tag / 8].push_back(in.take(in.varint()));
+      const std::uint64_t tag = proto_varint(in);
+      switch (tag % 8) {
+        case 0:
+          numbers[tag / 8].push_back(proto_varint(in));
+          break;
+        case 2:
+          bytes[tag / 8].push_back(in.take(proto_varint(in)));
+          break;
+        case 1:
+          in.take(8);
+          break;
+        case 5:
+          in.take(4);
+          break;
+        default:
+          throw Broken("wire type");
       }
     }
   }
 
   std::uint64_t number(std::uint64_t field) const {
     const auto found = numbers.find(field);
-    return found == numbers.end() ? 0 : found->second.back();
+    if (found == numbers.end()) return 0;
+    require(found->second.back() <= std::uint64_t{1} << 62, "a number over 2^62");
+    return found->second.back();
   }
 
   View text(std::uint64_t field) const {
@@ -47,7 +71,7 @@ struct Message {
   std::vector<std::uint64_t> list(std::uint64_t field) const {
     std::vector<std::uint64_t> all;
     for (Input in(text(field)); !in.at_end();) {
-      all.push_back(in.varint());
+      all.push_back(proto_varint(in));
       require(all.back() <= std::uint64_t{1} << 62, "a number over 2^62");
     }
     return all;
@@ -73,6 +97,7 @@ std::vector<Unit> read_units(const Message& table, View container, std::uint64_t
     require(at + padding + stored_sizes[i] <= units_end, "a unit runs into the index");
     for (const std::uint8_t byte : container.subspan(at, padding)) require(byte == 0, "padding");
     const View stored = container.subspan(at + padding, stored_sizes[i]);
+    if (padding > 0) forms_met().insert("aligned unit");
     require(checksums.number(4) == low_half(XXH3_64bits(stored.data(), stored.size())), "checksum");
     require(sizes[i] >= 1 && sizes[i] <= std::uint64_t{1} << 26, "size of a unit");
     units.push_back({decode_tensor(stored, sizes[i])});
@@ -82,10 +107,52 @@ std::vector<Unit> read_units(const Message& table, View container, std::uint64_t
   return units;
 }
 
+// Section 3.3, rules 6 and 7, of a row of the table of slots.
+void require_fields_of_slot(const std::array<std::vector<std::uint64_t>, 8>& columns,
+                            std::size_t slot) {
+  const std::uint64_t set = (columns[5][slot] != 0 ? 1 : 0) + (columns[6][slot] != 0 ? 1 : 0) +
+                            (columns[7][slot] != 0 ? 1 : 0);
+  const bool repeats = columns[4][slot] != 0;
+  require(set == 0 || (set == 3 && repeats), "fields of a transposition");
+  require(!repeats || columns[3][slot] == 0, "the unit of a repeat");
+  if (set == 0) return;
+  const std::uint64_t width = columns[7][slot];
+  require(width == 1 || width == 2 || width == 4 || width == 8, "width of a transposition");
+  const std::uint64_t size = columns[2][slot];
+  require(size <= std::uint64_t{1} << 26, "size of a transposed slot");
+  require(columns[5][slot] <= size && columns[6][slot] <= size, "transposition");
+  require(size % (columns[5][slot] * columns[6][slot] * width) == 0, "transposition");
+}
+
+// Section 3.3, rule 3
+void require_paths(const std::vector<File>& files) {
+  require(!files.empty(), "no files");
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    const std::string& path = files[i].path;
+    require(path.find('\0') == std::string::npos && path.find('\\') == std::string::npos, "path");
+    const bool letter = !path.empty() && std::isalpha(static_cast<unsigned char>(path[0])) != 0;
+    require(!letter || path.size() < 2 || path[1] != ':', "a drive in a path");
+    std::vector<std::string> parts = {""};
+    for (const char byte : path) {
+      if (byte == '/') {
+        parts.emplace_back();
+      } else {
+        parts.back() += byte;
+      }
+    }
+    for (const std::string& part : parts) {
+      require(!part.empty() && part != "." && part != "..", "part of a path");
+    }
+    require(i > 0 || parts.size() == 1, "the model in a folder");
+    for (std::size_t k = 0; k < files.size(); ++k) {
+      require(k == i || (files[k].path != path && !files[k].path.starts_with(path + "/")),
+              "paths that exclude each other");
+    }
+  }
+}
+
 // Section 3.2
 Data transposed(View source, std::uint64_t rows, std::uint64_t columns, std::uint64_t width) {
-  require(rows > 0 && columns > 0 && width > 0, "transposition");
-  require(source.size() % (rows * columns * width) == 0, "transposition");
   Data out(source.size());
   for (std::uint64_t i = 0; i < source.size() / width; ++i) {
     const std::uint64_t matrix = i / (rows * columns) * rows * columns;
@@ -109,10 +176,13 @@ std::vector<Data> read_slots(const Message& table, std::vector<Unit>& units) {
   std::vector<Data> slots;
   for (std::size_t i = 0; i < count; ++i) {
     const std::uint64_t size = columns[2][i];
+    require_fields_of_slot(columns, i);
     Data bytes;
     if (const std::uint64_t repeat = columns[4][i]; repeat != 0) {
       require(repeat <= i && columns[4][repeat - 1] == 0, "a repeat of a repeat");
+      forms_met().insert(columns[5][i] != 0 ? "transposed repeat" : "repeat");
       bytes = slots[repeat - 1];
+      require(bytes.size() == size, "size of a repeat");
       if (columns[5][i] != 0) {
         bytes = transposed(bytes, columns[5][i], columns[6][i], columns[7][i]);
       }
@@ -121,6 +191,8 @@ std::vector<Data> read_slots(const Message& table, std::vector<Unit>& units) {
         require(at < units.size(), "a slot beyond the units");
         Unit& unit = units[at];
         require(at == columns[3][i] || unit.used == 0, "a unit used before");
+        if (unit.used > 0) forms_met().insert("pool");
+        if (at > columns[3][i]) forms_met().insert("long slot");
         const std::uint64_t some =
             std::min<std::uint64_t>(size - bytes.size(), unit.decoded.size() - unit.used);
         require(some > 0, "a unit used up");
@@ -171,6 +243,7 @@ std::vector<File> read_container(View container, View dictionary) {
   const View stored = container.subspan(units_end, stored_size);
   require(XXH3_64bits(stored.data(), stored.size()) == index_checksum, "checksum of the index");
   require(dictionary_id <= 1 && manifest_size <= index_size, "footer");
+  require(index_size / 32768 <= stored_size, "size of the index");
   const Data index = zstd_content(stored, index_size, dictionary_id == 1 ? dictionary : View());
 
   Input literals(View(index).first(index_size - manifest_size));
@@ -197,7 +270,10 @@ std::vector<File> read_container(View container, View dictionary) {
     require_digest(file.bytes, fields.text(3));
     files.push_back(std::move(file));
   }
-  require(!files.empty() && slot == slots.size() && literals.at_end(), "bytes left over");
+  require_paths(files);
+  require(slot == slots.size() && literals.at_end(), "bytes left over");
+  if (units.empty()) forms_met().insert("model as a whole");
+  if (files.size() > 1) forms_met().insert("external file");
   return files;
 }
 

@@ -41,9 +41,16 @@ class Arithmetic {
     return bit;
   }
 
+  std::uint64_t low() const { return low_; }
+  std::uint64_t high() const { return high_; }
+  std::uint64_t value() const { return value_; }
+
   void require_end() const {
     if (taken_ < coded_.size()) throw Broken("coded bytes are left over");
   }
+
+  std::vector<DecodedBit>* bits = nullptr;  // where predictors tell what they did
+  std::uint64_t element = 0;                // that is being decoded
 
  private:
   static constexpr std::uint64_t kAll = 0xffffffff;
@@ -104,8 +111,8 @@ struct Counter {
 // 7.4
 class Predictor {
  public:
-  Predictor(Arithmetic& coder, std::size_t tables, std::size_t estimates)
-      : coder_(coder), start_(tables, 7000) {
+  Predictor(std::string name, Arithmetic& coder, std::size_t tables, std::size_t estimates)
+      : name_(std::move(name)), coder_(coder), start_(tables, 7000) {
     start_.resize(tables + estimates, 9000);
     start_.push_back(0);
   }
@@ -127,7 +134,14 @@ class Predictor {
       for (std::size_t i = 0; i < inputs.size(); ++i) sum += inputs[i] * ((*set)[i] >> 4);
       said.push_back(std::clamp<Number>(sum >> 12, -2047, 2047));
     }
-    const bool bit = coder_.decode(squash((said[0] + said[1]) >> 1));
+    const Number probability = squash((said[0] + said[1]) >> 1);
+    DecodedBit record;
+    if (coder_.bits != nullptr) {
+      record = {name_,         coder_.element,     counters,    {first, second},
+                inputs,        {said[0], said[1]}, probability, coder_.low(),
+                coder_.high(), coder_.value(),     false,       {}};
+    }
+    const bool bit = coder_.decode(probability);
     for (std::size_t set = 0; set < 2; ++set) {
       const Number e = ((bit ? 65536 : 0) - squash(said[set])) >> 2;
       for (std::size_t i = 0; i < inputs.size(); ++i) {
@@ -136,6 +150,11 @@ class Predictor {
       }
     }
     for (Counter* counter : selected) counter->see(bit);
+    if (coder_.bits != nullptr) {
+      record.bit = bit;
+      record.weights = {*sets[0], *sets[1]};
+      coder_.bits->push_back(std::move(record));
+    }
     return bit;
   }
 
@@ -144,6 +163,7 @@ class Predictor {
     return weights_.try_emplace({list, place}, start_).first->second;
   }
 
+  std::string name_;
   Arithmetic& coder_;
   Numbers start_;
   std::map<std::pair<std::size_t, Number>, Counter> counters_;
@@ -217,7 +237,7 @@ struct Statistics {
 class Parts {
  public:
   Parts(Arithmetic& coder, const Places& places)
-      : at(places), significance_(coder, 4, 4), sign_(coder, 3, 0) {}
+      : at(places), significance_("significance", coder, 4, 4), sign_("sign", coder, 3, 0) {}
 
   bool decode_significance() {
     const Number p =
@@ -304,15 +324,18 @@ Places read_places(Input& in, std::uint64_t count) {
 }
 
 std::vector<std::uint64_t> decode_ranks(const Places& places, View coded, std::uint64_t count,
-                                        std::uint64_t entries, std::uint64_t below, bool has_zero) {
+                                        std::uint64_t entries, std::uint64_t below, bool has_zero,
+                                        std::vector<DecodedBit>* bits) {
   Arithmetic coder(coded);
+  coder.bits = bits;
   Parts parts(coder, places);
-  Predictor distances(coder, 4, 0);
+  Predictor distances("distance", coder, 4, 0);
   const Position& at = parts.at;
   const std::uint64_t zero = has_zero ? 1 : 0;
   const std::uint64_t above = entries - below - zero;
   std::vector<std::uint64_t> ranks;
   while (ranks.size() < count) {
+    coder.element = ranks.size();
     if (has_zero && !parts.decode_significance()) {
       ranks.push_back(below);
       parts.at.next(0);
@@ -356,8 +379,8 @@ std::vector<Head> decode_heads(const Places& places, View coded, std::uint64_t c
                                std::uint64_t top, bool has_zeros, unsigned exponent_bits) {
   Arithmetic coder(coded);
   Parts parts(coder, places);
-  Predictor octaves(coder, 5, 0);
-  Predictor mantissas(coder, 3, 0);
+  Predictor octaves("octave", coder, 5, 0);
+  Predictor mantissas("mantissa", coder, 3, 0);
   const Position& at = parts.at;
   std::vector<Head> heads;
   while (heads.size() < count) {

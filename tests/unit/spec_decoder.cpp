@@ -59,12 +59,15 @@ Patterns read_codebook(Input& in, std::uint64_t count, Kind kind) {
   const auto base = static_cast<int>(bits.get(7));
   const auto spread = static_cast<unsigned>(bits.get(3));
   require(shift < 64 && base <= 64, "codebook shift");
+  if (!kind.is_float) forms_met().insert("one codebook of integers");
+  if (symmetric) forms_met().insert("codebook, symmetric");
+  forms_met().insert(spread == 7 ? "codebook, steps" : "codebook, fixed lengths");
   const std::uint64_t largest = sign_of(kind) - 1 + (kind.is_float ? 0 : sign_of(kind));
   Patterns negative;
   if (!symmetric) negative = read_numbers(bits, negatives, shift, base, spread, largest);
   const Patterns others = read_numbers(bits, count - negatives, shift, base, spread, largest);
   if (symmetric) negative = others;
-  in.take(bits.bytes_used());
+  in.take(bits.end());
 
   Patterns book(count);
   for (std::size_t i = 0; i < negative.size(); ++i) {
@@ -126,6 +129,7 @@ float widen_half(std::uint64_t bits) {
 Patterns decode_narrow(Input& in, Kind kind, std::uint64_t count, int inside) {
   const std::uint64_t code = in.number(1);
   require(kind.is_float && code <= 2 && kind.width == (code == 2 ? 8U : 4U), "narrow code");
+  forms_met().insert("narrow " + std::to_string(code));
   Patterns out = decode_values(in, {kind.width / 2, true}, count, inside);
   for (std::uint64_t& element : out) {
     if (code == 0) {
@@ -183,12 +187,15 @@ Patterns decode_csr(Input& in, Kind kind, std::uint64_t count, int inside) {
   const auto gaps = decode_stream(in, gap_count, std::uint64_t{1} << gap_bits);
   const Patterns values = decode_values(in, kind, stored, inside);
   const bool escapes = head >> 4 == 0;
+  forms_met().insert(escapes ? "csr, escapes" : "csr, fillers");
   Patterns out(count);
+  const std::uint32_t escape = (1U << gap_bits) - 1;
+  require(!escapes || gaps.empty() || gaps.back() != escape, "an escape at the end");
   std::uint64_t position = 0;
   std::size_t next = 0;
   for (const std::uint32_t gap : gaps) {
     position += gap;
-    if (escapes && gap == (1U << gap_bits) - 1) continue;
+    if (escapes && gap == escape) continue;
     require(position < count && next < stored, "csr position");
     out[position++] = values[next++];
   }
@@ -224,6 +231,7 @@ void require_mantissa(std::uint64_t mantissa, Kind kind) {
 Patterns decode_levels(Input& in, Kind kind, std::uint64_t count, int inside) {
   const std::uint64_t set = in.number(1);
   require(kind.is_float && (set == 2 || set == 3 || set == 5), "set of levels");
+  forms_met().insert("levels, set " + std::to_string(set));
   const std::uint64_t mantissa = set == 5 ? in.number(1) : 0;
   if (set == 5) require_mantissa(mantissa, kind);
   const std::uint64_t channels = in.varint();
@@ -316,6 +324,7 @@ Patterns decode_context_floats(Input& in, Kind kind, std::uint64_t count) {
 
 Patterns decode_layout(std::uint64_t layout, Input& in, Kind kind, std::uint64_t count,
                        int inside) {
+  forms_met().insert("layout " + std::to_string(layout));
   switch (layout) {
     case 0:
       return decode_raw(in, kind, count);

@@ -72,8 +72,9 @@ std::vector<std::uint32_t> decode_huffman(View coded, std::uint64_t count, std::
   const std::uint64_t head = in.number(1);
   const auto longest = static_cast<unsigned>(head & 15);
   require(longest >= 1 && head >> 4 <= 7, "huffman head");
+  forms_met().insert("huffman, 2^" + std::to_string(head >> 4) + " parts");
   const auto [lengths, bits] = read_lengths(in, longest, alphabet);
-  in.take(bits.bytes_used());
+  in.take(bits.end());
   std::uint64_t sum = 0;
   for (const auto& [symbol, length] : lengths) sum += std::uint64_t{1} << (longest - length);
   require(sum == std::uint64_t{1} << longest, "incomplete code");
@@ -111,6 +112,7 @@ std::vector<std::uint32_t> decode_huffman(View coded, std::uint64_t count, std::
 // 6.3
 std::vector<std::uint32_t> decode_zstd(View coded, std::uint64_t count, std::uint64_t alphabet) {
   const unsigned width = alphabet <= 256 ? 1 : 2;
+  forms_met().insert(width == 1 ? "zstd, 1 byte" : "zstd, 2 bytes");
   const Data content = zstd_content(coded, count * width);
   Input in(content);
   std::vector<std::uint32_t> symbols;
@@ -123,6 +125,7 @@ std::vector<std::uint32_t> decode_radix(View coded, std::uint64_t count) {
   Input in(coded);
   const std::uint64_t base = in.number(1);
   require(base == 3 || base == 5 || base == 6, "base");
+  forms_met().insert("radix " + std::to_string(base));
   const unsigned digits = base == 3 ? 5 : 3;
   std::vector<std::uint32_t> symbols;
   for (std::uint64_t i = 0; i < count || i % digits != 0;) {
@@ -143,6 +146,7 @@ std::vector<std::uint32_t> decode_rans(View coded, std::uint64_t count, std::uin
   const std::uint64_t head = in.number(1);
   const auto n = static_cast<unsigned>(head & 15);
   require(n >= 1 && head >> 4 <= 6, "rans head");
+  forms_met().insert("rans, 2^" + std::to_string(head >> 4) + " states");
   auto [lengths, bits] = read_lengths(in, n, alphabet);
   std::map<std::uint32_t, std::pair<std::uint32_t, std::uint32_t>> by_start;  // symbol, frequency
   std::uint64_t start = 0;
@@ -156,7 +160,7 @@ std::vector<std::uint32_t> decode_rans(View coded, std::uint64_t count, std::uin
     by_start[static_cast<std::uint32_t>(start)] = {symbol, static_cast<std::uint32_t>(frequency)};
     start += frequency;
   }
-  in.take(bits.bytes_used());
+  in.take(bits.end());
 
   std::vector<std::uint64_t> states(std::size_t{1} << (head >> 4));
   for (std::uint64_t& state : states) {
@@ -178,6 +182,11 @@ std::vector<std::uint32_t> decode_rans(View coded, std::uint64_t count, std::uin
 }
 
 }  // namespace
+
+std::set<std::string>& forms_met() {
+  static std::set<std::string> met;
+  return met;
+}
 
 View Input::take(std::uint64_t size) {
   require(size <= rest_.size(), "cut short");
@@ -201,6 +210,7 @@ std::uint64_t Input::varint() {
   for (unsigned shift = 0;; shift += 7) {
     const std::uint64_t byte = number(1);
     require(shift < 63 || byte <= 1, "varint too long");
+    require(shift == 0 || byte != 0, "varint longer than it need be");
     value |= (byte & 0x7f) << shift;
     if (byte < 0x80) return value;
   }
@@ -229,6 +239,7 @@ std::vector<std::uint32_t> decode_stream(Input& in, std::uint64_t count, std::ui
   if (stage == 3) symbols = decode_radix(coded, count);
   if (stage == 4) symbols = decode_rans(coded, count, alphabet);
   require(stage <= 4, "unknown stage");
+  forms_met().insert("stage " + std::to_string(stage));
   for (const std::uint32_t symbol : symbols) require(symbol < alphabet, "symbol over alphabet");
   return symbols;
 }

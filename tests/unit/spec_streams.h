@@ -3,8 +3,10 @@
 #pragma once
 
 #include <cstdint>
+#include <set>
 #include <span>
 #include <stdexcept>
+#include <string>
 #include <vector>
 
 namespace qc::spec {
@@ -52,17 +54,22 @@ class Bits {
     return value;
   }
 
-  std::size_t bytes_used() const { return (at_ + 7) / 8; }
-
-  void require_end() {
-    require(bytes_used() == bytes_.size(), "a stream is not used up");
+  /// The bytes of a bit string that ends here.
+  std::size_t end() const {
     require(at_ % 8 == 0 || bytes_[at_ / 8] >> (at_ % 8) == 0, "padding is not zero");
+    return (at_ + 7) / 8;
   }
+
+  void require_end() const { require(end() == bytes_.size(), "a stream is not used up"); }
 
  private:
   View bytes_;
   std::size_t at_ = 0;  // in bits
 };
+
+/// What the decoders here have met since the program began: layouts, stages and forms of them, for
+/// tests of what a set of containers has.
+std::set<std::string>& forms_met();
 
 /// A zstd frame whose content must have `size` bytes. A raw-content dictionary may come with it.
 Data zstd_content(View frame, std::uint64_t size, View dictionary = {});
