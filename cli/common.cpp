@@ -69,11 +69,6 @@ std::string file_list(const QcReader& reader) {
 
 bool is_qc_file(const std::filesystem::path& path) { return is_qc(MappedFile(path).bytes()); }
 
-OnnxModel open_any_model(const std::filesystem::path& path, unsigned threads) {
-  if (!is_qc_file(path)) return OnnxModel::open(path);
-  return OnnxModel::from_memory(QcReader::open(path).decode_to_memory(threads));
-}
-
 void naming_errors(const std::filesystem::path& path, const std::function<void()>& body) {
   try {
     body();

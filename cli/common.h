@@ -8,7 +8,6 @@
 #include <string>
 
 #include "core/file.h"
-#include "formats/onnx_model.h"
 #include "formats/qc_reader.h"
 
 namespace qc {
@@ -59,9 +58,6 @@ void warn(const std::string& text);
 
 /// The files of a packed model with sizes and checksums, a line each.
 std::string file_list(const QcReader& reader);
-
-/// A model from a .onnx file, or unpacked in memory from a .qc file.
-OnnxModel open_any_model(const std::filesystem::path& path, unsigned threads);
 
 /// True when the file starts like a .qc container. Throws Error(kFile) when it cannot be read.
 bool is_qc_file(const std::filesystem::path& path);
