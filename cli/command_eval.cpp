@@ -4,6 +4,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "cli/any_model.h"
 #include "cli/commands.h"
 #include "cli/common.h"
 #include "cli/pipeline_report.h"

@@ -4,12 +4,15 @@
 #include <chrono>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <utility>
 
 #include "cli/commands.h"
 #include "cli/common.h"
 #include "cli/inspect.h"
 #include "cli/param_flags.h"
 #include "cli/text.h"
+#include "core/error.h"
 #include "core/progress.h"
 #include "formats/qc_reader.h"
 #include "formats/qc_writer.h"
@@ -26,21 +29,28 @@ struct PackCommand {
   void run() const {
     Params params(pack_params());
     flags.for_each([&](const auto& name, const auto& value) { params.set(name, value); });
-    const OnnxModel model = OnnxModel::open(input);
+    const bool from_stdin = is_standard_stream(input);
+    if (from_stdin && common.output.empty()) {
+      throw Error(ErrorCode::kUsage,
+                  "a model from standard input has no name; name the output with -o");
+    }
+    if (common.to_stdout() && common.json) {
+      throw Error(ErrorCode::kUsage, "--json and the container cannot both go to standard output");
+    }
+    const OnnxModel model = from_stdin ? model_from_stdin() : OnnxModel::open(input);
+    const auto start = std::chrono::steady_clock::now();
+    if (common.to_stdout()) {
+      // A container may be started anew while it is made, which standard output cannot be.
+      StandardOutput out(common.force);
+      MemorySink container;
+      pack(model, params, container);
+      return out.write(container.bytes());
+    }
     const std::filesystem::path target = common.output_or(with_extension(input, ".qc"));
     require_different(input, target);
-    const auto start = std::chrono::steady_clock::now();
-    AtomicFile out(target, common.overwrite());
-    std::uint64_t packed = 0;
-    {
-      Progress progress("packing", model.total_size(), common.prints());
-      PackOptions options;
-      options.encode = encode_options(params);
-      options.threads = common.threads;
-      options.progress = [&](std::uint64_t bytes) { progress.advance(bytes); };
-      pack_model(model, options, out);
-      packed = out.size();
-    }
+    AtomicFile out(target, common.overwrite(), common.sync());
+    pack(model, params, out);
+    const std::uint64_t packed = out.size();
     out.commit();
     const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
     if (common.json) {
@@ -51,9 +61,9 @@ struct PackCommand {
                   {"packed_bytes", packed},
                   {"seconds", seconds.count()}});
     } else if (common.prints()) {
-      print(fmt::format("{}  {} -> {}  {}  ({}, {:.2f} s)\n", input, size_text(model.total_size()),
-                        target.string(), size_text(packed), ratio_text(model.total_size(), packed),
-                        seconds.count()));
+      print(fmt::format("{}  {} -> {}  {}  ({}, {:.2f} s)\n", stream_name(input),
+                        size_text(model.total_size()), target.string(), size_text(packed),
+                        ratio_text(model.total_size(), packed), seconds.count()));
       if (common.verbose) {
         const Breakdown breakdown = break_down(QcReader::open(target), common.threads);
         InspectView view;
@@ -61,6 +71,23 @@ struct PackCommand {
         print(inspect_text(breakdown, view));
       }
     }
+  }
+
+  static OnnxModel model_from_stdin() {
+    std::vector<std::pair<std::filesystem::path, Bytes>> files;
+    files.emplace_back("model.onnx", read_standard_input());
+    std::optional<OnnxModel> model;
+    naming_errors("standard input", [&] { model = OnnxModel::from_memory(std::move(files)); });
+    return std::move(*model);
+  }
+
+  void pack(const OnnxModel& model, const Params& params, ByteSink& out) const {
+    Progress progress("packing", model.total_size(), common.prints());
+    PackOptions options;
+    options.encode = encode_options(params);
+    options.threads = common.threads;
+    options.progress = [&](std::uint64_t bytes) { progress.advance(bytes); };
+    pack_model(model, options, out);
   }
 };
 
@@ -71,9 +98,11 @@ void add_pack_command(CLI::App& app) {
   CLI::App* sub = add_command(
       app, "pack", "Pack a model losslessly into the smallest .qc file",
       "qcompress pack --huffman model.pruned.shared.onnx   # -> model.pruned.shared.qc");
-  add_input(*sub, command->input, "model", "The .onnx file; external data is packed along");
+  add_input(*sub, command->input, "model",
+            "The .onnx file; external data is packed along; - for standard input");
   for (const ParamSpec& spec : pack_params()) command->flags.add(*sub, spec);
   add_common_options(*sub, command->common, Writes::kFile);
+  add_sync_option(*sub, command->common);
   sub->callback([command] { command->run(); });
 }
 

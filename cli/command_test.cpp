@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "cli/commands.h"
 #include "cli/common.h"
@@ -18,13 +19,19 @@ struct TestCommand {
   std::string input;
 
   void run() const {
-    const QcReader reader = QcReader::open(input);
+    const bool from_stdin = is_standard_stream(input);
+    const Bytes stdin_bytes = from_stdin ? read_standard_input() : Bytes();
+    std::optional<QcReader> opened;
+    naming_errors(stream_name(input), [&] {
+      opened = from_stdin ? QcReader::from_bytes(stdin_bytes) : QcReader::open(input);
+    });
+    const QcReader& reader = *opened;
     std::uint64_t total = 0;
     for (const ManifestFile& file : reader.manifest().files) total += file.size;
     const std::size_t files = reader.manifest().files.size();
     {
       Progress progress("testing", total, common.prints());
-      naming_errors(input, [&] {
+      naming_errors(stream_name(input), [&] {
         reader.decode_files(std::vector<ByteSink*>(files, nullptr), common.threads,
                             [&](std::uint64_t bytes) { progress.advance(bytes); });
       });
@@ -36,7 +43,7 @@ struct TestCommand {
                   {"files", files},
                   {"original_bytes", total}});
     } else if (common.prints()) {
-      print(fmt::format("{}  ok: {} decoded to {}, every checksum matches\n", input,
+      print(fmt::format("{}  ok: {} decoded to {}, every checksum matches\n", stream_name(input),
                         plural(files, "file"), size_text(total)));
       if (common.verbose) print(file_list(reader));
     }
@@ -49,7 +56,7 @@ void add_test_command(CLI::App& app) {
   auto command = std::make_shared<TestCommand>();
   CLI::App* sub = add_command(app, "test", "Decode a .qc file and check every checksum",
                               "qcompress test model.qc");
-  add_input(*sub, command->input, "container", "The .qc file");
+  add_input(*sub, command->input, "container", "The .qc file; - for standard input");
   add_common_options(*sub, command->common, Writes::kNothing);
   sub->callback([command] { command->run(); });
 }

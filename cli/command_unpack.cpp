@@ -4,10 +4,12 @@
 #include <chrono>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "cli/commands.h"
 #include "cli/common.h"
 #include "cli/text.h"
+#include "core/error.h"
 #include "core/progress.h"
 #include "formats/qc_reader.h"
 
@@ -19,17 +21,29 @@ struct UnpackCommand {
   std::string input;
 
   void run() const {
-    const QcReader reader = QcReader::open(input);
-    const std::filesystem::path target = common.output_or(with_extension(input, ".onnx"));
-    require_different(input, target);
+    const bool from_stdin = is_standard_stream(input);
+    if (from_stdin && common.output.empty()) {
+      throw Error(ErrorCode::kUsage,
+                  "a container from standard input has no name; name the output with -o");
+    }
+    const Bytes stdin_bytes = from_stdin ? read_standard_input() : Bytes();
+    std::optional<QcReader> opened;
+    naming_errors(stream_name(input), [&] {
+      opened = from_stdin ? QcReader::from_bytes(stdin_bytes) : QcReader::open(input);
+    });
+    const QcReader& reader = *opened;
+    if (common.to_stdout()) return unpack_to_stdout(reader);
     std::uint64_t total = 0;
     for (const ManifestFile& file : reader.manifest().files) total += file.size;
+    const std::filesystem::path target = common.output_or(with_extension(input, ".onnx"));
+    require_different(input, target);
     const auto start = std::chrono::steady_clock::now();
     {
       Progress progress("unpacking", total, common.prints());
-      naming_errors(input, [&] {
-        reader.unpack(target, common.overwrite(), common.threads,
-                      [&](std::uint64_t bytes) { progress.advance(bytes); });
+      naming_errors(stream_name(input), [&] {
+        reader.unpack(
+            target, common.overwrite(), common.threads,
+            [&](std::uint64_t bytes) { progress.advance(bytes); }, common.sync());
       });
     }
     const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
@@ -50,16 +64,32 @@ struct UnpackCommand {
       if (common.verbose) print(file_list(reader));
     }
   }
+
+  void unpack_to_stdout(const QcReader& reader) const {
+    if (common.json) {
+      throw Error(ErrorCode::kUsage, "--json and the model cannot both go to standard output");
+    }
+    if (const std::size_t files = reader.manifest().files.size(); files > 1) {
+      throw Error(ErrorCode::kUsage,
+                  fmt::format("{}: the model has {} files, and standard output takes one; name an "
+                              "output file with -o",
+                              stream_name(input), files));
+    }
+    StandardOutput out(common.force);
+    naming_errors(stream_name(input), [&] { reader.decode_files({&out}, common.threads, {}); });
+  }
 };
 
 }  // namespace
 
 void add_unpack_command(CLI::App& app) {
   auto command = std::make_shared<UnpackCommand>();
-  CLI::App* sub = add_command(app, "unpack", "Give back the model of a .qc file, bit for bit",
-                              "qcompress unpack model.qc -o back.onnx");
-  add_input(*sub, command->input, "container", "The .qc file");
+  CLI::App* sub =
+      add_command(app, "unpack", "Give back the model of a .qc file, bit for bit",
+                  "qcompress unpack model.qc -o back.onnx   # -o -: to standard output");
+  add_input(*sub, command->input, "container", "The .qc file; - for standard input");
   add_common_options(*sub, command->common, Writes::kFile);
+  add_sync_option(*sub, command->common);
   sub->callback([command] { command->run(); });
 }
 

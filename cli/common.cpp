@@ -10,6 +10,10 @@
 namespace qc {
 
 std::filesystem::path CommonOptions::output_or(const std::filesystem::path& otherwise) const {
+  if (to_stdout()) {
+    throw Error(ErrorCode::kUsage,
+                "only pack and unpack write to standard output; name an output file with -o");
+  }
   return output.empty() ? otherwise : std::filesystem::path(output);
 }
 
@@ -32,6 +36,11 @@ void add_common_options(CLI::App& command, CommonOptions& options, Writes writes
   command.add_option("-j,--threads", options.threads, "Threads; 0 takes one per core")
       ->check(CLI::Range(0, 1024))
       ->type_name("N");
+}
+
+void add_sync_option(CLI::App& command, CommonOptions& options) {
+  command.add_flag("--no-sync", options.no_sync,
+                   "Do not wait for the disk: a crash of the machine may lose the output");
 }
 
 void add_input(CLI::App& command, std::string& path, const std::string& name,
@@ -68,11 +77,6 @@ std::string file_list(const QcReader& reader) {
 }
 
 bool is_qc_file(const std::filesystem::path& path) { return is_qc(MappedFile(path).bytes()); }
-
-OnnxModel open_any_model(const std::filesystem::path& path, unsigned threads) {
-  if (!is_qc_file(path)) return OnnxModel::open(path);
-  return OnnxModel::from_memory(QcReader::open(path).decode_to_memory(threads));
-}
 
 void naming_errors(const std::filesystem::path& path, const std::function<void()>& body) {
   try {

@@ -7,8 +7,8 @@
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 
+#include "cli/streams.h"
 #include "core/file.h"
-#include "formats/onnx_model.h"
 #include "formats/qc_reader.h"
 
 namespace qc {
@@ -17,15 +17,19 @@ namespace qc {
 struct CommonOptions {
   std::string output;
   bool force = false;
+  bool no_sync = false;
   bool json = false;
   bool quiet = false;
   bool verbose = false;
   unsigned threads = 0;
 
   Overwrite overwrite() const noexcept { return force ? Overwrite::kReplace : Overwrite::kRefuse; }
-  /// Text for people goes to standard output: not with --json or -q.
-  bool prints() const noexcept { return !json && !quiet; }
-  /// The output path: -o, or `otherwise`.
+  Sync sync() const noexcept { return no_sync ? Sync::kLater : Sync::kToDisk; }
+  /// The output goes to standard output: -o -.
+  bool to_stdout() const noexcept { return is_standard_stream(output); }
+  /// Text for people goes to standard output: not with --json or -q, nor where the output does.
+  bool prints() const noexcept { return !json && !quiet && !to_stdout(); }
+  /// The output path: -o, or `otherwise`. Throws Error(kUsage) for -o -.
   std::filesystem::path output_or(const std::filesystem::path& otherwise) const;
 };
 
@@ -38,6 +42,9 @@ enum class Writes { kNothing, kFile };
 
 /// Adds -o and -f (for commands that write a file), --json, -q, -v and -j.
 void add_common_options(CLI::App& command, CommonOptions& options, Writes writes);
+
+/// Adds --no-sync.
+void add_sync_option(CLI::App& command, CommonOptions& options);
 
 /// Adds the positional input file.
 void add_input(CLI::App& command, std::string& path, const std::string& name,
@@ -59,9 +66,6 @@ void warn(const std::string& text);
 
 /// The files of a packed model with sizes and checksums, a line each.
 std::string file_list(const QcReader& reader);
-
-/// A model from a .onnx file, or unpacked in memory from a .qc file.
-OnnxModel open_any_model(const std::filesystem::path& path, unsigned threads);
 
 /// True when the file starts like a .qc container. Throws Error(kFile) when it cannot be read.
 bool is_qc_file(const std::filesystem::path& path);

@@ -7,7 +7,7 @@
 #include <exception>
 #include <new>
 
-#include "cli/commands.h"
+#include "cli/program.h"
 #include "core/error.h"
 #include "core/page_buffer.h"
 
@@ -35,14 +35,7 @@ int run(int argc, char** argv) {
       "\n"
       "Exit status: 0 fine, 1 internal error, 2 usage, 3 file, 4 corrupt input,\n"
       "5 unsupported, 6 limit, 7 accuracy gate missed.");
-  qc::add_step_commands(app);
-  qc::add_eval_command(app);
-  qc::add_run_command(app);
-  qc::add_pack_command(app);
-  qc::add_unpack_command(app);
-  qc::add_test_command(app);
-  qc::add_inspect_command(app);
-  qc::add_diff_command(app);
+  qc::add_commands(app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& success) {
@@ -68,6 +61,7 @@ int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);
   qc::keep_freed_memory();
   try {
+    qc::hand_over(argv);
     return run(argc, argv);
   } catch (const qc::Error& error) {
     return report(error.what(), error.code());

@@ -6,7 +6,6 @@ endif()
 
 find_package(Threads REQUIRED)
 find_package(fmt REQUIRED)
-find_package(TBB REQUIRED)
 find_package(zstd REQUIRED)
 find_package(Protobuf REQUIRED) # before ONNX, whose config refers to protobuf::libprotobuf
 find_package(ONNX REQUIRED)
@@ -19,3 +18,11 @@ find_package(PNG REQUIRED)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(xxhash REQUIRED IMPORTED_TARGET libxxhash)
 pkg_check_modules(libzip REQUIRED IMPORTED_TARGET libzip)
+
+# What the program that starts fast needs comes as static libraries.
+add_library(qc_fmt STATIC ${CMAKE_CURRENT_LIST_DIR}/fmt.cpp)
+target_compile_features(qc_fmt PUBLIC cxx_std_20)
+find_library(QC_XXHASH_STATIC NAMES libxxhash.a REQUIRED)
+add_library(qc_xxhash INTERFACE)
+target_include_directories(qc_xxhash SYSTEM INTERFACE ${xxhash_INCLUDE_DIRS})
+target_link_libraries(qc_xxhash INTERFACE ${QC_XXHASH_STATIC})

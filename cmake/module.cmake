@@ -1,7 +1,8 @@
-# qc_module(NAME SOURCES ... [DEPENDS ...] [LIBRARIES ...])
+# qc_module(NAME [FOLDER folder] SOURCES ... [DEPENDS ...] [LIBRARIES ...])
 # A folder of the project as a static library. Its headers are reached as "NAME/file.h", and only by
 # targets that depend on it: each module has an include root of its own that holds nothing but a link
-# to its folder, so an include against the direction of dependencies does not build.
+# to its folder, so an include against the direction of dependencies does not build. FOLDER names
+# another folder, for a part of a module that is linked without the rest.
 set(QC_WARNINGS -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wnon-virtual-dtor -Wold-style-cast)
 if(QC_WERROR)
   list(APPEND QC_WARNINGS -Werror)
@@ -25,10 +26,13 @@ function(qc_compile_options target)
 endfunction()
 
 function(qc_module name)
-  cmake_parse_arguments(arg "" "" "SOURCES;DEPENDS;LIBRARIES" ${ARGN})
-  set(include_root ${PROJECT_BINARY_DIR}/include_roots/${name})
+  cmake_parse_arguments(arg "" "FOLDER" "SOURCES;DEPENDS;LIBRARIES" ${ARGN})
+  if(NOT arg_FOLDER)
+    set(arg_FOLDER ${name})
+  endif()
+  set(include_root ${PROJECT_BINARY_DIR}/include_roots/${arg_FOLDER})
   file(MAKE_DIRECTORY ${include_root})
-  file(CREATE_LINK ${CMAKE_CURRENT_SOURCE_DIR} ${include_root}/${name} SYMBOLIC)
+  file(CREATE_LINK ${CMAKE_CURRENT_SOURCE_DIR} ${include_root}/${arg_FOLDER} SYMBOLIC)
   add_library(qc_${name} STATIC ${arg_SOURCES})
   target_include_directories(qc_${name} PUBLIC ${include_root})
   target_link_libraries(qc_${name} PUBLIC ${arg_DEPENDS} PRIVATE ${arg_LIBRARIES})

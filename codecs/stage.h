@@ -34,6 +34,9 @@ class SymbolReader {
   /// Fills `out`; every symbol is below the stream's alphabet, whatever the input. Reading more
   /// symbols than the stream has gives valid but meaningless ones.
   virtual void read(std::span<Symbol> out) noexcept = 0;
+  /// The next `count` symbols where they lie in memory as bytes; an empty view, and nothing is
+  /// read, where they do not or the stream has fewer: then read() gives them.
+  virtual ByteView take_bytes(std::size_t /*count*/) noexcept { return {}; }
   /// After the last read: false when the input was damaged or had bytes left over.
   virtual bool finish() noexcept = 0;
 

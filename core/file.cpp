@@ -17,7 +17,12 @@
 namespace qc {
 namespace {
 
-constexpr std::size_t kWriteBuffer = std::size_t{1} << 20;
+// Pieces up to kSmallPiece are gathered: a call for each would cost more than copying it.
+constexpr std::size_t kWriteBuffer = std::size_t{1} << 17;
+constexpr std::size_t kSmallPiece = std::size_t{1} << 14;
+
+// The system begins to write to the disk after so many bytes, while more are made.
+constexpr std::uint64_t kSyncStep = std::uint64_t{1} << 23;
 
 std::string reason(int error) { return std::strerror(error); }
 
@@ -100,8 +105,8 @@ void require_absent(const std::filesystem::path& path, Overwrite overwrite) {
   }
 }
 
-AtomicFile::AtomicFile(std::filesystem::path path, Overwrite overwrite)
-    : path_(std::move(path)), overwrite_(overwrite) {
+AtomicFile::AtomicFile(std::filesystem::path path, Overwrite overwrite, Sync sync)
+    : path_(std::move(path)), overwrite_(overwrite), sync_(sync) {
   require_absent(path_, overwrite_);
   const std::filesystem::path folder = folder_of(path_);
 #ifdef O_TMPFILE
@@ -132,14 +137,26 @@ void AtomicFile::fail(const char* action, int error) const {
 }
 
 void AtomicFile::write(ByteView bytes) {
-  size_ += bytes.size();
-  if (bytes.size() >= kWriteBuffer) {
+  if (bytes.size() > kSmallPiece) {
     flush();
     write_through(bytes);
-    return;
+  } else {
+    append(buffer_, bytes);
+    if (buffer_.size() >= kWriteBuffer) flush();
   }
-  append(buffer_, bytes);
-  if (buffer_.size() >= kWriteBuffer) flush();
+  size_ += bytes.size();
+  if (size_ - sync_started_ >= kSyncStep) start_sync();
+}
+
+void AtomicFile::start_sync() {
+  flush();
+  if (sync_ == Sync::kLater) return;
+#ifdef SYNC_FILE_RANGE_WRITE
+  // Only a hint: commit() finds out whether the bytes arrived.
+  ::sync_file_range(fd_, static_cast<off_t>(sync_started_),
+                    static_cast<off_t>(size_ - sync_started_), SYNC_FILE_RANGE_WRITE);
+#endif
+  sync_started_ = size_;
 }
 
 void AtomicFile::flush() {
@@ -161,27 +178,36 @@ void AtomicFile::write_through(ByteView rest) {
 void AtomicFile::restart() {
   buffer_.clear();
   size_ = 0;
+  sync_started_ = 0;
   if (::ftruncate(fd_, 0) != 0 || ::lseek(fd_, 0, SEEK_SET) < 0) fail("write", errno);
 }
 
 void AtomicFile::commit() {
   flush();
-  if (::fsync(fd_) != 0) fail("write", errno);
+  // The folder is not synced: its journal keeps the order, so the name is lost at most.
+  if (sync_ == Sync::kToDisk && ::fsync(fd_) != 0) fail("write", errno);
   require_absent(path_, overwrite_);
-  if (temporary_.empty()) {
-    const std::string unnamed = fmt::format("/proc/self/fd/{}", fd_);
+  if (temporary_.empty() && !link_to(path_)) {
     const std::filesystem::path name = temporary_name();
-    if (::linkat(AT_FDCWD, unnamed.c_str(), AT_FDCWD, name.c_str(), AT_SYMLINK_FOLLOW) != 0) {
-      fail("create", errno);
-    }
+    require_absent(path_, overwrite_);
+    if (!link_to(name)) fail("create", EEXIST);
     temporary_ = name;
   }
-  if (::rename(temporary_.c_str(), path_.c_str()) != 0) fail("create", errno);
+  if (!temporary_.empty() && ::rename(temporary_.c_str(), path_.c_str()) != 0) {
+    fail("create", errno);
+  }
   temporary_.clear();
   const int fd = std::exchange(fd_, -1);
   if (::close(fd) != 0) fail("write", errno);
-  const Descriptor folder(::open(folder_of(path_).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (folder.get() >= 0) ::fsync(folder.get());
+}
+
+bool AtomicFile::link_to(const std::filesystem::path& name) const {
+  const std::string unnamed = fmt::format("/proc/self/fd/{}", fd_);
+  if (::linkat(AT_FDCWD, unnamed.c_str(), AT_FDCWD, name.c_str(), AT_SYMLINK_FOLLOW) == 0) {
+    return true;
+  }
+  if (errno != EEXIST) fail("create", errno);
+  return false;
 }
 
 bool stays_inside(const std::filesystem::path& path) {

@@ -53,19 +53,28 @@ class MemorySink final : public ByteSink {
 /// What to do when an output exists already.
 enum class Overwrite { kRefuse, kReplace };
 
+/// Whether an output has reached the disk when it appears under its name.
+enum class Sync {
+  kToDisk,  ///< after a crash of the machine there is the old file or the new one, whole
+  kLater,   ///< when the system sees fit: after such a crash the new file may be empty or cut short
+};
+
 /// An output file that appears under its name only on commit(): the bytes go to an unnamed (or,
 /// where the file system has none, a temporary) file in the same folder, which is synced and
 /// renamed. Every failure throws Error(kFile) and leaves what was there before.
 class AtomicFile final : public ByteSink {
  public:
   /// Checks at once that the folder is writable and, with kRefuse, that `path` does not exist.
-  AtomicFile(std::filesystem::path path, Overwrite overwrite);
+  AtomicFile(std::filesystem::path path, Overwrite overwrite, Sync sync = Sync::kToDisk);
   ~AtomicFile() override;
   AtomicFile(const AtomicFile&) = delete;
   AtomicFile& operator=(const AtomicFile&) = delete;
 
   void write(ByteView bytes) override;
   void restart() override;
+  /// Has the system begin to write what it has so far, and does not wait: of several files all can
+  /// be on their way to the disk before commit() waits for the first.
+  void start_sync();
   void commit();
 
   const std::filesystem::path& path() const noexcept { return path_; }
@@ -77,13 +86,17 @@ class AtomicFile final : public ByteSink {
   void flush();
   void write_through(ByteView rest);
   std::filesystem::path temporary_name() const;
+  /// Gives the unnamed file a name; false when there is a file of that name.
+  bool link_to(const std::filesystem::path& name) const;
 
   std::filesystem::path path_;
   Overwrite overwrite_;
+  Sync sync_;
   int fd_ = -1;
   std::filesystem::path temporary_;  // empty while the file has no name
   Bytes buffer_;
   std::uint64_t size_ = 0;
+  std::uint64_t sync_started_ = 0;  // bytes that the system was told to write
 };
 
 /// Throws Error(kFile) when `path` exists and may not be replaced.

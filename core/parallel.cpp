@@ -1,62 +1,143 @@
 #include "core/parallel.h"
 
-#include <tbb/info.h>
-#include <tbb/parallel_for.h>
-#include <tbb/parallel_pipeline.h>
-#include <tbb/task_arena.h>
-
 #include <algorithm>
+#include <atomic>
+#include <condition_variable>
+#include <exception>
+#include <mutex>
+#include <system_error>
+#include <thread>
+#include <vector>
 
 namespace qc {
 namespace {
 
-// TBB has no more workers than the process has cores, and says so on standard error when an arena
-// asks for more.
-int arena_width(unsigned threads) {
-  return std::min(static_cast<int>(thread_count(threads)), tbb::info::default_concurrency());
+// More threads than cores would only wait for each other.
+std::size_t team_size(unsigned threads, std::size_t most) {
+  const std::size_t wanted = std::min(thread_count(threads), thread_count(0));
+  return std::max<std::size_t>(1, std::min(wanted, most));
 }
+
+// Runs `work` on this thread and on others, so many in all, until every one has returned. `work`
+// does not throw.
+void run_team(std::size_t threads, const std::function<void()>& work) {
+  std::vector<std::jthread> others;
+  others.reserve(threads);
+  try {
+    while (others.size() + 1 < threads) others.emplace_back(work);
+  } catch (const std::system_error&) {
+    // The system gives no more threads: those that are there do the work.
+  }
+  work();
+}
+
+// The items of one ordered pipeline, handed to the threads that work on it.
+class Pipeline {
+ public:
+  Pipeline(std::size_t count, std::size_t in_flight,
+           const std::function<void(std::size_t)>& produce,
+           const std::function<void(std::size_t)>& consume)
+      : count_(count), produce_(produce), consume_(consume), produced_(in_flight, 0) {}
+
+  // Takes part until all is consumed or a call has thrown.
+  void work() noexcept {
+    std::unique_lock lock(mutex_);
+    while (error_ == nullptr && consumed_ < count_) {
+      if (!is_consuming_ && produced_[consumed_ % produced_.size()] != 0) {
+        is_consuming_ = true;
+        call(consume_, consumed_, lock);
+        is_consuming_ = false;
+        produced_[consumed_ % produced_.size()] = 0;
+        ++consumed_;
+        changed_.notify_all();
+      } else if (next_ < count_ && next_ - consumed_ < produced_.size()) {
+        const std::size_t item = next_++;
+        call(produce_, item, lock);
+        produced_[item % produced_.size()] = 1;
+        if (item == consumed_) changed_.notify_one();
+      } else {
+        changed_.wait(lock);
+      }
+    }
+  }
+
+  void rethrow() const {
+    if (error_ != nullptr) std::rethrow_exception(error_);
+  }
+
+ private:
+  void call(const std::function<void(std::size_t)>& body, std::size_t item,
+            std::unique_lock<std::mutex>& lock) noexcept {
+    lock.unlock();
+    std::exception_ptr thrown;
+    try {
+      body(item);
+    } catch (...) {
+      thrown = std::current_exception();
+    }
+    lock.lock();
+    if (thrown == nullptr) return;
+    if (error_ == nullptr) error_ = thrown;
+    changed_.notify_all();
+  }
+
+  std::size_t count_;
+  const std::function<void(std::size_t)>& produce_;
+  const std::function<void(std::size_t)>& consume_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::vector<char> produced_;  // of item i in place i modulo the size: it waits to be consumed
+  std::size_t next_ = 0;        // to be produced
+  std::size_t consumed_ = 0;    // items
+  bool is_consuming_ = false;
+  std::exception_ptr error_;
+};
 
 }  // namespace
 
 unsigned thread_count(unsigned requested) noexcept {
   if (requested > 0) return requested;
-  return static_cast<unsigned>(std::max(1, tbb::info::default_concurrency()));
+  return std::max(1U, std::thread::hardware_concurrency());
 }
 
 void parallel_for(std::size_t count, unsigned threads,
                   const std::function<void(std::size_t)>& body) {
-  tbb::task_arena arena(arena_width(threads));
-  arena.execute([&] {
-    tbb::parallel_for(
-        tbb::blocked_range<std::size_t>(0, count, 1),
-        [&](const tbb::blocked_range<std::size_t>& range) {
-          for (std::size_t i = range.begin(); i != range.end(); ++i) body(i);
-        },
-        tbb::simple_partitioner());
+  const std::size_t team = team_size(threads, count);
+  if (team == 1) {
+    for (std::size_t i = 0; i < count; ++i) body(i);
+    return;
+  }
+  std::atomic<std::size_t> next{0};
+  std::mutex mutex;
+  std::exception_ptr error;
+  run_team(team, [&]() noexcept {
+    for (std::size_t i = next++; i < count; i = next++) {
+      try {
+        body(i);
+      } catch (...) {
+        next = count;
+        const std::lock_guard lock(mutex);
+        if (error == nullptr) error = std::current_exception();
+      }
+    }
   });
+  if (error != nullptr) std::rethrow_exception(error);
 }
 
 void ordered_pipeline(std::size_t count, unsigned threads, std::size_t in_flight,
                       const std::function<void(std::size_t)>& produce,
                       const std::function<void(std::size_t)>& consume) {
-  tbb::task_arena arena(arena_width(threads));
-  std::size_t next = 0;
-  const auto source = tbb::make_filter<void, std::size_t>(
-      tbb::filter_mode::serial_in_order, [&](tbb::flow_control& control) -> std::size_t {
-        if (next == count) {
-          control.stop();
-          return 0;
-        }
-        return next++;
-      });
-  const auto work =
-      tbb::make_filter<std::size_t, std::size_t>(tbb::filter_mode::parallel, [&](std::size_t i) {
-        produce(i);
-        return i;
-      });
-  const auto sink = tbb::make_filter<std::size_t, void>(tbb::filter_mode::serial_in_order,
-                                                        [&](std::size_t i) { consume(i); });
-  arena.execute([&] { tbb::parallel_pipeline(in_flight, source & work & sink); });
+  const std::size_t team = team_size(threads, count);
+  if (team == 1) {
+    for (std::size_t i = 0; i < count; ++i) {
+      produce(i);
+      consume(i);
+    }
+    return;
+  }
+  Pipeline pipeline(count, std::max<std::size_t>(1, in_flight), produce, consume);
+  run_team(team, [&] { pipeline.work(); });
+  pipeline.rethrow();
 }
 
 }  // namespace qc

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/error.h"
+#include "core/installation.h"
 #include "core/parallel.h"
 #include "engine/engine.h"
 
@@ -18,13 +19,11 @@ namespace {
 constexpr const char* kModuleName = "qcompress_torch.so";
 constexpr const char* kModuleVariable = "QCOMPRESS_ENGINE";
 
-// A module named by the user, beside the program, or in the library folder of its installation.
+// A module named by the user, or that of the installation.
 std::vector<std::filesystem::path> candidates() {
   if (const char* named = std::getenv(kModuleVariable)) return {named};
-  std::error_code error;
-  const std::filesystem::path program = std::filesystem::read_symlink("/proc/self/exe", error);
-  const std::filesystem::path folder = program.parent_path();
-  return {folder / kModuleName, folder.parent_path() / "lib" / "qcompress" / kModuleName};
+  const auto paths = installed_paths(kModuleName);
+  return {paths.begin(), paths.end()};
 }
 
 [[noreturn]] void unavailable(const std::string& reason) {

@@ -1,19 +1,25 @@
 #include "formats/manifest.h"
 
-#include <google/protobuf/io/coded_stream.h>
-#include <google/protobuf/io/zero_copy_stream_impl_lite.h>
-
 #include <algorithm>
-#include <limits>
+#include <array>
+#include <span>
+#include <utility>
+#include <vector>
 
 #include "core/error.h"
-#include "formats/qc.pb.h"
 
+// Protocol buffers by hand: qc.proto is the schema. A library that knows every message would take
+// longer to load than a small container takes to decode.
 namespace qc {
 namespace {
 
 // Keeps sums of any two numbers in range.
 constexpr std::uint64_t kMaxNumber = std::uint64_t{1} << 62;
+
+constexpr std::uint64_t kMaxFieldNumber = (std::uint64_t{1} << 29) - 1;
+
+// The first columns of Slots have an entry for every slot; the others may be left out.
+constexpr std::size_t kSlotColumnsAlways = 3;
 
 [[noreturn]] void damaged() { throw Error(ErrorCode::kCorrupt, "the manifest is damaged"); }
 
@@ -22,20 +28,180 @@ std::uint64_t checked(std::uint64_t number) {
   return number;
 }
 
-// A list of zeros is left out.
-template <typename List>
-void drop_zeros(List& list) {
-  if (std::all_of(list.begin(), list.end(), [](auto value) { return value == 0; })) list.Clear();
+// The ways of protocol buffers to store a field.
+enum WireType : std::uint32_t { kVarint = 0, kFixed64 = 1, kLengthDelimited = 2, kFixed32 = 5 };
+
+using Numbers = std::vector<std::uint64_t>;
+
+// A field of a message: `bytes` are those of a length-delimited one, `value` is a varint's.
+struct Field {
+  std::uint64_t number = 0;
+  std::uint64_t type = kVarint;
+  std::uint64_t value = 0;
+  ByteView bytes;
+
+  bool is(std::uint64_t wanted, WireType wire) const noexcept {
+    return number == wanted && type == wire;
+  }
+  std::string text() const { return std::string(as_text(bytes)); }
+};
+
+// Calls take(field) for every field of a message, of a kind that is known or not.
+template <typename Take>
+void for_each_field(ByteView message, Take&& take) {
+  ByteReader in(message);
+  while (!in.at_end()) {
+    const std::uint64_t tag = in.varint();
+    Field field{tag >> 3, tag & 7, 0, {}};
+    switch (field.type) {
+      case kVarint:
+        field.value = in.varint();
+        break;
+      case kFixed64:
+        field.bytes = in.take(8);
+        break;
+      case kLengthDelimited:
+        field.bytes = in.take(in.varint());
+        break;
+      case kFixed32:
+        field.bytes = in.take(4);
+        break;
+      default:
+        damaged();
+    }
+    if (!in.ok() || field.number == 0 || field.number > kMaxFieldNumber) damaged();
+    take(field);
+  }
 }
 
-template <typename List>
-std::uint64_t entry(const List& list, int index) {
-  return list.empty() ? 0 : checked(list.Get(index));
+// Takes the entries of a list of varints, should the field be part of it.
+void take_varints(const Field& field, std::uint64_t number, Numbers& list) {
+  if (field.is(number, kVarint)) list.push_back(field.value);
+  if (!field.is(number, kLengthDelimited)) return;
+  ByteReader in(field.bytes);
+  while (!in.at_end()) {
+    list.push_back(in.varint());
+    if (!in.ok()) damaged();
+  }
 }
 
-template <typename List>
-void check_length(const List& list, int length) {
-  if (!list.empty() && list.size() != length) damaged();
+void take_fixed32(const Field& field, std::uint64_t number, Numbers& list) {
+  const bool is_list = field.is(number, kLengthDelimited);
+  if (!is_list && !field.is(number, kFixed32)) return;
+  if (field.bytes.size() % sizeof(std::uint32_t) != 0) damaged();
+  for (ByteReader in(field.bytes); !in.at_end();) list.push_back(in.le<std::uint32_t>());
+}
+
+// The columns of the messages Slots and Units, in the order of their fields.
+struct Columns {
+  std::array<Numbers, 7> slots;
+  std::array<Numbers, 3> units;
+};
+
+void take_slots(ByteView message, Columns& columns) {
+  for_each_field(message, [&](const Field& field) {
+    for (std::size_t i = 0; i < columns.slots.size(); ++i) {
+      take_varints(field, i + 1, columns.slots[i]);
+    }
+  });
+}
+
+void take_units(ByteView message, Columns& columns) {
+  for_each_field(message, [&](const Field& field) {
+    take_varints(field, 1, columns.units[0]);
+    take_varints(field, 2, columns.units[1]);
+    take_fixed32(field, 3, columns.units[2]);
+  });
+}
+
+ManifestFile parse_file(ByteView message) {
+  ManifestFile file;
+  ByteView digest;
+  for_each_field(message, [&](const Field& field) {
+    if (field.is(1, kLengthDelimited)) file.path = field.text();
+    if (field.is(2, kVarint)) file.size = checked(field.value);
+    if (field.is(3, kLengthDelimited)) digest = field.bytes;
+    if (field.is(4, kVarint)) file.slots = checked(field.value);
+  });
+  if (digest.size() != file.digest.size()) damaged();
+  std::copy(digest.begin(), digest.end(), file.digest.begin());
+  return file;
+}
+
+std::pair<std::string, std::string> parse_metadata(ByteView message) {
+  std::pair<std::string, std::string> entry;
+  for_each_field(message, [&](const Field& field) {
+    if (field.is(1, kLengthDelimited)) entry.first = field.text();
+    if (field.is(2, kLengthDelimited)) entry.second = field.text();
+  });
+  return entry;
+}
+
+std::uint64_t entry(const Numbers& list, std::size_t index) {
+  return list.empty() ? 0 : checked(list[index]);
+}
+
+void append_tag(Bytes& out, std::uint64_t number, WireType type) {
+  append_varint(out, number << 3 | type);
+}
+
+void append_field(Bytes& out, std::uint64_t number, ByteView bytes) {
+  append_tag(out, number, kLengthDelimited);
+  append_varint(out, bytes.size());
+  append(out, bytes);
+}
+
+// As protocol buffers have it, a number that is 0 is left out.
+void append_field(Bytes& out, std::uint64_t number, std::uint64_t value) {
+  if (value == 0) return;
+  append_tag(out, number, kVarint);
+  append_varint(out, value);
+}
+
+// A list is left out when it is empty, or `when_zero` is false and it holds nothing but zeros.
+void append_list(Bytes& out, std::uint64_t number, std::span<const std::uint64_t> list,
+                 bool when_zero) {
+  const bool zeros = std::all_of(list.begin(), list.end(), [](auto value) { return value == 0; });
+  if (list.empty() || (zeros && !when_zero)) return;
+  Bytes packed;
+  for (const std::uint64_t value : list) append_varint(packed, value);
+  append_field(out, number, packed);
+}
+
+Bytes serialize_slots(std::span<const ManifestSlot> slots) {
+  Columns columns;
+  for (const ManifestSlot& slot : slots) {
+    const Transposition transposed = slot.transposed.value_or(Transposition{});
+    const std::array<std::uint64_t, 7> row = {slot.literal_before,
+                                              slot.size,
+                                              slot.repeat_of ? 0 : slot.unit,
+                                              slot.repeat_of ? *slot.repeat_of + 1 : 0,
+                                              transposed.rows,
+                                              transposed.columns,
+                                              transposed.width};
+    for (std::size_t i = 0; i < row.size(); ++i) columns.slots[i].push_back(row[i]);
+  }
+  Bytes out;
+  for (std::size_t i = 0; i < columns.slots.size(); ++i) {
+    append_list(out, i + 1, columns.slots[i], i < kSlotColumnsAlways);
+  }
+  return out;
+}
+
+Bytes serialize_units(std::span<const ManifestUnit> units) {
+  Numbers sizes;
+  Numbers stored_sizes;
+  Bytes checksums;
+  for (const ManifestUnit& unit : units) {
+    sizes.push_back(unit.size);
+    stored_sizes.push_back(unit.stored_size);
+    append_le(checksums, unit.checksum);
+  }
+  Bytes out;
+  append_list(out, 1, sizes, true);
+  append_list(out, 2, stored_sizes, true);
+  append_field(out, 3, checksums);
+  return out;
 }
 
 }  // namespace
@@ -43,81 +209,53 @@ void check_length(const List& list, int length) {
 const std::string kWriter = "qcompress " QC_VERSION;
 
 Bytes serialize_manifest(const Manifest& manifest) {
-  format::Manifest proto;
-  proto.set_writer(manifest.writer);
+  Bytes out;
+  if (!manifest.writer.empty()) append_field(out, 1, as_bytes(manifest.writer));
   for (const ManifestFile& file : manifest.files) {
-    format::File& out = *proto.add_files();
-    out.set_path(file.path);
-    out.set_size(file.size);
-    out.set_xxh3_128(file.digest.data(), file.digest.size());
-    out.set_slots(file.slots);
+    Bytes message;
+    if (!file.path.empty()) append_field(message, 1, as_bytes(file.path));
+    append_field(message, 2, file.size);
+    append_field(message, 3, ByteView(file.digest));
+    append_field(message, 4, file.slots);
+    append_field(out, 2, message);
   }
-  for (const ManifestSlot& slot : manifest.slots) {
-    format::Slots& out = *proto.mutable_slots();
-    out.add_literal_before(slot.literal_before);
-    out.add_size(slot.size);
-    out.add_unit(slot.repeat_of ? 0 : slot.unit);
-    out.add_repeat_of(slot.repeat_of ? *slot.repeat_of + 1 : 0);
-    const Transposition transposed = slot.transposed.value_or(Transposition{});
-    out.add_transposed_rows(transposed.rows);
-    out.add_transposed_columns(transposed.columns);
-    out.add_transposed_width(transposed.width);
+  if (!manifest.slots.empty()) append_field(out, 3, serialize_slots(manifest.slots));
+  if (!manifest.units.empty()) append_field(out, 4, serialize_units(manifest.units));
+  for (const auto& [key, value] : manifest.metadata) {
+    Bytes message;
+    append_field(message, 1, as_bytes(key));
+    append_field(message, 2, as_bytes(value));
+    append_field(out, 5, message);
   }
-  if (proto.has_slots()) {
-    drop_zeros(*proto.mutable_slots()->mutable_repeat_of());
-    drop_zeros(*proto.mutable_slots()->mutable_transposed_rows());
-    drop_zeros(*proto.mutable_slots()->mutable_transposed_columns());
-    drop_zeros(*proto.mutable_slots()->mutable_transposed_width());
-  }
-  for (const ManifestUnit& unit : manifest.units) {
-    format::Units& out = *proto.mutable_units();
-    out.add_size(unit.size);
-    out.add_stored_size(unit.stored_size);
-    out.add_checksum(unit.checksum);
-  }
-  for (const auto& [key, value] : manifest.metadata) (*proto.mutable_metadata())[key] = value;
-  std::string bytes;
-  {
-    google::protobuf::io::StringOutputStream stream(&bytes);
-    google::protobuf::io::CodedOutputStream coded(&stream);
-    coded.SetSerializationDeterministic(true);
-    proto.SerializeToCodedStream(&coded);
-  }
-  return {bytes.begin(), bytes.end()};
+  return out;
 }
 
 Manifest parse_manifest(ByteView bytes) {
-  format::Manifest proto;
-  if (bytes.size() > static_cast<std::size_t>(std::numeric_limits<int>::max()) ||
-      !proto.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
-    damaged();
-  }
   Manifest manifest;
-  manifest.writer = proto.writer();
-  for (const format::File& in : proto.files()) {
-    ManifestFile file{in.path(), checked(in.size()), {}, checked(in.slots())};
-    if (in.xxh3_128().size() != file.digest.size()) damaged();
-    std::copy(in.xxh3_128().begin(), in.xxh3_128().end(), file.digest.begin());
-    manifest.files.push_back(std::move(file));
-  }
-  const format::Slots& slots = proto.slots();
-  const int slot_count = slots.size_size();
-  if (slots.literal_before_size() != slot_count || slots.unit_size() != slot_count) damaged();
-  check_length(slots.repeat_of(), slot_count);
-  check_length(slots.transposed_rows(), slot_count);
-  check_length(slots.transposed_columns(), slot_count);
-  check_length(slots.transposed_width(), slot_count);
-  for (int i = 0; i < slot_count; ++i) {
-    ManifestSlot slot;
-    slot.literal_before = checked(slots.literal_before(i));
-    slot.size = checked(slots.size(i));
-    slot.unit = checked(slots.unit(i));
-    if (const std::uint64_t repeat = entry(slots.repeat_of(), i); repeat > 0) {
-      slot.repeat_of = repeat - 1;
+  Columns columns;
+  for_each_field(bytes, [&](const Field& field) {
+    if (field.is(1, kLengthDelimited)) manifest.writer = field.text();
+    if (field.is(2, kLengthDelimited)) manifest.files.push_back(parse_file(field.bytes));
+    if (field.is(3, kLengthDelimited)) take_slots(field.bytes, columns);
+    if (field.is(4, kLengthDelimited)) take_units(field.bytes, columns);
+    if (field.is(5, kLengthDelimited)) {
+      auto [key, value] = parse_metadata(field.bytes);
+      manifest.metadata.insert_or_assign(std::move(key), std::move(value));
     }
-    const Transposition transposed{entry(slots.transposed_rows(), i),
-                                   entry(slots.transposed_columns(), i),
-                                   entry(slots.transposed_width(), i)};
+  });
+  const auto& slots = columns.slots;
+  const std::size_t slot_count = slots[1].size();
+  for (std::size_t i = 0; i < slots.size(); ++i) {
+    const bool left_out = i >= kSlotColumnsAlways && slots[i].empty();
+    if (slots[i].size() != slot_count && !left_out) damaged();
+  }
+  for (std::size_t i = 0; i < slot_count; ++i) {
+    ManifestSlot slot;
+    slot.literal_before = entry(slots[0], i);
+    slot.size = entry(slots[1], i);
+    slot.unit = entry(slots[2], i);
+    if (const std::uint64_t repeat = entry(slots[3], i); repeat > 0) slot.repeat_of = repeat - 1;
+    const Transposition transposed{entry(slots[4], i), entry(slots[5], i), entry(slots[6], i)};
     if (transposed.rows != 0) slot.transposed = transposed;
     // What a field says nothing about must be zero: else readers could take it differently.
     const bool is_repeat = slot.repeat_of.has_value();
@@ -125,15 +263,12 @@ Manifest parse_manifest(ByteView bytes) {
     if (!slot.transposed && (transposed.columns != 0 || transposed.width != 0)) damaged();
     manifest.slots.push_back(slot);
   }
-  const format::Units& units = proto.units();
-  if (units.stored_size_size() != units.size_size() || units.checksum_size() != units.size_size()) {
-    damaged();
-  }
-  for (int i = 0; i < units.size_size(); ++i) {
+  const auto& units = columns.units;
+  if (units[1].size() != units[0].size() || units[2].size() != units[0].size()) damaged();
+  for (std::size_t i = 0; i < units[0].size(); ++i) {
     manifest.units.push_back(
-        {checked(units.size(i)), checked(units.stored_size(i)), units.checksum(i)});
+        {entry(units[0], i), entry(units[1], i), static_cast<std::uint32_t>(units[2][i])});
   }
-  for (const auto& [key, value] : proto.metadata()) manifest.metadata[key] = value;
   return manifest;
 }
 

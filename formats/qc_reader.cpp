@@ -22,6 +22,9 @@ namespace {
 // The most that zstd can shrink: a block of 128 KiB in 4 bytes.
 constexpr std::uint64_t kMaxZstdRatio = std::uint64_t{1} << 15;
 
+// Smaller models are decoded before another thread has started.
+constexpr std::uint64_t kMinParallel = std::uint64_t{1} << 20;
+
 [[noreturn]] void corrupt(const std::string& what) { throw Error(ErrorCode::kCorrupt, what); }
 
 // Contexts for as many threads as decode at a time.
@@ -43,6 +46,38 @@ class ContextPool {
  private:
   std::mutex mutex_;
   std::vector<std::unique_ptr<DecodeContext>> free_;
+};
+
+// Gives stored bytes that were decoded back to the system, neighbours together: a call for each of
+// many small units would take longer than decoding them.
+class Releaser {
+ public:
+  explicit Releaser(const MappedFile& file) : file_(file) {}
+
+  void add(ByteView part) {
+    const bool is_next =
+        !pending_.empty() && part.data() >= end() && part.data() < end() + kQcAlignment;
+    if (is_next) {
+      pending_ = {pending_.data(), part.data() + part.size()};
+    } else {
+      release();
+      pending_ = part;
+    }
+    if (pending_.size() >= kStep) release();
+  }
+
+ private:
+  static constexpr std::size_t kStep = std::size_t{1} << 20;
+
+  const std::uint8_t* end() const noexcept { return pending_.data() + pending_.size(); }
+
+  void release() {
+    file_.release(pending_);
+    pending_ = {};
+  }
+
+  const MappedFile& file_;
+  ByteView pending_;
 };
 
 // A piece of a file: literal bytes, a range of a decoded unit, or a transposed slot.
@@ -305,11 +340,18 @@ void QcReader::decode_files(const std::vector<ByteSink*>& sinks, unsigned thread
     add_literal(literal.size());
   }
 
+  std::uint64_t total = 0;
+  std::uint64_t largest = 0;  // unit
+  for (const Piece& piece : pieces) {
+    total += piece.size;
+    if (piece.unit) largest = std::max(largest, units_[*piece.unit].size);
+  }
   std::vector<Hasher> hashers(manifest_.files.size());
   PageBufferPool buffers;
+  Releaser releaser(mapping_);
   std::vector<PageBuffer> decoded(pieces.size());
   std::vector<Bytes> turned(pieces.size());
-  const unsigned workers = thread_count(threads);
+  const unsigned workers = total < kMinParallel ? 1 : thread_count(threads);
   ordered_pipeline(
       pieces.size(), workers, 2 * std::size_t{workers},
       [&](std::size_t i) {
@@ -318,9 +360,8 @@ void QcReader::decode_files(const std::vector<ByteSink*>& sinks, unsigned thread
         if (!has_unit && !piece.transposed) return;
         auto context = contexts.take();
         if (has_unit) {
-          const std::uint64_t size = units_[*piece.unit].size;
-          decoded[i] = buffers.take(size);
-          decode_unit(*piece.unit, decoded[i].bytes().first(size), *context);
+          decoded[i] = buffers.take(largest);
+          decode_unit(*piece.unit, decoded[i].bytes().first(units_[*piece.unit].size), *context);
         } else {
           turned[i] = decode_slot(*piece.transposed, *context);
         }
@@ -339,7 +380,7 @@ void QcReader::decode_files(const std::vector<ByteSink*>& sinks, unsigned thread
         hashers[piece.file].update(bytes);
         if (sinks[piece.file] != nullptr) sinks[piece.file]->write(bytes);
         if (progress) progress(bytes.size());
-        if (piece.unit) mapping_.release(units_[*piece.unit].stored);
+        if (piece.unit) releaser.add(units_[*piece.unit].stored);
         buffers.give(std::move(own));
       });
   for (std::size_t file = 0; file < manifest_.files.size(); ++file) {
@@ -365,7 +406,7 @@ std::vector<std::pair<std::filesystem::path, Bytes>> QcReader::decode_to_memory(
 }
 
 void QcReader::unpack(const std::filesystem::path& path, Overwrite overwrite, unsigned threads,
-                      const ProgressFunction& progress) const {
+                      const ProgressFunction& progress, Sync sync) const {
   std::vector<std::unique_ptr<AtomicFile>> outputs(manifest_.files.size());
   std::vector<ByteSink*> sinks(manifest_.files.size(), nullptr);
   for (std::size_t i = 0; i < outputs.size(); ++i) {
@@ -391,10 +432,13 @@ void QcReader::unpack(const std::filesystem::path& path, Overwrite overwrite, un
       }
       std::filesystem::create_directories(target.parent_path(), error);
     }
-    outputs[i] = std::make_unique<AtomicFile>(target, overwrite);
+    outputs[i] = std::make_unique<AtomicFile>(target, overwrite, sync);
     sinks[i] = outputs[i].get();
   }
   decode_files(sinks, threads, progress);
+  for (const auto& output : outputs) {
+    if (output) output->start_sync();
+  }
   // The .onnx file last: it never refers to data that is not there yet.
   for (std::size_t i = outputs.size(); i-- > 0;) {
     if (outputs[i]) outputs[i]->commit();

@@ -89,7 +89,7 @@ class QcReader {
   /// Writes the model to `path`, its external files beside it under their own names. A file that is
   /// there already with the very same bytes is left alone. All files appear, or none.
   void unpack(const std::filesystem::path& path, Overwrite overwrite, unsigned threads,
-              const ProgressFunction& progress) const;
+              const ProgressFunction& progress, Sync sync = Sync::kToDisk) const;
 
  private:
   // Some bytes of a unit, and where in a slot they go.

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "codecs/layout_table.h"
+#include "codecs/simd/join_planes.h"
 
 namespace qc {
 namespace {
@@ -15,6 +16,10 @@ namespace {
 constexpr std::size_t kMaxPlanes = 8;
 constexpr unsigned kMinHeadBits = 8;
 constexpr unsigned kMaxHeadBits = 12;
+
+// Elements put together at a time: their planes stay in L1.
+constexpr std::size_t kPlaneBlock = 2048;
+static_assert(kPlaneBlock % kReadUnit == 0);
 
 // How the bits of an element are cut, from the lowest on.
 struct Cut {
@@ -38,11 +43,6 @@ T rotate_left(T value) noexcept {
   return static_cast<T>(static_cast<T>(value << 1) | static_cast<T>(value >> (8 * sizeof(T) - 1)));
 }
 
-template <typename T>
-T rotate_right(T value) noexcept {
-  return static_cast<T>(static_cast<T>(value >> 1) | static_cast<T>(value << (8 * sizeof(T) - 1)));
-}
-
 class PlanesReader final : public ElementReader {
  public:
   std::array<SymbolReader*, kMaxPlanes> planes{};
@@ -50,29 +50,24 @@ class PlanesReader final : public ElementReader {
   Element element;
 
   void read(std::uint8_t* out, std::size_t count) noexcept override {
-    with_width(element.width, [&]<typename T>() {
-      Symbol block[kBlock];
-      T values[kBlock];
-      while (count > 0) {
-        const std::size_t some = count < kBlock ? count : kBlock;
-        for (std::size_t i = 0; i < some; ++i) values[i] = 0;
-        unsigned shift = 0;
-        for (unsigned plane = 0; plane < cut.planes; ++plane) {
-          planes[plane]->read({block, some});
-          for (std::size_t i = 0; i < some; ++i) {
-            const T bits = static_cast<T>(block[i]);
-            values[i] = static_cast<T>(values[i] | static_cast<T>(bits << shift));
-          }
-          shift += cut.bits[plane];
+    Symbol symbols[kMaxPlanes][kPlaneBlock];
+    std::array<PlaneBlock, kMaxPlanes> blocks;
+    while (count > 0) {
+      const std::size_t some = count < kPlaneBlock ? count : kPlaneBlock;
+      unsigned shift = 0;
+      for (unsigned plane = 0; plane < cut.planes; ++plane) {
+        const ByteView bytes = planes[plane]->take_bytes(some);
+        blocks[plane] = {bytes.data(), nullptr, shift};
+        if (bytes.empty()) {
+          planes[plane]->read({symbols[plane], some});
+          blocks[plane] = {nullptr, symbols[plane], shift};
         }
-        if (element.is_float) {
-          for (std::size_t i = 0; i < some; ++i) values[i] = rotate_right(values[i]);
-        }
-        std::memcpy(out, values, some * sizeof(T));
-        out += some * sizeof(T);
-        count -= some;
+        shift += cut.bits[plane];
       }
-    });
+      join_planes(std::span(blocks).first(cut.planes), element.width, element.is_float, out, some);
+      out += some * element.width;
+      count -= some;
+    }
   }
 
   bool finish() noexcept override {

@@ -18,6 +18,11 @@ class RawReader final : public ElementReader {
     Symbol block[kBlock];
     for (std::size_t left = count * width_; left > 0;) {
       const std::size_t some = left < kBlock ? left : kBlock;
+      if (const ByteView bytes = bytes_->take_bytes(some); !bytes.empty()) {
+        out = std::copy(bytes.begin(), bytes.end(), out);
+        left -= some;
+        continue;
+      }
       bytes_->read({block, some});
       for (std::size_t i = 0; i < some; ++i) *out++ = static_cast<std::uint8_t>(block[i]);
       left -= some;

@@ -19,12 +19,9 @@ class BitpackReader final : public SymbolReader {
   }
 
   void read(std::span<Symbol> out) noexcept override {
-    if (width_ == kByte && alphabet_ == 1u << kByte) {
-      const ByteView bytes = bits_.take_bytes(out.size());
-      if (bytes.size() == out.size()) {
-        std::copy(bytes.begin(), bytes.end(), out.begin());
-        return;
-      }
+    if (const ByteView bytes = take_bytes(out.size()); !bytes.empty()) {
+      std::copy(bytes.begin(), bytes.end(), out.begin());
+      return;
     }
     const std::size_t per_peek = width_ > 0 ? 56 / width_ : kBlock;
     const std::uint64_t mask = (std::uint64_t{1} << width_) - 1;
@@ -41,6 +38,10 @@ class BitpackReader final : public SymbolReader {
       bits_.skip(static_cast<unsigned>(some) * width_);
       out = out.subspan(some);
     }
+  }
+
+  ByteView take_bytes(std::size_t count) noexcept override {
+    return width_ == kByte && alphabet_ >= 1u << kByte ? bits_.take_bytes(count) : ByteView();
   }
 
   bool finish() noexcept override { return valid_ && bits_.finish(); }

@@ -1,6 +1,8 @@
 // zstd over the symbols as bytes: one byte each for alphabets up to 256, else two.
 #include <zstd.h>
 
+#include <algorithm>
+
 #include "codecs/repetition.h"
 #include "codecs/stage.h"
 #include "codecs/zstd_bytes.h"
@@ -8,6 +10,7 @@
 namespace qc {
 namespace {
 
+constexpr std::uint32_t kByteAlphabet = 256;
 constexpr int kLevel = 19;
 
 class ZstdReader final : public SymbolReader {
@@ -19,6 +22,10 @@ class ZstdReader final : public SymbolReader {
   }
 
   void read(std::span<Symbol> out) noexcept override {
+    if (const ByteView bytes = take_bytes(out.size()); !bytes.empty()) {
+      std::copy(bytes.begin(), bytes.end(), out.begin());
+      return;
+    }
     if (rest_.size() < out.size() * width_) {
       valid_ = false;
       for (Symbol& symbol : out) symbol = 0;
@@ -31,6 +38,13 @@ class ZstdReader final : public SymbolReader {
       out[i] = valid ? symbol : Symbol{0};
     }
     rest_ = rest_.subspan(out.size() * width_);
+  }
+
+  ByteView take_bytes(std::size_t count) noexcept override {
+    if (width_ != 1 || alphabet_ != kByteAlphabet || rest_.size() < count) return {};
+    const ByteView bytes = rest_.first(count);
+    rest_ = rest_.subspan(count);
+    return bytes;
   }
 
   bool finish() noexcept override { return valid_ && rest_.empty(); }

@@ -11,6 +11,7 @@
 #include "codecs/simd/compress.h"
 #include "codecs/simd/cpu.h"
 #include "codecs/simd/expand.h"
+#include "codecs/simd/join_planes.h"
 #include "codecs/simd/look_up.h"
 #include "codecs/simd/stream_copy.h"
 #include "codecs/stage.h"
@@ -69,6 +70,56 @@ std::optional<Symbols> decode_coded(const Stage& stage, ByteView coded, std::siz
                           [&](Symbol symbol) { return symbol < alphabet; }));
   if (!reader->finish()) return std::nullopt;
   return symbols;
+}
+
+/// One element of the planes, bit by bit.
+std::uint64_t joined(std::span<const PlaneBlock> planes, unsigned width, bool turned,
+                     std::size_t at) {
+  std::uint64_t value = 0;
+  for (const PlaneBlock& plane : planes) {
+    const std::uint64_t bits = plane.bytes != nullptr ? plane.bytes[at] : plane.symbols[at];
+    value |= bits << plane.shift;
+  }
+  if (!turned) return value;
+  return value >> 1 | (value & 1) << (8 * width - 1);
+}
+
+TEST(JoinPlanes, GivesEveryBitItsPlaceAtEveryLevel) {
+  constexpr std::size_t kCount = 1100;  // more than a step, and not a whole number of vectors
+  SplitMix64 random(5);
+  for (const unsigned width : {2U, 4U, 8U}) {
+    for (const unsigned head_bits : {8U, 11U}) {
+      // Bytes and symbols by turns below a head of symbols.
+      std::vector<Bytes> bytes(width, Bytes(kCount));
+      std::vector<Symbols> symbols(width, Symbols(kCount));
+      std::vector<PlaneBlock> planes;
+      for (unsigned plane = 0; plane < width; ++plane) {
+        const unsigned bits = plane + 1 == width   ? head_bits
+                              : plane + 2 == width ? 16 - head_bits
+                                                   : 8;
+        for (std::size_t i = 0; i < kCount; ++i) {
+          symbols[plane][i] = static_cast<Symbol>(random.next() % (1U << bits));
+          bytes[plane][i] = static_cast<std::uint8_t>(symbols[plane][i]);
+        }
+        const bool as_bytes = plane % 2 == 0 && bits <= 8;
+        const unsigned shift = plane + 1 == width ? 8 * width - head_bits : 8 * plane;
+        planes.push_back({as_bytes ? bytes[plane].data() : nullptr,
+                          as_bytes ? nullptr : symbols[plane].data(), shift});
+      }
+      for (const bool turned : {false, true}) {
+        at_every_level([&](SimdLevel) {
+          Bytes out(kCount * width + 1, 0xee);
+          join_planes(planes, width, turned, out.data(), kCount);
+          for (std::size_t i = 0; i < kCount; ++i) {
+            std::uint64_t value = 0;
+            std::memcpy(&value, out.data() + i * width, width);
+            ASSERT_EQ(value, joined(planes, width, turned, i)) << width << " " << i;
+          }
+          EXPECT_EQ(out.back(), 0xee);
+        });
+      }
+    }
+  }
 }
 
 struct StreamCase {

@@ -1,0 +1,29 @@
+// Standard input and output as files: "-" on the command line.
+#pragma once
+
+#include <string>
+
+#include "core/file.h"
+
+namespace qc {
+
+/// True for "-".
+bool is_standard_stream(const std::string& path) noexcept;
+
+/// How messages name the input: its path, or "standard input".
+std::string stream_name(const std::string& path);
+
+/// All of standard input. Throws Error: kUsage when it is a terminal, kFile when reading fails.
+Bytes read_standard_input();
+
+/// Standard output as an output file. What was written cannot be taken back.
+class StandardOutput final : public ByteSink {
+ public:
+  /// Throws Error(kUsage) when it is a terminal, unless `force` says that bytes may go there.
+  explicit StandardOutput(bool force);
+  /// Throws Error(kFile) when writing fails.
+  void write(ByteView bytes) override;
+  void restart() override;
+};
+
+}  // namespace qc
