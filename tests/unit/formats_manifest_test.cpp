@@ -392,8 +392,9 @@ TEST(ManifestRules, BothReadersTreatDamageAlike) {
   SplitMix64 random(1);
   std::size_t refused = 0;
   std::size_t accepted = 0;
-  for (int round = 0; round < 3000; ++round) {
-    Parts parts;
+  const Parts untouched;
+  for (int round = 0; round < 2000; ++round) {
+    Parts parts = untouched;
     const std::vector<std::uint64_t*> numbers = numbers_of(parts.manifest);
     const auto any = [&] { return numbers[random.next() % numbers.size()]; };
     for (std::uint64_t left = 1 + random.next() % 2; left > 0; --left) {
