@@ -268,9 +268,10 @@ const std::vector<Violation> kViolations = {
      [](Parts& parts) {
        parts.patch = [](Bytes& manifest) {
          const Bytes units = {0x1a, 4, 0, 1, 1, 0};
-         const auto found = std::ranges::search(manifest, units);
-         ASSERT_FALSE(found.empty());
-         found.back() = 1;
+         const auto found =
+             std::search(manifest.begin(), manifest.end(), units.begin(), units.end());
+         ASSERT_NE(found, manifest.end());
+         *(found + 5) = 1;
        };
      }},
     {"TransposedPart", "transposes one that it cannot",
