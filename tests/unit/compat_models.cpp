@@ -99,9 +99,8 @@ Files parts() {
   builder.add_initializer("a", DataType::kFloat, {20, 24}, whole);
   builder.add_initializer("b", DataType::kFloat, {20, 24}, whole);
   builder.add_initializer("c", DataType::kFloat, {24, 20}, turned);
-  for (int i = 0; i < 8; ++i) {
-    const auto seed = static_cast<std::uint64_t>(10 + i);
-    const Bytes small = make_tensor(Pattern::kBell, {4, true}, 32, seed).data;
+  for (std::uint64_t i = 0; i < 8; ++i) {
+    const Bytes small = make_tensor(Pattern::kBell, {4, true}, 32, 10 + i).data;
     builder.add_initializer(fmt::format("s{}", i), DataType::kFloat, {32}, small);
   }
   const Bytes external = make_tensor(Pattern::kHalfZero, {4, true}, 500, 2).data;

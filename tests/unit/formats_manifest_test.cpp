@@ -268,9 +268,10 @@ const std::vector<Violation> kViolations = {
      [](Parts& parts) {
        parts.patch = [](Bytes& manifest) {
          const Bytes units = {0x1a, 4, 0, 1, 1, 0};
-         const auto found = std::ranges::search(manifest, units);
-         ASSERT_FALSE(found.empty());
-         found.back() = 1;
+         const auto found =
+             std::search(manifest.begin(), manifest.end(), units.begin(), units.end());
+         ASSERT_NE(found, manifest.end());
+         *(found + 5) = 1;
        };
      }},
     {"TransposedPart", "transposes one that it cannot",
@@ -392,8 +393,9 @@ TEST(ManifestRules, BothReadersTreatDamageAlike) {
   SplitMix64 random(1);
   std::size_t refused = 0;
   std::size_t accepted = 0;
-  for (int round = 0; round < 3000; ++round) {
-    Parts parts;
+  const Parts untouched;
+  for (int round = 0; round < 2000; ++round) {
+    Parts parts = untouched;
     const std::vector<std::uint64_t*> numbers = numbers_of(parts.manifest);
     const auto any = [&] { return numbers[random.next() % numbers.size()]; };
     for (std::uint64_t left = 1 + random.next() % 2; left > 0; --left) {
