@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <chrono>
+#include <cmath>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -16,10 +17,39 @@
 #include "core/progress.h"
 #include "formats/qc_reader.h"
 #include "formats/qc_writer.h"
+#include "formats/zero_signs.h"
 #include "pipeline/pack_params.h"
 
 namespace qc {
 namespace {
+
+// What the signs of zeros cost that tidy would make positive.
+struct SignCost {
+  std::uint64_t negative = 0;   // zeros, in all tensors
+  std::uint64_t removable = 0;  // of them, by tidy
+  std::uint64_t bytes = 0;      // of the signs of the removable ones, an estimate
+
+  SignCost(const OnnxModel& model, unsigned threads) {
+    double cost = 0;
+    const std::vector<NegativeZeros> found = find_negative_zeros(model, threads);
+    for (const NegativeZeros& one : found) negative += one.zeros.negative;
+    removable = removable_zeros(found, cost).negative;
+    bytes = static_cast<std::uint64_t>(std::llround(cost));
+  }
+
+  // A line for the user; empty where the signs are hardly worth one.
+  std::string text(std::uint64_t packed) const {
+    if (!is_worth_telling(bytes, packed)) return "";
+    return fmt::format(
+        "{} zeros are negative (-0.0), as masks leave them; their signs cost about {}: qcompress "
+        "tidy makes them positive, and no output changes\n",
+        count_text(removable), size_text(bytes));
+  }
+
+  nlohmann::ordered_json json() const {
+    return {{"count", negative}, {"removable", removable}, {"estimated_bytes", bytes}};
+  }
+};
 
 struct PackCommand {
   CommonOptions common;
@@ -53,17 +83,21 @@ struct PackCommand {
     const std::uint64_t packed = out.size();
     out.commit();
     const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+    if (common.quiet && !common.json) return;
+    const SignCost signs(model, common.threads);
     if (common.json) {
       print_json({{"schema", "qcompress.pack/1"},
                   {"input", input},
                   {"output", target.string()},
                   {"original_bytes", model.total_size()},
                   {"packed_bytes", packed},
+                  {"negative_zeros", signs.json()},
                   {"seconds", seconds.count()}});
     } else if (common.prints()) {
       print(fmt::format("{}  {} -> {}  {}  ({}, {:.2f} s)\n", stream_name(input),
                         size_text(model.total_size()), target.string(), size_text(packed),
                         ratio_text(model.total_size(), packed), seconds.count()));
+      print(signs.text(packed));
       if (common.verbose) {
         const Breakdown breakdown = break_down(QcReader::open(target), common.threads);
         InspectView view;

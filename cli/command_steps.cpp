@@ -10,6 +10,7 @@
 #include "cli/pass_report.h"
 #include "cli/pipeline_report.h"
 #include "cli/sensitivity.h"
+#include "cli/text.h"
 #include "cli/tuning.h"
 #include "core/error.h"
 #include "engine/train_params.h"
@@ -105,7 +106,7 @@ struct StepCommand {
     require_different(input, target);
     require_absent(target, common.overwrite());
 
-    Tuning tools(tuning, common, validation_fraction(step.params()));
+    Tuning tools(tuning, common, step.trains() ? validation_fraction(step.params()) : 0);
     PipelineTools pipeline = tools.pipeline_tools();
     pipeline.measures_packed = shows_steps();
     pipeline.on_step = [&](const StepReport&) { tools.monitor().clear(); };
@@ -124,7 +125,7 @@ struct StepCommand {
     });
     tools.monitor().clear();
     write(result->model, target);
-    show(report, scores, target);
+    show(report, scores, target, {model.total_size(), result->model.total_size()});
   }
 
   // A pass by itself is told by its table of tensors.
@@ -159,8 +160,19 @@ struct StepCommand {
     }
   }
 
+  // Of all files, before and after.
+  struct Sizes {
+    std::uint64_t before;
+    std::uint64_t after;
+  };
+
+  static std::string size_change(const Sizes& sizes) {
+    if (sizes.before == sizes.after) return "as large as before";
+    return fmt::format("{} -> {}", size_text(sizes.before), size_text(sizes.after));
+  }
+
   void show(const PipelineReport& report, const TestScores& scores,
-            const std::filesystem::path& target) const {
+            const std::filesystem::path& target, const Sizes& sizes) const {
     // Of several repetitions the last one kept tells where the pass ended.
     const PassReport* pass = nullptr;
     for (const StepReport& step : report.steps) {
@@ -170,6 +182,10 @@ struct StepCommand {
       nlohmann::ordered_json document = {{"schema", fmt::format("qcompress.{}/1", kind->name)},
                                          {"input", input},
                                          {"output", target.string()}};
+      if (pass != nullptr && kind->pass->exact) {
+        document["original_bytes"] = sizes.before;
+        document["bytes"] = sizes.after;
+      }
       if (pass != nullptr) document.update(pass_json(*pass));
       if (shows_steps()) document.update(pipeline_json(report, scores));
       print_json(document);
@@ -177,8 +193,8 @@ struct StepCommand {
       std::string shown;
       if (pass != nullptr) shown += pass_text(*pass, common.verbose);
       if (shows_steps()) shown += pipeline_text(report, scores);
-      shown += fmt::format("wrote {}: a plain ONNX file, as large as before; pack makes it small\n",
-                           target.string());
+      shown += fmt::format("wrote {}: a plain ONNX file, {}; pack makes it small\n",
+                           target.string(), size_change(sizes));
       print(shown);
     }
     if (common.quiet) return;
@@ -193,12 +209,16 @@ void add_step_command(CLI::App& app, const StepKind& kind) {
   CLI::App* sub = add_command(app, std::string(kind.name), std::string(command->text.help),
                               std::string(command->text.example));
   add_input(*sub, command->input, "model", "The .onnx file");
+  const bool trains = Step(kind).trains();
   for (const ParamSpec& spec : Step(kind).specs()) {
     const auto own = kind.pass != nullptr ? kind.pass->params : std::span<const ParamSpec>();
     const bool of_training = std::ranges::find(own, spec.name, &ParamSpec::name) == own.end();
+    if (of_training && !trains) continue;
     command->flags.add(*sub, spec, of_training ? "Training, with --data" : "");
   }
-  add_tuning_flags(*sub, command->tuning, kind.from_scratch ? Hooks::kNone : Hooks::kBoth);
+  if (trains) {
+    add_tuning_flags(*sub, command->tuning, kind.from_scratch ? Hooks::kNone : Hooks::kBoth);
+  }
   if (kind.name == kPrunePass.name) {
     sub->add_flag("--sensitivity", command->sensitivity,
                   "Change nothing: prune every layer by itself at rising rates, show the accuracy, "

@@ -34,6 +34,9 @@ std::string hardware_text(const std::vector<LayerWork>& layers);
 /// The member "hardware" of "qcompress.inspect/1".
 nlohmann::ordered_json hardware_json(const std::vector<LayerWork>& layers);
 
+/// True when something that costs `bytes` of a packed file of `packed` bytes is worth a line.
+bool is_worth_telling(std::uint64_t bytes, std::uint64_t packed) noexcept;
+
 /// What a user should know: tensors that a sparse layout makes larger, models that are hard to
 /// compress. One line each.
 std::vector<std::string> inspect_warnings(const Breakdown& breakdown);

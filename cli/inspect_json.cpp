@@ -31,6 +31,7 @@ nlohmann::ordered_json tensor_json(const TensorBreakdown& line) {
                                    {"placement", placement_name(line.placement)},
                                    {"layout", line.layout},
                                    {"nonzero", nullptr},
+                                   {"negative_zeros", nullptr},
                                    {"distinct_nonzero", nullptr},
                                    {"weight_bits", line.value_bits()},
                                    {"weight_bits_coded", line.coded_value_bits()},
@@ -42,6 +43,7 @@ nlohmann::ordered_json tensor_json(const TensorBreakdown& line) {
                                    {"table_bytes", line.stats.table_bytes}};
   if (line.measured) {
     object["nonzero"] = line.nonzeros;
+    object["negative_zeros"] = line.negative_zeros;
     object["distinct_nonzero"] = line.distinct;
   }
   object["floor_bytes"] = nullptr;

@@ -142,11 +142,24 @@ std::string floor_text(const Breakdown& breakdown) {
 
 }  // namespace
 
+bool is_worth_telling(std::uint64_t bytes, std::uint64_t packed) noexcept {
+  constexpr std::uint64_t kPart = 1000;
+  return bytes > 0 && kPart * bytes >= packed;
+}
+
 std::vector<std::string> inspect_warnings(const Breakdown& breakdown) {
   std::vector<std::string> warnings;
   std::uint64_t weights = 0;
+  std::uint64_t factors = 0;  // elements of tensors that Mul reads
+  std::uint64_t negative_zeros = 0;
+  double sign_bytes = 0;
   bool structured = false;
   for (const TensorBreakdown& line : breakdown.tensors) {
+    negative_zeros += line.negative_zeros;
+    sign_bytes += line.zero_sign_bytes;
+    const bool factor = line.tensor.role == Role::kOther && line.tensor.op == "Mul" &&
+                        line.tensor.has_values() && line.tensor.dims.size() >= 2;
+    if (factor) factors += line.tensor.count();
     if (line.tensor.role != Role::kWeight || line.placement == Placement::kGraph) continue;
     weights += line.tensor.count();
     structured |= line.has_floor() || line.by_channel || line.density() < 0.5;
@@ -163,7 +176,20 @@ std::vector<std::string> inspect_warnings(const Breakdown& breakdown) {
           size_text(static_cast<std::uint64_t>(dense)), 100 * line.density()));
     }
   }
-  if (weights == 0) {
+  if (is_worth_telling(static_cast<std::uint64_t>(std::llround(sign_bytes)),
+                       breakdown.totals.container)) {
+    warnings.push_back(fmt::format(
+        "{} zeros are negative (-0.0); their signs cost about {}: qcompress tidy makes those "
+        "positive that no output can tell apart",
+        count_text(negative_zeros),
+        size_text(static_cast<std::uint64_t>(std::llround(sign_bytes)))));
+  }
+  if (weights == 0 && factors > 0) {
+    warnings.push_back(fmt::format(
+        "no weights, but Mul reads {} floats of constants: where these are weights and their "
+        "masks, qcompress tidy multiplies them out",
+        count_text(factors)));
+  } else if (weights == 0) {
     warnings.emplace_back("no weights of any size: little to gain beyond the graph");
   } else if (!structured) {
     warnings.emplace_back(
@@ -213,6 +239,10 @@ std::string inspect_tensor_text(const TensorBreakdown& line, ByteView bytes) {
       "  {} of {} elements are not zero ({}%)", line.nonzeros, tensor.count(),
       percent_text(static_cast<double>(line.nonzeros), static_cast<double>(tensor.count())));
   text += line.distinct > 0 ? fmt::format(", {} distinct values\n", line.distinct) : "\n";
+  if (line.negative_zeros > 0) {
+    text += fmt::format("  {} of the zeros are negative; their signs cost about {:.0f} bytes\n",
+                        line.negative_zeros, line.zero_sign_bytes);
+  }
   if (!tensor.has_values() || bytes.empty()) return text;
 
   double sum = 0;

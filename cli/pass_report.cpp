@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <vector>
@@ -33,34 +34,28 @@ std::string untouched_text(const PassReport& report, bool verbose) {
   return text;
 }
 
-}  // namespace
-
-nlohmann::ordered_json pass_json(const PassReport& report) {
-  nlohmann::ordered_json document = {{"changed", nlohmann::ordered_json::array()},
-                                     {"untouched", nlohmann::ordered_json::array()},
-                                     {"notes", report.notes}};
-  if (report.seeded) document["seed"] = report.seed;
-  for (const TensorReport& tensor : report.changed) {
-    document["changed"].push_back({{"name", tensor.name},
-                                   {"op", tensor.op},
-                                   {"dims", tensor.dims},
-                                   {"weights", tensor.count},
-                                   {"nonzero_before", tensor.nonzero_before},
-                                   {"nonzero_after", tensor.nonzero_after},
-                                   {"distinct", tensor.distinct_after},
-                                   {"rmse", tensor.rmse},
-                                   {"max_error", tensor.max_error},
-                                   {"iterations", tensor.iterations},
-                                   {"threshold", tensor.threshold}});
-  }
-  for (const SkippedTensor& tensor : report.skipped) {
-    document["untouched"].push_back(
-        {{"name", tensor.name}, {"weights", tensor.count}, {"reason", tensor.reason}});
-  }
-  return document;
+// "1.72 MB"; a pass may also make a part of the files larger.
+std::string saved_text(const Cleanup& row) {
+  const std::string size = size_text(static_cast<std::uint64_t>(std::abs(row.bytes)));
+  if (row.packed) return fmt::format("about {} when packed", size);
+  return (row.bytes < 0 ? "-" : "") + size;
 }
 
-std::string pass_text(const PassReport& report, bool verbose) {
+std::string cleanups_text(const std::vector<Cleanup>& cleanups, bool verbose) {
+  if (cleanups.empty()) return "";
+  Table table({"taken out", "count", "bytes saved"});
+  for (const Cleanup& row : cleanups) {
+    table.add_row({row.what, count_text(row.count), saved_text(row)});
+  }
+  std::string text = table.text();
+  if (!verbose) return text;
+  for (const Cleanup& row : cleanups) {
+    for (const std::string& name : row.names) text += fmt::format("  {}: {}\n", row.what, name);
+  }
+  return text;
+}
+
+std::string changed_text(const PassReport& report) {
   const bool iterative = std::any_of(report.changed.begin(), report.changed.end(),
                                      [](const auto& tensor) { return tensor.iterations > 0; });
   const bool thresholds = std::any_of(report.changed.begin(), report.changed.end(),
@@ -92,7 +87,46 @@ std::string pass_text(const PassReport& report, bool verbose) {
   table.add_row({plural(report.changed.size(), "tensor"), "", "", count_text(count),
                  percent_text(static_cast<double>(nonzero), static_cast<double>(count)), "", "",
                  ""});
-  std::string text = table.text();
+  return table.text();
+}
+
+}  // namespace
+
+nlohmann::ordered_json pass_json(const PassReport& report) {
+  nlohmann::ordered_json document = {{"changed", nlohmann::ordered_json::array()},
+                                     {"untouched", nlohmann::ordered_json::array()},
+                                     {"notes", report.notes}};
+  if (report.seeded) document["seed"] = report.seed;
+  for (const Cleanup& row : report.cleanups) {
+    document["taken_out"].push_back({{"what", row.what},
+                                     {"count", row.count},
+                                     {row.packed ? "estimated_packed_bytes" : "bytes", row.bytes},
+                                     {"names", row.names}});
+  }
+  for (const TensorReport& tensor : report.changed) {
+    document["changed"].push_back({{"name", tensor.name},
+                                   {"op", tensor.op},
+                                   {"dims", tensor.dims},
+                                   {"weights", tensor.count},
+                                   {"nonzero_before", tensor.nonzero_before},
+                                   {"nonzero_after", tensor.nonzero_after},
+                                   {"distinct", tensor.distinct_after},
+                                   {"rmse", tensor.rmse},
+                                   {"max_error", tensor.max_error},
+                                   {"iterations", tensor.iterations},
+                                   {"threshold", tensor.threshold}});
+  }
+  for (const SkippedTensor& tensor : report.skipped) {
+    document["untouched"].push_back(
+        {{"name", tensor.name}, {"weights", tensor.count}, {"reason", tensor.reason}});
+  }
+  return document;
+}
+
+std::string pass_text(const PassReport& report, bool verbose) {
+  std::string text = cleanups_text(report.cleanups, verbose);
+  if (report.cleanups.empty() && report.changed.empty()) text += "nothing to change\n";
+  if (!report.changed.empty()) text += changed_text(report);
   text += untouched_text(report, verbose);
   if (report.seeded) text += fmt::format("seed {}\n", report.seed);
   for (const std::string& note : report.notes) text += fmt::format("note: {}\n", note);

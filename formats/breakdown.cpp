@@ -11,6 +11,7 @@
 #include "codecs/zstd_bytes.h"
 #include "core/error.h"
 #include "core/parallel.h"
+#include "core/zeros.h"
 #include "formats/graph_dictionary.h"
 #include "formats/tensor_table.h"
 
@@ -23,12 +24,14 @@ double entropy(std::uint64_t count, std::uint64_t total) {
   return n * std::log2(static_cast<double>(total) / n);
 }
 
-// Zeros, distinct values and entropies of a tensor's elements.
+// Zeros, distinct values and entropies of a tensor's elements, of which no zero is negative.
 void measure(const TensorView& view, TensorBreakdown& line) {
   const Analysis analysis(view);
   const std::uint64_t count = analysis.count();
   line.nonzeros = count - analysis.zeros();
-  line.position_entropy_bits = entropy(line.nonzeros, count) + entropy(analysis.zeros(), count);
+  // A place holds something, +0 or -0.
+  line.position_entropy_bits = entropy(line.nonzeros, count) + entropy(line.negative_zeros, count) +
+                               entropy(analysis.zeros() - line.negative_zeros, count);
   const Bytes nonzeros = analysis.nonzeros().values;
   const std::size_t most = std::min<std::size_t>(kMaxAlphabet, line.nonzeros / 2 + 1);
   if (const auto values = count_distinct({nonzeros, view.element, {}}, most)) {
@@ -146,9 +149,15 @@ class Accountant {
       TensorBreakdown& line = result_.tensors[i];
       const TensorInfo& tensor = line.tensor;
       if (!tensor.elements || tensor.count() == 0) return;
-      const Bytes elements = packed_elements(reader_, tensor);
+      Bytes elements = packed_elements(reader_, tensor);
       const Element element = element_of(tensor.type);
       if (elements.empty() || elements.size() % element.width != 0) return;
+      if (tensor.has_values()) {
+        const ZeroCount zeros = count_zeros(tensor.type, elements);
+        line.negative_zeros = zeros.negative;
+        line.zero_sign_bytes = zeros.sign_bytes();
+        if (zeros.negative > 0) make_zeros_positive(tensor.type, elements);
+      }
       measure({elements, element, {}}, line);
       constexpr std::uint64_t kMostLevels = 4;  // other than 0, of one scale
       line.by_channel = line.layout.starts_with("channel-palette") ||

@@ -26,9 +26,11 @@ struct TensorBreakdown {
   std::uint64_t stored_bytes = 0;  ///< in the container; its share of a pooled unit; 0 in the graph
   CodedStats stats;                ///< of its own units, added up
   bool measured = true;  ///< false: its elements were not looked at, and what follows is not known
-  std::uint64_t nonzeros = 0;
+  std::uint64_t nonzeros = 0;        ///< -0 is a zero
+  std::uint64_t negative_zeros = 0;  ///< elements that are -0
+  double zero_sign_bytes = 0;        ///< ZeroCount::sign_bytes()
   std::uint64_t distinct = 0;        ///< bit patterns other than zero; 0 when there are very many
-  double position_entropy_bits = 0;  ///< zeroth-order entropy of zero or not, in bits in total
+  double position_entropy_bits = 0;  ///< zeroth-order entropy of +0, -0 or not, in bits in total
   double value_entropy_bits = 0;     ///< of the non-zero values; 0 when `distinct` is
 
   bool by_channel = false;  ///< coded with values of each channel's own

@@ -18,6 +18,26 @@ bool makes(const onnx::NodeProto& node, const std::string& value) {
   return std::ranges::find(node.output(), value) != node.output().end();
 }
 
+// Names of inner graphs do not hide outer ones, so every use of the name is one of the value.
+void rename_in(onnx::NodeProto& node, const std::string& value, const std::string& name) {
+  const auto rename_graph = [&](onnx::GraphProto& graph) {
+    for (auto& inner : *graph.mutable_node()) rename_in(inner, value, name);
+    for (auto& output : *graph.mutable_output()) {
+      if (output.name() == value) output.set_name(name);
+    }
+  };
+  for (std::string& input : *node.mutable_input()) {
+    if (input == value) input = name;
+  }
+  for (std::string& output : *node.mutable_output()) {
+    if (output == value) output = name;
+  }
+  for (auto& attribute : *node.mutable_attribute()) {
+    if (attribute.has_g()) rename_graph(*attribute.mutable_g());
+    for (auto& graph : *attribute.mutable_graphs()) rename_graph(graph);
+  }
+}
+
 }  // namespace
 
 GraphEditor::GraphEditor(onnx::ModelProto& model) : graph_(*model.mutable_graph()) {
@@ -115,6 +135,23 @@ std::string GraphEditor::integers(const std::vector<std::int64_t>& values) {
   return constant(fmt::format("int64/{}", fmt::join(values, "_")), std::move(tensor));
 }
 
+GraphEditor::Position GraphEditor::replace(Position node, onnx::TensorProto tensor) {
+  count_node(*node, false);
+  tensor.set_name(node->output(0));
+  *graph_.add_initializer() = std::move(tensor);
+  return nodes_.erase(node);
+}
+
+void GraphEditor::rename(const std::string& value, const std::string& name) {
+  for (auto& node : nodes_) rename_in(node, value, name);
+  const auto replace = [&](std::string* each) {
+    if (*each == value) *each = name;
+  };
+  for (auto& tensor : *graph_.mutable_initializer()) replace(tensor.mutable_name());
+  for (auto& info : *graph_.mutable_value_info()) replace(info.mutable_name());
+  uses_[name] += std::exchange(uses_[value], 0);
+}
+
 void GraphEditor::set_input(onnx::NodeProto& node, int index, const std::string& value) {
   --uses_[node.input(index)];
   ++uses_[value];
@@ -124,10 +161,18 @@ void GraphEditor::set_input(onnx::NodeProto& node, int index, const std::string&
 void GraphEditor::remove_unused(const std::string& value) {
   const auto node =
       std::ranges::find_if(nodes_, [&](const auto& each) { return makes(each, value); });
-  if (node == nodes_.end()) return;
+  if (node == nodes_.end()) return remove_unused_initializer(value);
   if (std::ranges::any_of(node->output(), [&](const auto& out) { return uses(out) > 0; })) return;
   count_node(*node, false);
   nodes_.erase(node);
+}
+
+void GraphEditor::remove_unused_initializer(const std::string& name) {
+  const auto named = [&](const auto& each) { return each.name() == name; };
+  if (uses(name) > 0 || std::ranges::any_of(graph_.input(), named)) return;
+  auto& tensors = *graph_.mutable_initializer();
+  const auto found = std::ranges::find_if(tensors, named);
+  if (found != tensors.end()) tensors.erase(found);
 }
 
 void GraphEditor::finish() {

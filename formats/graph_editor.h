@@ -45,8 +45,14 @@ class GraphEditor {
   std::string scalar(DataType type, double value);
   std::string integers(const std::vector<std::int64_t>& values);
 
+  /// Puts a tensor in the place of the only output of a node, which goes. Gives the position after.
+  Position replace(Position node, onnx::TensorProto tensor);
+  /// Gives a value that is no output of a graph another name, in inner graphs too.
+  void rename(const std::string& value, const std::string& name);
+
   void set_input(onnx::NodeProto& node, int index, const std::string& value);
-  /// Takes out the node that makes a value, if nothing uses its outputs any more.
+  /// Takes out the node or initializer that makes a value, if nothing uses its outputs any more. An
+  /// initializer that is listed as an input stays.
   void remove_unused(const std::string& value);
 
   /// Writes the nodes back into the model. Call it last.
@@ -55,6 +61,7 @@ class GraphEditor {
  private:
   void count_uses(const onnx::GraphProto& graph);
   void count_node(const onnx::NodeProto& node, bool added);
+  void remove_unused_initializer(const std::string& name);
   std::string constant(const std::string& name, onnx::TensorProto value);
 
   onnx::GraphProto& graph_;

@@ -12,6 +12,7 @@
 #include "codecs/levels.h"
 #include "core/float_types.h"
 #include "core/parallel.h"
+#include "core/zeros.h"
 #include "formats/skeleton.h"
 #include "formats/value_shapes.h"
 
@@ -243,7 +244,14 @@ std::vector<LayerWork> hardware_view(const OnnxModel& model, const Breakdown& st
   parallel_for(layers.size(), threads, [&](std::size_t i) {
     const TensorInfo& tensor = *tensors[i];
     const TensorBreakdown& line = *stored_by_name.at(tensor.name);
-    const Classes classes = classify(tensor, model.payload(tensor), line);
+    Bytes positive;  // the elements without negative zeros, where there are any
+    if (line.negative_zeros > 0) {
+      const ByteView payload = model.payload(tensor);
+      positive.assign(payload.begin(), payload.end());
+      make_zeros_positive(tensor.type, positive);
+    }
+    const Classes classes =
+        classify(tensor, positive.empty() ? model.payload(tensor) : positive, line);
     LayerWork& layer = layers[i];
     layer.name = tensor.name;
     layer.op = tensor.op;

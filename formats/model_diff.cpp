@@ -6,6 +6,7 @@
 
 #include "codecs/element.h"
 #include "core/float_types.h"
+#include "core/zeros.h"
 #include "formats/slots.h"
 
 namespace qc {
@@ -38,7 +39,9 @@ Bytes literal_bytes(const OnnxModel& model) {
   return literal;
 }
 
-std::uint64_t count_nonzero(ByteView bytes, unsigned width) {
+std::uint64_t count_nonzero(DataType type, ByteView bytes) {
+  const unsigned width = element_of(type).width;
+  if (is_value_type(type)) return bytes.size() / width - count_zeros(type, bytes).zeros;
   std::uint64_t nonzero = 0;
   for (std::size_t at = 0; at + width <= bytes.size(); at += width) {
     nonzero += load_pattern(bytes.data() + at, width) != 0 ? 1 : 0;
@@ -72,8 +75,8 @@ TensorDiff compare(const OnnxModel& before, const TensorInfo& a, const OnnxModel
   for (std::size_t at = 0; at + width <= x.size(); at += width) {
     diff.changed += std::memcmp(x.data() + at, y.data() + at, width) != 0 ? 1 : 0;
   }
-  diff.nonzero_before = count_nonzero(x, width);
-  diff.nonzero_after = count_nonzero(y, width);
+  diff.nonzero_before = count_nonzero(a.type, x);
+  diff.nonzero_after = count_nonzero(a.type, y);
   if (is_value_type(a.type)) compare_values(a.type, x, y, diff);
   return diff;
 }

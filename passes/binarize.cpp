@@ -71,8 +71,7 @@ LowBitRequest request_of(const Params& params) {
   return request;
 }
 
-std::optional<OnnxModel> rewrite(const OnnxModel& model, const Params& params,
-                                 std::vector<std::string>& notes) {
+std::optional<OnnxModel> rewrite(const OnnxModel& model, const Params& params, PassReport& report) {
   const bool xnor = params.flag("xnor");
   if (params.choice("activations") != "sign" && !xnor) return std::nullopt;
   ActivationForm form;
@@ -80,7 +79,8 @@ std::optional<OnnxModel> rewrite(const OnnxModel& model, const Params& params,
   form.kind = form.bits == 1 ? ActivationKind::kSign : ActivationKind::kSymmetric;
   form.scale_map = xnor;
   const LowBitRequest request = request_of(params);
-  return quantize_activations(model, select_low_bit(model, params, request).chosen(), form, notes);
+  return quantize_activations(model, select_low_bit(model, params, request).chosen(), form,
+                              report.notes);
 }
 
 }  // namespace

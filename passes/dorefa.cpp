@@ -32,13 +32,13 @@ LowBitRequest request_of(const Params& params) {
   return request;
 }
 
-std::optional<OnnxModel> rewrite(const OnnxModel& model, const Params& params,
-                                 std::vector<std::string>& notes) {
+std::optional<OnnxModel> rewrite(const OnnxModel& model, const Params& params, PassReport& report) {
   const std::int64_t bits = params.integer("abits").value();
   if (bits > kMostQuantizedBits) return std::nullopt;
   const ActivationForm form{.kind = ActivationKind::kUnit, .bits = static_cast<int>(bits)};
   const LowBitRequest request = request_of(params);
-  return quantize_activations(model, select_low_bit(model, params, request).chosen(), form, notes);
+  return quantize_activations(model, select_low_bit(model, params, request).chosen(), form,
+                              report.notes);
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include "core/error.h"
 #include "core/float_types.h"
 #include "core/parallel.h"
+#include "core/zeros.h"
 #include "formats/skeleton.h"
 #include "passes/outcome.h"
 
@@ -33,6 +34,8 @@ Outcome convert(const OnnxModel& model, std::size_t index, const LowBitRequest& 
              request.seed + kPerTensor * index, weights);
   outcome.payload.resize(static_cast<std::size_t>(tensor.size));
   store_floats(tensor.type, weights, outcome.payload);
+  // A negative scale may be too small for the type.
+  make_zeros_positive(tensor.type, outcome.payload);
   outcome.report = measure(model, tensor, outcome.payload);
   return outcome;
 }

@@ -79,6 +79,7 @@ TensorReport measure(const OnnxModel& model, const TensorInfo& tensor, ByteView 
 PassReport collect(const OnnxModel& model, Selection selection, std::vector<Outcome> outcomes,
                    PayloadEdits& edits) {
   PassReport report;
+  report.notes = selection.notes();
   for (Outcome& outcome : outcomes) {
     if (!outcome.skip_reason.empty()) {
       selection.skip(outcome.tensor, std::move(outcome.skip_reason));

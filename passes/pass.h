@@ -36,11 +36,21 @@ struct SkippedTensor {
   std::string reason;
 };
 
+/// Something that a pass took out or made smaller while the model computes the same.
+struct Cleanup {
+  std::string what;                ///< "nodes that nothing uses"
+  std::vector<std::string> names;  ///< of each, where they have names
+  std::uint64_t count = 0;
+  std::int64_t bytes = 0;  ///< that the files lose
+  bool packed = false;     ///< `bytes` is an estimate of what the packed file loses instead
+};
+
 struct PassReport {
   std::vector<TensorReport> changed;
   std::vector<SkippedTensor> skipped;  ///< float tensors only
-  std::vector<std::string> notes;      ///< one line each, for the user
-  std::uint64_t seed = 0;              ///< meaningful where `seeded`
+  std::vector<Cleanup> cleanups;
+  std::vector<std::string> notes;  ///< one line each, for the user
+  std::uint64_t seed = 0;          ///< meaningful where `seeded`
   bool seeded = false;
 };
 
@@ -61,18 +71,20 @@ struct Pass {
   /// not go together and names that match no tensor. The result does not depend on `threads`.
   PassReport (*run)(const OnnxModel& model, const Params& params, unsigned threads,
                     PayloadEdits& edits);
-  /// Puts nodes into the graph, before `run`; null for a pass that changes values only. Nothing
-  /// where there is nothing to put in. Notes are lines for the user. Throws as `run` does.
+  /// Changes the graph, before `run`; null for a pass that changes values only. Nothing where there
+  /// is nothing to change. Adds to notes and cleanups. Throws as `run` does.
   std::optional<OnnxModel> (*rewrite)(const OnnxModel& model, const Params& params,
-                                      std::vector<std::string>& notes) = nullptr;
+                                      PassReport& report) = nullptr;
   /// The forms that `run` gives to tensors, for training that keeps to them; null for a pass
   /// without.
   std::vector<FormedTensor> (*forms)(const OnnxModel& model, const Params& params) = nullptr;
+  /// The network computes the same as before: there is nothing to train afterwards.
+  bool exact = false;
 };
 
 /// What a pass makes of a model, before any training.
 struct PassResult {
-  std::optional<OnnxModel> rewritten;  ///< with the nodes that the pass puts in, where it does
+  std::optional<OnnxModel> rewritten;  ///< with the graph that the pass changes, where it does
   PayloadEdits edits;                  ///< of that one, else of the input
   PassReport report;
 
@@ -93,5 +105,6 @@ extern const Pass kSharePass;
 extern const Pass kTernarizePass;
 extern const Pass kBinarizePass;
 extern const Pass kDorefaPass;
+extern const Pass kTidyPass;
 
 }  // namespace qc

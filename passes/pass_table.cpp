@@ -1,22 +1,28 @@
 #include <array>
+#include <utility>
 
 #include "passes/pass.h"
 
 namespace qc {
 
 std::span<const Pass> pass_table() noexcept {
-  static const std::array kTable = {kPrunePass, kSharePass, kTernarizePass, kBinarizePass,
-                                    kDorefaPass};
+  static const std::array kTable = {kPrunePass,    kSharePass,  kTernarizePass,
+                                    kBinarizePass, kDorefaPass, kTidyPass};
   return kTable;
 }
 
 PassResult apply_pass(const Pass& pass, const OnnxModel& input, const Params& params,
                       unsigned threads) {
-  std::vector<std::string> notes;
+  PassReport graph;
   PassResult result;
-  if (pass.rewrite != nullptr) result.rewritten = pass.rewrite(input, params, notes);
+  if (pass.rewrite != nullptr) result.rewritten = pass.rewrite(input, params, graph);
   result.report = pass.run(result.base(input), params, threads, result.edits);
-  result.report.notes.insert(result.report.notes.end(), notes.begin(), notes.end());
+  const auto append = [](auto& to, const auto& from) {
+    to.insert(to.end(), from.begin(), from.end());
+  };
+  append(graph.cleanups, result.report.cleanups);
+  result.report.cleanups = std::move(graph.cleanups);
+  append(result.report.notes, graph.notes);
   return result;
 }
 

@@ -9,6 +9,7 @@
 #include <set>
 
 #include "core/error.h"
+#include "passes/constant_products.h"
 #include "passes/glob.h"
 
 namespace qc {
@@ -50,6 +51,7 @@ bool is_quantised_weight(const TensorInfo& tensor) {
 Selection::Selection(const OnnxModel& model, const Params& params, std::string_view verb)
     : model_(model), verb_(verb) {
   for (const TensorInfo& tensor : model.tensors()) reasons_.push_back(reason_against(tensor));
+  explain_products();
   skip_repeated_data();
   if (chosen().empty()) throw_nothing_to_do();
 
@@ -108,6 +110,25 @@ void Selection::skip_repeated_data() {
   }
 }
 
+// Weights that are multiplied with a mask in the graph.
+void Selection::explain_products() {
+  const bool possible = std::ranges::any_of(model_.tensors(), [](const TensorInfo& tensor) {
+    return tensor.role == Role::kOther && tensor.op == "Mul" && tensor.dims.size() >= 2;
+  });
+  if (!possible) return;
+  for (const std::size_t tensor : product_factors(model_)) {
+    if (model_.tensors()[tensor].dims.size() < 2 || reasons_[tensor].empty()) continue;
+    reasons_[tensor] = "factor of a product (Mul)";
+    has_products_ = true;
+  }
+}
+
+std::vector<std::string> Selection::notes() const {
+  if (!has_products_) return {};
+  return {
+      "weights that are products of two tensors (Mul) are left alone; qcompress tidy folds them"};
+}
+
 std::vector<SkippedTensor> Selection::skipped() const {
   std::vector<SkippedTensor> tensors;
   for (std::size_t i = 0; i < reasons_.size(); ++i) {
@@ -147,6 +168,8 @@ void Selection::throw_nothing_to_do() const {
   std::string why = "the model holds no float tensors";
   if (!quantised.empty()) {
     why = fmt::format("the weights are {} (already quantised)", fmt::join(quantised, ", "));
+  } else if (has_products_) {
+    why = "the weights are products of two tensors (Mul); `qcompress tidy` folds them";
   } else if (!floats.empty()) {
     why = explained(floats);
   }

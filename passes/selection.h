@@ -44,10 +44,17 @@ class Selection {
   /// Takes a tensor out of the selection.
   void skip(std::size_t tensor, std::string reason) { reasons_[tensor] = std::move(reason); }
 
+  /// Takes a tensor in whose values can be overwritten.
+  void take(std::size_t tensor) { reasons_[tensor].clear(); }
+
   /// Float tensors outside the selection, in the order of the model.
   std::vector<SkippedTensor> skipped() const;
 
+  /// What the user should know of weights that cannot be selected; one line each.
+  std::vector<std::string> notes() const;
+
  private:
+  void explain_products();
   void skip_repeated_data();
   [[noreturn]] void throw_nothing_to_do() const;
   [[noreturn]] void throw_no_match(std::string_view flag, const std::string& pattern) const;
@@ -57,6 +64,7 @@ class Selection {
   const OnnxModel& model_;
   std::string verb_;
   std::vector<std::string> reasons_;  // by tensor; empty: chosen
+  bool has_products_ = false;
 };
 
 }  // namespace qc

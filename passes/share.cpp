@@ -13,6 +13,8 @@
 #include "core/error.h"
 #include "core/float_types.h"
 #include "core/parallel.h"
+#include "core/zeros.h"
+#include "passes/biases.h"
 #include "passes/kernels/fixed_point.h"
 #include "passes/kernels/kmeans1d.h"
 #include "passes/kernels/short_mantissas.h"
@@ -31,6 +33,7 @@ constexpr std::array kParams = {
     bits_param("bits", 16, "2^BITS shared values per layer; zeros stay zero and come on top"),
     bits_param("conv-bits", 16, "BITS for convolutions"),
     bits_param("fc-bits", 16, "BITS for everything that is no convolution"),
+    kBiasesParam,
     ParamSpec{.name = "init",
               .kind = ParamKind::kChoice,
               .placeholder = "INIT",
@@ -132,6 +135,13 @@ Outcome share(const OnnxModel& model, std::size_t index, std::int64_t bits,
   const KMeansResult clusters =
       kmeans_1d(nonzero, std::size_t{1} << bits, settings.init, settings.seed);
   if (clusters.centroids.empty() || (clusters.every_value && !settings.fixed_point)) {
+    const ByteView payload = model.payload(tensor);
+    if (count_zeros(tensor.type, payload).negative > 0) {
+      outcome.payload.assign(payload.begin(), payload.end());
+      make_zeros_positive(tensor.type, outcome.payload);
+      outcome.report = measure(model, tensor, outcome.payload);
+      return outcome;
+    }
     outcome.skip_reason =
         fmt::format("has only {} distinct nonzero values", clusters.centroids.size());
     return outcome;
@@ -162,9 +172,11 @@ std::string fixed_point_note(const TensorReport& report, const FixedPointGrid& g
 
 PassReport run(const OnnxModel& model, const Params& params, unsigned threads,
                PayloadEdits& edits) {
-  if (!params.has("bits") && !params.has("conv-bits") && !params.has("fc-bits")) {
+  constexpr std::array<std::string_view, 4> kAmounts = {"bits", "conv-bits", "fc-bits", "biases"};
+  if (std::ranges::none_of(kAmounts, [&](std::string_view name) { return params.has(name); })) {
     throw Error(ErrorCode::kUsage,
-                "say how many shared values there may be: --bits, --conv-bits or --fc-bits");
+                "say how many shared values there may be: --bits, --conv-bits or --fc-bits (or "
+                "--biases)");
   }
   Settings settings;
   settings.init = parse_init(params);
@@ -191,6 +203,11 @@ PassReport run(const OnnxModel& model, const Params& params, unsigned threads,
   for (std::size_t i = 0; i < work.size(); ++i) {
     if (grids[i]) notes.push_back(fixed_point_note(outcomes[i].report, *grids[i]));
   }
+  for (const FormedTensor& bias : bias_forms(model, params)) {
+    selection.take(bias.tensor);
+    outcomes.push_back(shorten_bias(model, bias));
+  }
+  std::ranges::sort(outcomes, {}, &Outcome::tensor);
   PassReport report = collect(model, std::move(selection), std::move(outcomes), edits);
   report.notes.insert(report.notes.end(), notes.begin(), notes.end());
   report.seeded = settings.init == KMeansInit::kRandom;
@@ -207,6 +224,7 @@ const Pass kSharePass{
     .example = "qcompress share pruned.onnx --conv-bits 8 --fc-bits 5 -o shared.onnx",
     .params = kParams,
     .run = run,
+    .forms = bias_forms,
 };
 
 }  // namespace qc

@@ -6,6 +6,7 @@
 #include <unordered_map>
 
 #include "core/float_types.h"
+#include "core/zeros.h"
 
 namespace qc {
 namespace {
@@ -63,7 +64,6 @@ Violation enforce_one(DataType type, const Constraint& constraint, MutableBytes 
   for (std::size_t i = 0; i < values.size(); ++i) {
     const std::uint32_t number = constraint.groups[i];
     if (number == 0) {
-      // A weight times a mask of zeros may be -0, which does not pack as a zero.
       if (values[i] != 0) ++violation.revived;
       store_value(type, payload, i, 0);
       continue;
@@ -142,6 +142,10 @@ std::vector<Violation> enforce(const OnnxModel& model, const std::vector<Constra
     Violation violation = enforce_one(tensor.type, constraint, edit->second);
     violation.tensor = tensor.name;
     if (violation.revived > 0 || violation.split > 0) violations.push_back(std::move(violation));
+  }
+  for (auto& [index, payload] : values) {
+    const TensorInfo& tensor = model.tensors()[index];
+    if (tensor.has_values()) make_zeros_positive(tensor.type, payload);
   }
   return violations;
 }

@@ -37,7 +37,8 @@ std::vector<Constraint> form_constraints(const OnnxModel& model,
 
 /// Makes `values` keep the constraints: pruned weights become zero, the weights of a group the mean
 /// of the group, and tensors with a form, which is no violation, take it. Other tensors that are
-/// not in `values` have not changed and keep the constraints already.
+/// not in `values` have not changed and keep the constraints already. No zero in `values` stays
+/// negative: a weight times a mask may be -0, which does not pack as a zero.
 std::vector<Violation> enforce(const OnnxModel& model, const std::vector<Constraint>& constraints,
                                PayloadEdits& values);
 

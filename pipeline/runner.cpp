@@ -39,7 +39,7 @@ class Runner {
   Runner(const PipelineTools& tools, PipelineReport& report) : tools_(tools), report_(report) {}
 
   PipelineResult run(const OnnxModel& input, const std::vector<Step>& steps) {
-    for (const Step& step : steps) require_possible(step, input);
+    require_possible(steps, input);
     report_.original_bytes = input.total_size();
     OnnxModel model = input.edited({});
     OnnxModel baseline = input.edited({});
@@ -60,7 +60,19 @@ class Runner {
   }
 
  private:
-  // A mistake in a later step is not to be found after hours of training.
+  // A mistake in a later step is not to be found after hours of training. Passes that keep what a
+  // model computes may be what makes the next ones possible.
+  void require_possible(const std::vector<Step>& steps, const OnnxModel& input) const {
+    std::optional<OnnxModel> tidied;
+    for (const Step& step : steps) {
+      const OnnxModel& model = tidied ? *tidied : input;
+      require_possible(step, model);
+      if (step.trains() || tools_.tuner == nullptr) continue;
+      tidied =
+          apply_pass(*step.kind().pass, model, step.pass_params(1), tools_.threads).model(model);
+    }
+  }
+
   void require_possible(const Step& step, const OnnxModel& input) const {
     const StepKind& kind = step.kind();
     if (kind.pass == nullptr && tools_.tuner == nullptr) {
@@ -138,8 +150,8 @@ class Runner {
         const OnnxModel& base = result.base(model);
         forms = form_constraints(base, pass->forms(base, params));
       }
-      // Low-bit weights are trained from the floats that they come from.
-      if (!forms.empty()) result.edits.clear();
+      // Tensors with a form are trained from the floats that they come from.
+      for (const Constraint& form : forms) result.edits.erase(form.tensor);
     } else if (step.kind().from_scratch && tools_.resume_from.empty()) {
       result.edits = initial_weights(model, step.train_options().seed);
     }

@@ -78,6 +78,10 @@ std::vector<ParamSpec> with_training(std::vector<ParamSpec> specs,
 std::vector<StepKind> make_kinds() {
   std::vector<StepKind> kinds;
   for (const Pass& pass : pass_table()) {
+    if (pass.exact) {
+      kinds.push_back({pass.name, &pass, Keep::kNothing, false, {kMaxDropParam}});
+      continue;
+    }
     const bool shares = pass.name == kSharePass.name;
     std::vector<ParamSpec> own;
     if (pass.name == kPrunePass.name) own = {kStepsParam, kScheduleParam};
@@ -158,7 +162,10 @@ bool Step::was_given(std::string_view name) const {
   return params.has(name);
 }
 
+bool Step::trains() const { return kind_->pass == nullptr || !kind_->pass->exact; }
+
 TrainOptions Step::train_options() const {
+  if (!trains()) return {};
   TrainOptions options = qc::train_options(params_);
   if (has_spec(pass_params_.specs(), kGradientBits)) {
     const auto bits = static_cast<int>(pass_params_.integer(kGradientBits).value());

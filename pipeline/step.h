@@ -50,6 +50,9 @@ class Step {
 
   const Params& params() const { return params_; }
 
+  /// False for a pass that leaves nothing to train.
+  bool trains() const;
+  /// Without epochs where the step does not train.
   TrainOptions train_options() const;
   Keep keep() const;
   /// How often pass and fine-tuning are repeated; 1 for all but iterative pruning.

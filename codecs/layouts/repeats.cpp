@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "codecs/layout_table.h"
+#include "codecs/varint.h"
 
 namespace qc {
 namespace {
@@ -217,15 +218,15 @@ ElementReader* open(ByteReader& in, Element element, std::uint64_t count,
   if (reader == nullptr) return context.refuse("too much memory wanted");
   reader->element = element;
   reader->count = count;
-  reader->columns = in.varint();
-  reader->run_count = in.varint();
-  reader->literal_count = in.varint();
+  reader->columns = read_varint(in);
+  reader->run_count = read_varint(in);
+  reader->literal_count = read_varint(in);
   if (!in.ok() || count == 0 || reader->columns < 1 || count % reader->columns != 0 ||
       reader->run_count > count || reader->literal_count > count) {
     return context.refuse("the runs of a tensor are damaged");
   }
   for (VarintStream* numbers : {&reader->skips, &reader->lengths, &reader->distances}) {
-    const std::uint64_t size = in.varint();
+    const std::uint64_t size = read_varint(in);
     SymbolReader* bytes = open_stream(in, size, 256, StreamUse::kIndices, context);
     if (bytes == nullptr) return nullptr;
     numbers->start(bytes, size);

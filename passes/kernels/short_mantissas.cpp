@@ -6,16 +6,12 @@
 #include <limits>
 
 namespace qc {
-namespace {
 
-// To `bits` of mantissa after the leading one.
 double round_mantissa(double value, int bits) noexcept {
   int exponent = 0;
   const double fraction = std::frexp(value, &exponent);
   return std::ldexp(std::nearbyint(std::ldexp(fraction, bits + 1)), exponent - bits - 1);
 }
-
-}  // namespace
 
 std::vector<double> with_short_mantissas(const KMeansResult& clusters, double excess) {
   constexpr int kMostBits = std::numeric_limits<double>::digits - 1;

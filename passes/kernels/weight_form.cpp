@@ -13,6 +13,7 @@
 #include "core/random.h"
 #include "passes/kernels/dorefa.h"
 #include "passes/kernels/power_of_two.h"
+#include "passes/kernels/short_mantissas.h"
 #include "passes/kernels/ternary.h"
 
 namespace qc {
@@ -101,6 +102,14 @@ void to_powers_of_two(const WeightForm& /*form*/, std::span<float> weights, Draw
   std::ranges::transform(weights, weights.begin(), nearest_power_of_two);
 }
 
+// What would round up to infinity stays.
+void to_mantissas(const WeightForm& form, std::span<float> weights, Draw& /*draw*/) {
+  for (float& weight : weights) {
+    const auto rounded = static_cast<float>(round_mantissa(static_cast<double>(weight), form.bits));
+    if (std::isfinite(rounded)) weight = rounded + 0.0F;  // -0 becomes +0
+  }
+}
+
 void keep_gradient(const WeightForm& /*form*/, std::span<const float> /*latent*/,
                    std::span<float> /*gradient*/) {}
 
@@ -139,6 +148,7 @@ constexpr std::array kRows = {
     Row{FormKind::kBinary, "binary", to_binary, binary_gradient},
     Row{FormKind::kDorefa, "DoReFa", to_dorefa, dorefa_gradient},
     Row{FormKind::kPowerOfTwo, "powers of two", to_powers_of_two, keep_gradient},
+    Row{FormKind::kMantissa, "short mantissas", to_mantissas, keep_gradient},
 };
 
 const Row& row_of(FormKind kind) noexcept { return *std::ranges::find(kRows, kind, &Row::kind); }
@@ -146,7 +156,9 @@ const Row& row_of(FormKind kind) noexcept { return *std::ranges::find(kRows, kin
 }  // namespace
 
 std::string form_text(const WeightForm& form) {
-  if (form.kind == FormKind::kDorefa) return fmt::format("DoReFa, {} bits", form.bits);
+  if (form.kind == FormKind::kDorefa || form.kind == FormKind::kMantissa) {
+    return fmt::format("{}, {} bits", row_of(form.kind).name, form.bits);
+  }
   constexpr std::array<std::string_view, 3> kScopes = {"scale 1", "a scale per layer",
                                                        "a scale per channel"};
   return fmt::format("{}, {}", row_of(form.kind).name,

@@ -20,6 +20,7 @@ enum class FormKind {
   kBinary,      ///< scale * {-1, 1}: BinaryConnect, BNN (arXiv 1602.02830), BWN (arXiv 1603.05279)
   kDorefa,      ///< a grid of 2^bits values (DoReFa-Net, arXiv 1606.06160, equations 7 to 9)
   kPowerOfTwo,  ///< nearest_power_of_two(), without a scale
+  kMantissa,    ///< round_mantissa() to `bits`, without a scale
 };
 
 /// Over which weights a scale is shared.
@@ -35,7 +36,7 @@ struct WeightForm {
   ScaleScope scope = ScaleScope::kLayer;
   /// Of kTernary: the threshold as a multiple of the mean magnitude; 0: the exact optimum.
   double threshold = 0;
-  int bits = 1;  ///< of kDorefa
+  int bits = 1;  ///< of kDorefa and kMantissa
   /// Of kBinary: +1 with the probability clip((w + 1) / 2, 0, 1) (BNN, equation 2).
   bool stochastic = false;
 };
@@ -55,7 +56,7 @@ bool has_form(const WeightForm& form, std::span<const float> values, const Chann
 
 /// Turns the gradient by the weights into that by the latent weights, in place:
 ///   ternary, five levels, DoReFa with one bit  unchanged (TWN, section 2.3; DoReFa, equation 8)
-///   powers of two  unchanged
+///   powers of two, short mantissas  unchanged
 ///   binary without a scale  g * 1{|w| <= 1} (BNN, equation 4)
 ///   binary with a scale a   g * (1/n + a * 1{|w| <= 1}), n weights sharing it (XNOR-Net, sec. 3.1)
 ///   DoReFa with more bits   g * d/dw tanh(w) / max|tanh(w)|, the maximum held fixed (equation 9)

@@ -33,7 +33,7 @@ constexpr std::array kTables = {&kPackTable,   &kSpeedTable,      &kLargeTable, 
                                 &kKmeansTable, &kFiguresTable,    &kCodersTable,   &kFloatsTable,
                                 &kModelsTable, &kThroughputTable, &kLenet300Table, &kLenet5Table,
                                 &kResnetTable, &kTwnTable,        &kTernaryTable,  &kDorefaTable,
-                                &kBinaryTable, &kMixedTable};
+                                &kBinaryTable, &kMixedTable,      &kMaskedTable};
 
 std::string cpu_model() {
   std::ifstream file("/proc/cpuinfo");

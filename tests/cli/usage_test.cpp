@@ -86,7 +86,7 @@ class CommandTest : public testing::Test {
 };
 
 const Args kCommands = {"prune", "share",  "finetune", "train",   "eval", "run",
-                        "pack",  "unpack", "test",     "inspect", "diff"};
+                        "pack",  "unpack", "test",     "inspect", "diff", "tidy"};
 
 class HelpTest : public CommandTest, public testing::WithParamInterface<std::string> {};
 

@@ -58,8 +58,8 @@ void add_weight(const OnnxModel& model, const TensorInfo& tensor, SizeFigure& fi
   std::unordered_map<std::uint32_t, std::uint64_t> counts;
   std::uint64_t nonzeros = 0;
   for (const float value : load_floats(tensor.type, model.payload(tensor))) {
+    if (value == 0) continue;
     const auto pattern = std::bit_cast<std::uint32_t>(value);
-    if (pattern == 0) continue;
     ++counts[pattern];
     ++nonzeros;
   }

@@ -419,7 +419,8 @@ TEST_F(Share, FixedPointTellsHowManyWeightsBecameZero) {
 
 TEST_F(Share, NeedsBits) {
   EXPECT_EQ(error_of(kSharePass, model(), {}),
-            "say how many shared values there may be: --bits, --conv-bits or --fc-bits");
+            "say how many shared values there may be: --bits, --conv-bits or --fc-bits (or "
+            "--biases)");
 }
 
 TEST_F(Share, SeedChoosesTheDraw) {

@@ -202,7 +202,7 @@ TEST(RecipeText, ReadsBackTheSame) {
       recipe.seed = 17;
       recipe.validation = random.uniform() * 0.99;
       for (Step& step : steps) {
-        if (!step.was_given("seed")) step.set("seed", "17");
+        if (step.takes("seed") && !step.was_given("seed")) step.set("seed", "17");
       }
       recipe.steps = steps;
       for (const ParamSpec& spec : pack_params()) {
@@ -327,7 +327,7 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{"UnknownStep",
                 "[[step]]\ndo = \"quantise\"\n",
                 "2:6",
-                {"'quantise'", "prune, share, ternarize, binarize, dorefa, finetune, train"}},
+                {"'quantise'", "prune, share, ternarize, binarize, dorefa, tidy, finetune, train"}},
         Mistake{"UnknownParameter",
                 "[[step]]\ndo = \"prune\"\nbits = 5\n",
                 "3:8",

@@ -68,11 +68,11 @@ TEST(StepKinds, AreThePassesAndTheTrainings) {
     EXPECT_TRUE(names.insert(kind.name).second) << kind.name;
     EXPECT_EQ(&find_step_kind(kind.name), &kind);
   }
-  EXPECT_THAT(
-      names, ElementsAre("binarize", "dorefa", "finetune", "prune", "share", "ternarize", "train"));
+  EXPECT_THAT(names, ElementsAre("binarize", "dorefa", "finetune", "prune", "share", "ternarize",
+                                 "tidy", "train"));
   EXPECT_THAT(message_of(ErrorCode::kUsage, [] { find_step_kind("quantise"); }),
               AllOf(HasSubstr("quantise"),
-                    HasSubstr("prune, share, ternarize, binarize, dorefa, finetune, train")));
+                    HasSubstr("prune, share, ternarize, binarize, dorefa, tidy, finetune, train")));
 }
 
 TEST(StepKinds, HaveHelpForEveryParameterAndEveryDefaultIsAllowed) {
@@ -86,10 +86,17 @@ TEST(StepKinds, HaveHelpForEveryParameterAndEveryDefaultIsAllowed) {
       EXPECT_NO_THROW(step.set(spec.name, std::string(spec.default_text)));
     }
     for (const ParamSpec& spec : train_params()) {
-      EXPECT_TRUE(Step(kind).takes(spec.name)) << kind.name << " " << spec.name;
+      EXPECT_EQ(Step(kind).takes(spec.name), Step(kind).trains()) << kind.name << " " << spec.name;
     }
     EXPECT_TRUE(Step(kind).takes("max-drop")) << kind.name;
   }
+}
+
+TEST(StepKinds, DoNotTrainWhereNothingChanges) {
+  EXPECT_FALSE(make_step("tidy").trains());
+  EXPECT_EQ(make_step("tidy").train_options().epochs, 0);
+  EXPECT_TRUE(make_step("prune").trains());
+  EXPECT_TRUE(make_step("finetune").trains());
 }
 
 TEST(StepKinds, HaveTheirOwnDefaults) {
