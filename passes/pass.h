@@ -68,6 +68,9 @@ struct Pass {
   /// The forms that `run` gives to tensors, for training that keeps to them; null for a pass
   /// without.
   std::vector<FormedTensor> (*forms)(const OnnxModel& model, const Params& params) = nullptr;
+  /// Parameters that go a fraction, below 1, of the way from what `start` has already to what
+  /// `params` ask for; null for a pass that is not repeated. Throws as `run` does.
+  Params (*part_way)(const OnnxModel& start, const Params& params, double fraction) = nullptr;
 };
 
 /// What a pass makes of a model, before any training.
