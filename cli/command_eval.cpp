@@ -55,11 +55,12 @@ struct EvalCommand {
       const auto& details = score.details;
       table.add_row({path, size_text(std::filesystem::file_size(path)),
                      details ? count_text(details->samples) : "-", score_text(score),
-                     details ? fmt::format("{:.2f} %", 100 * (1 - score.value)) : "-",
+                     error_text(score).empty() ? "-" : error_text(score),
                      details ? fmt::format("{:.2f} %", 100 * details->top5) : "-",
                      details ? fmt::format("{:.4f}", details->loss) : "-"});
     }
-    return table.text();
+    const Score& score = scores.back().second;
+    return table.text() + (score.details ? "" : meaning_text(score) + "\n");
   }
 };
 

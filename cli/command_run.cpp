@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -10,12 +11,14 @@
 #include "cli/common.h"
 #include "cli/inspect.h"
 #include "cli/pipeline_report.h"
+#include "cli/resume.h"
 #include "cli/text.h"
 #include "cli/tuning.h"
 #include "core/error.h"
 #include "formats/breakdown.h"
 #include "formats/qc_writer.h"
 #include "pipeline/pack_params.h"
+#include "pipeline/provenance.h"
 #include "pipeline/recipe.h"
 
 namespace qc {
@@ -24,6 +27,7 @@ namespace {
 struct RunCommand {
   CommonOptions common;
   TuningFlags tuning;
+  ResumeFlags resume;
   std::string recipe_path;
   std::string input;
   std::string onnx_output;
@@ -42,11 +46,25 @@ struct RunCommand {
     const auto start = std::chrono::steady_clock::now();
     const OnnxModel model = OnnxModel::open(input);
     const std::filesystem::path target = common.output_or(with_extension(input, ".qc"));
-    require_outputs(target);
-    AtomicFile out(target, common.overwrite());
+    require_different_files(target);
+    const bool uses_data = tuning.tunes() || tuning.evaluates();
+    require_use(resume, uses_data);
 
     Tuning tools(tuning, common, recipe.validation);
     PipelineTools pipeline = tools.pipeline_tools();
+    std::optional<Resumption> resumption;
+    if (uses_data) {
+      resumption.emplace(
+          resume, target,
+          std::vector<std::filesystem::path>{recipe_path, input, target, onnx_output},
+          tools.identity("recipe", recipe_text(recipe, /*defaults=*/true), model), model, common);
+      resumption->use_in(pipeline);
+    }
+    const auto overwrite = [&](const std::filesystem::path& output) {
+      return resumption ? resumption->overwrite(output) : common.overwrite();
+    };
+    if (!onnx_output.empty()) require_absent(onnx_output, overwrite(onnx_output));
+    AtomicFile out(target, overwrite(target));
     pipeline.encode = encode_options(recipe.pack);
     pipeline.on_step = [&](const StepReport& step) {
       tools.monitor().clear();
@@ -59,24 +77,36 @@ struct RunCommand {
     std::optional<PipelineResult> result;
     naming_errors(input, [&] {
       result = run_steps(model, recipe.steps, pipeline, report);
-      if (tools.evaluator() != nullptr) {
+      tools.monitor().release();
+      if (tools.evaluator() != nullptr && report.last_kept() != nullptr) {
         scores.before = tools.evaluator()->test(result->baseline);
         scores.after = tools.evaluator()->test(result->model);
       }
     });
     tools.monitor().clear();
-    pack(result->model, recipe, pipeline.encode, tools.engine(), out);
-    out.commit();
-    if (!onnx_output.empty()) result->model.write(onnx_output, {}, common.overwrite());
+    std::vector<std::filesystem::path> outputs;
+    if (report.last_kept() != nullptr) {
+      pack(result->model, provenance(recipe, report, tools.engine()), pipeline.encode, out);
+      out.commit();
+      outputs.push_back(target);
+      if (!onnx_output.empty()) {
+        result->model.write(onnx_output, {}, overwrite(onnx_output));
+        outputs.emplace_back(onnx_output);
+      }
+    }
+    std::filesystem::path checkpoint;
+    if (resumption) checkpoint = resumption->finish(report.interrupted, outputs);
     const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
-    show(report, scores, target, seconds.count());
+    const std::filesystem::path written = outputs.empty() ? std::filesystem::path() : target;
+    show(report, scores, written, seconds.count());
+    throw_early_end(report, input, written, tools.monitor().signal(), checkpoint);
     if (!common.quiet && !tuning.tunes() && asks_for_training(recipe)) {
       warn("nothing was fine-tuned: that needs --data DIR, or --finetune-cmd CMD");
     }
   }
 
   // Neither output may be the other one, or what is read.
-  void require_outputs(const std::filesystem::path& target) const {
+  void require_different_files(const std::filesystem::path& target) const {
     for (const std::string& read : {input, recipe_path}) {
       require_different(read, target);
       if (!onnx_output.empty()) require_different(read, onnx_output);
@@ -89,7 +119,6 @@ struct RunCommand {
       throw Error(ErrorCode::kUsage,
                   fmt::format("--onnx {} is the packed output; name another file", onnx_output));
     }
-    require_absent(onnx_output, common.overwrite());
   }
 
   // Settings of trainings that do not happen.
@@ -103,37 +132,60 @@ struct RunCommand {
 
   // The recipe and what trained go along, so that the run can be repeated; the container itself
   // names the version of qcompress.
-  void pack(const OnnxModel& result, const Recipe& recipe, const EncodeOptions& encode,
-            const std::string& engine, ByteSink& out) const {
+  void pack(const OnnxModel& result, std::map<std::string, std::string> metadata,
+            const EncodeOptions& encode, ByteSink& out) const {
     PackOptions options;
     options.encode = encode;
     options.threads = common.threads;
-    options.metadata["recipe"] = recipe_text(recipe, /*defaults=*/false);
-    if (!engine.empty()) options.metadata["engine"] = engine;
+    options.metadata = std::move(metadata);
     pack_model(result, options, out);
   }
 
+  // `written` is empty where nothing was.
   void show(const PipelineReport& report, const TestScores& scores,
-            const std::filesystem::path& target, double seconds) const {
-    const std::uint64_t packed = std::filesystem::file_size(target);
-    const Breakdown breakdown = break_down(QcReader::open(target), common.threads);
+            const std::filesystem::path& written, double seconds) const {
+    if (written.empty()) {
+      if (common.json) {
+        print_json(document_of(report, scores, nullptr, 0, seconds));
+      } else if (common.prints()) {
+        print("\n" + pipeline_text(report, scores));
+      }
+    } else {
+      show_container(report, scores, written, seconds);
+    }
+    if (common.quiet) return;
+    for (const std::string& warning : pipeline_warnings(report)) warn(warning);
+  }
+
+  void show_container(const PipelineReport& report, const TestScores& scores,
+                      const std::filesystem::path& written, double seconds) const {
+    const std::uint64_t packed = std::filesystem::file_size(written);
+    const Breakdown breakdown = break_down(QcReader::open(written), common.threads);
     InspectView view;
-    view.file = target.string();
+    view.file = written.string();
     if (common.json) {
-      nlohmann::ordered_json document = {
-          {"schema", "qcompress.run/1"}, {"recipe", recipe_path},  {"input", input},
-          {"output", target.string()},   {"packed_bytes", packed}, {"seconds", seconds}};
-      document.update(pipeline_json(report, scores));
+      auto document = document_of(report, scores, written.string(), packed, seconds);
       document["inspect"] = inspect_json(breakdown, view);
       print_json(document);
     } else if (common.prints()) {
       print(fmt::format("\n{}\n{}{}  {} -> {}  {}  ({:.1f} s)\n", inspect_text(breakdown, view),
-                        pipeline_text(report, scores), target.string(),
+                        pipeline_text(report, scores), written.string(),
                         size_text(report.original_bytes), size_text(packed),
                         ratio_text(report.original_bytes, packed), seconds));
     }
-    if (common.quiet) return;
-    for (const std::string& warning : pipeline_warnings(report)) warn(warning);
+  }
+
+  nlohmann::ordered_json document_of(const PipelineReport& report, const TestScores& scores,
+                                     const nlohmann::ordered_json& output, std::uint64_t packed,
+                                     double seconds) const {
+    nlohmann::ordered_json document = {{"schema", "qcompress.run/1"},
+                                       {"recipe", recipe_path},
+                                       {"input", input},
+                                       {"output", output},
+                                       {"packed_bytes", packed},
+                                       {"seconds", seconds}};
+    document.update(pipeline_json(report, scores));
+    return document;
   }
 };
 
@@ -155,6 +207,7 @@ void add_run_command(CLI::App& app) {
   sub->add_flag("--resolve", command->resolve,
                 "Only print the recipe with every default filled in; needs no model");
   add_tuning_flags(*sub, command->tuning, Hooks::kBoth);
+  add_resume_flags(*sub, command->resume);
   add_common_options(*sub, command->common, Writes::kFile);
   sub->callback([command] { command->run(); });
 }

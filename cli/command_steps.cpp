@@ -9,11 +9,13 @@
 #include "cli/param_flags.h"
 #include "cli/pass_report.h"
 #include "cli/pipeline_report.h"
+#include "cli/resume.h"
 #include "cli/sensitivity.h"
 #include "cli/text.h"
 #include "cli/tuning.h"
 #include "core/error.h"
 #include "engine/train_params.h"
+#include "pipeline/recipe.h"
 #include "pipeline/step.h"
 
 namespace qc {
@@ -50,10 +52,14 @@ struct StepCommand {
   CommonOptions common;
   TuningFlags tuning;
   std::string input;
-  std::string checkpoint;
-  bool resume = false;
+  ResumeFlags resume;
   bool sensitivity = false;
   ParamFlags flags;
+
+  // The default output of a model with external data is in a folder of its own.
+  bool makes_folder(const OnnxModel& model) const {
+    return common.output.empty() && model.files().size() > 1;
+  }
 
   // Beside the input; a model with external data gets a folder, so that its files keep their names.
   std::filesystem::path default_output(const OnnxModel& model) const {
@@ -77,6 +83,7 @@ struct StepCommand {
                   fmt::format("{} needs training data: --data DIR{}", kind->name,
                               kind->from_scratch ? "" : ", or --finetune-cmd CMD"));
     }
+    require_use(resume, shows_steps() && !sensitivity);
     if (tuning.tunes()) return;
     for (const auto& [name, values] : step.given()) {
       const bool judges = name == "steps" || name == "schedule" || name == "max-drop";
@@ -104,13 +111,20 @@ struct StepCommand {
     }
     const std::filesystem::path target = common.output_or(default_output(model));
     require_different(input, target);
-    require_absent(target, common.overwrite());
 
     Tuning tools(tuning, common, step.trains() ? validation_fraction(step.params()) : 0);
     PipelineTools pipeline = tools.pipeline_tools();
+    std::optional<Resumption> resumption;
+    if (shows_steps()) {
+      resumption.emplace(resume, makes_folder(model) ? target.parent_path() : target,
+                         std::vector<std::filesystem::path>{input, target},
+                         tools.identity("parameters", parameters(step), model), model, common);
+      resumption->use_in(pipeline);
+    }
+    const Overwrite overwrite = resumption ? resumption->overwrite(target) : common.overwrite();
+    require_absent(target, overwrite);
     pipeline.measures_packed = shows_steps();
     pipeline.on_step = [&](const StepReport&) { tools.monitor().clear(); };
-    if (!checkpoint.empty()) use_checkpoint(pipeline, target);
     if (common.prints() && !tools.description().empty()) print(tools.description() + "\n");
 
     PipelineReport report;
@@ -121,39 +135,40 @@ struct StepCommand {
         scores.before = tools.evaluator()->test(model);
       }
       result = run_steps(model, {step}, pipeline, report);
-      if (tools.evaluator() != nullptr) scores.after = tools.evaluator()->test(result->model);
+      tools.monitor().release();
+      const bool judged = tools.evaluator() != nullptr && report.last_kept() != nullptr;
+      if (judged) scores.after = tools.evaluator()->test(result->model);
     });
     tools.monitor().clear();
-    write(result->model, target);
-    show(report, scores, target, {model.total_size(), result->model.total_size()});
+    std::vector<std::filesystem::path> outputs;
+    if (report.last_kept() != nullptr) {
+      write(result->model, target, overwrite);
+      outputs.push_back(target);
+    }
+    std::filesystem::path checkpoint;
+    if (resumption) checkpoint = resumption->finish(report.interrupted, outputs);
+    const std::filesystem::path written = outputs.empty() ? std::filesystem::path() : target;
+    show(report, scores, written, {model.total_size(), result->model.total_size()});
+    throw_early_end(report, input, written, tools.monitor().signal(), checkpoint);
+  }
+
+  // With every default: these may change from version to version.
+  static std::string parameters(const Step& step) {
+    Recipe recipe;
+    recipe.steps.push_back(step);
+    return recipe_text(recipe, /*defaults=*/true);
   }
 
   // A pass by itself is told by its table of tensors.
   bool shows_steps() const { return tuning.tunes() || tuning.evaluates(); }
 
-  void use_checkpoint(PipelineTools& pipeline, const std::filesystem::path& target) const {
-    require_different(input, checkpoint);
-    require_different(target, checkpoint);
-    if (resume) {
-      const MappedFile file(checkpoint);
-      pipeline.resume_from.assign(file.bytes().begin(), file.bytes().end());
-    } else {
-      require_absent(checkpoint, common.overwrite());
-    }
-    pipeline.save_state = [this](ByteView state) {
-      AtomicFile file(checkpoint, Overwrite::kReplace);
-      file.write(state);
-      file.commit();
-    };
-  }
-
-  // The default output of a model with external data is in a folder of its own.
-  void write(const OnnxModel& result, const std::filesystem::path& target) const {
+  void write(const OnnxModel& result, const std::filesystem::path& target,
+             Overwrite overwrite) const {
     std::error_code error;
-    const bool made = common.output.empty() && result.files().size() > 1 &&
-                      std::filesystem::create_directory(target.parent_path(), error);
+    const bool made =
+        makes_folder(result) && std::filesystem::create_directory(target.parent_path(), error);
     try {
-      result.write(target, {}, common.overwrite());
+      result.write(target, {}, overwrite);
     } catch (const Error&) {
       if (made) std::filesystem::remove(target.parent_path(), error);
       throw;
@@ -171,17 +186,17 @@ struct StepCommand {
     return fmt::format("{} -> {}", size_text(sizes.before), size_text(sizes.after));
   }
 
+  // `written` is empty where nothing was.
   void show(const PipelineReport& report, const TestScores& scores,
-            const std::filesystem::path& target, const Sizes& sizes) const {
+            const std::filesystem::path& written, const Sizes& sizes) const {
     // Of several repetitions the last one kept tells where the pass ended.
-    const PassReport* pass = nullptr;
-    for (const StepReport& step : report.steps) {
-      if (step.kept && step.pass) pass = &*step.pass;
-    }
+    const StepReport* last = report.last_kept();
+    const PassReport* pass = last != nullptr && last->pass ? &*last->pass : nullptr;
     if (common.json) {
       nlohmann::ordered_json document = {{"schema", fmt::format("qcompress.{}/1", kind->name)},
                                          {"input", input},
-                                         {"output", target.string()}};
+                                         {"output", nullptr}};
+      if (!written.empty()) document["output"] = written.string();
       if (pass != nullptr && kind->pass->exact) {
         document["original_bytes"] = sizes.before;
         document["bytes"] = sizes.after;
@@ -193,8 +208,10 @@ struct StepCommand {
       std::string shown;
       if (pass != nullptr) shown += pass_text(*pass, common.verbose);
       if (shows_steps()) shown += pipeline_text(report, scores);
-      shown += fmt::format("wrote {}: a plain ONNX file, {}; pack makes it small\n",
-                           target.string(), size_change(sizes));
+      if (!written.empty()) {
+        shown += fmt::format("wrote {}: a plain ONNX file, {}; pack makes it small\n",
+                             written.string(), size_change(sizes));
+      }
       print(shown);
     }
     if (common.quiet) return;
@@ -225,14 +242,7 @@ void add_step_command(CLI::App& app, const StepKind& kind) {
                   "and write a recipe with the highest rates within --max-drop (default: 0.5)")
         ->group("Training, with --data");
   }
-  if (kind.pass == nullptr) {
-    CLI::Option* file = sub->add_option("--checkpoint", command->checkpoint,
-                                        "After every epoch write here what --resume needs")
-                            ->type_name("FILE");
-    sub->add_flag("--resume", command->resume,
-                  "Go on from --checkpoint, as if training had not been interrupted")
-        ->needs(file);
-  }
+  add_resume_flags(*sub, command->resume);
   add_common_options(*sub, command->common, Writes::kFile);
   sub->callback([command] { command->run(); });
 }

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <functional>
 #include <nlohmann/json_fwd.hpp>
+#include <stdexcept>
 #include <string>
 
 #include "cli/streams.h"
@@ -12,6 +13,19 @@
 #include "formats/qc_reader.h"
 
 namespace qc {
+
+/// A signal ended a command early; what was done until then has been written.
+class Interruption : public std::runtime_error {
+ public:
+  Interruption(int signal, const std::string& message)
+      : std::runtime_error(message), signal_(signal) {}
+
+  /// What shells show for it: 130 after Ctrl-C, 143 after SIGTERM.
+  int exit_status() const noexcept { return 128 + signal_; }
+
+ private:
+  int signal_;
+};
 
 /// The flags that every subcommand has.
 struct CommonOptions {

@@ -7,6 +7,7 @@
 #include <exception>
 #include <new>
 
+#include "cli/common.h"
 #include "cli/program.h"
 #include "core/error.h"
 #include "core/page_buffer.h"
@@ -34,7 +35,8 @@ int run(int argc, char** argv) {
       "  qcompress inspect model.pruned.shared.qc\n"
       "\n"
       "Exit status: 0 fine, 1 internal error, 2 usage, 3 file, 4 corrupt input,\n"
-      "5 unsupported, 6 limit, 7 accuracy gate missed.");
+      "5 unsupported, 6 limit, 7 accuracy gate missed; interrupted: 130 by Ctrl-C, 143 by\n"
+      "SIGTERM.");
   qc::add_commands(app);
   try {
     app.parse(argc, argv);
@@ -65,6 +67,9 @@ int main(int argc, char** argv) {
     return run(argc, argv);
   } catch (const qc::Error& error) {
     return report(error.what(), error.code());
+  } catch (const qc::Interruption& interruption) {
+    fmt::print(stderr, "qcompress: {}\n", interruption.what());
+    return interruption.exit_status();
   } catch (const std::bad_alloc&) {
     return report("out of memory; fewer threads (-j 1) need less", qc::ErrorCode::kLimit);
   } catch (const std::exception& error) {

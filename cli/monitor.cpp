@@ -1,18 +1,27 @@
 #include "cli/monitor.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
+#include <array>
 #include <cmath>
 #include <csignal>
+#include <string_view>
 
 namespace qc {
 namespace {
 
 volatile std::sig_atomic_t interrupted = 0;
 
-void on_interrupt(int /*signal*/) {
-  interrupted = 1;
-  std::signal(SIGINT, SIG_DFL);
+constexpr std::array kSignals = {SIGINT, SIGTERM};
+
+void on_interrupt(int signal) {
+  interrupted = signal;
+  for (const int number : kSignals) std::signal(number, SIG_DFL);
+  constexpr std::string_view kText = "\nending after what is under way; again: at once\n";
+  if (::isatty(STDERR_FILENO) == 1) {
+    [[maybe_unused]] const auto written = ::write(STDERR_FILENO, kText.data(), kText.size());
+  }
 }
 
 std::string time_text(double seconds) {
@@ -26,8 +35,13 @@ std::string time_text(double seconds) {
 
 ConsoleMonitor::ConsoleMonitor(bool enabled, bool epochs) : line_(enabled), epochs_(epochs) {}
 
-ConsoleMonitor::~ConsoleMonitor() {
-  if (catches_) std::signal(SIGINT, SIG_DFL);
+ConsoleMonitor::~ConsoleMonitor() { release(); }
+
+int ConsoleMonitor::signal() const { return interrupted; }
+
+void ConsoleMonitor::release() {
+  if (!catches_) return;
+  for (const int number : kSignals) std::signal(number, SIG_DFL);
 }
 
 void ConsoleMonitor::on_evaluation(std::uint64_t samples, std::uint64_t total) {
@@ -72,7 +86,7 @@ bool ConsoleMonitor::stop_requested() {
   if (!catches_) {
     catches_ = true;
     interrupted = 0;
-    std::signal(SIGINT, on_interrupt);
+    for (const int number : kSignals) std::signal(number, on_interrupt);
   }
   return interrupted != 0;
 }

@@ -1,4 +1,4 @@
-// Shows on standard error how training gets on, and ends it on Ctrl-C.
+// Shows on standard error how training gets on, and ends it on Ctrl-C and SIGTERM.
 #pragma once
 
 #include <chrono>
@@ -12,9 +12,8 @@ namespace qc {
 
 class ConsoleMonitor final : public Monitor {
  public:
-  /// `enabled` shows the progress line, `epochs` prints a line for each epoch too. From the start
-  /// of the first training on, the first Ctrl-C asks training to stop and keep its best weights;
-  /// the second ends the process.
+  /// `enabled` shows the progress line, `epochs` prints a line for each epoch too. Once somebody
+  /// has asked for it, the first Ctrl-C or SIGTERM requests a stop and the second ends the process.
   ConsoleMonitor(bool enabled, bool epochs);
   ~ConsoleMonitor() override;
 
@@ -23,6 +22,11 @@ class ConsoleMonitor final : public Monitor {
                 double loss, double top1) override;
   void on_epoch(const TuneRequest& request, const EpochReport& report) override;
   bool stop_requested() override;
+
+  /// The signal that requested the stop; 0 where none did.
+  int signal() const;
+  /// From now on signals end the process at once.
+  void release();
 
   /// Makes room for other output.
   void clear() { line_.clear(); }

@@ -12,18 +12,11 @@
 namespace qc {
 namespace {
 
-bool is_fraction(const Score& score) { return score.value >= 0 && score.value <= 1; }
-
-// In percentage points where both are fractions.
-std::string change_text(const Score& before, const Score& after) {
-  const double change = after.value - before.value;
-  if (is_fraction(before) && is_fraction(after)) return fmt::format("{:+.2f}", 100 * change);
-  return fmt::format("{:+.4g}", change);
-}
-
-std::string step_name(const StepReport& step) {
-  if (step.repetitions == 1) return step.name;
-  return fmt::format("{} {}/{}", step.name, step.repetition, step.repetitions);
+// What a step's --max-drop made of it, or an interruption.
+std::string outcome_text(const StepReport& step) {
+  if (!step.kept) return "missed: taken back";
+  if (step.interrupted) return "interrupted";
+  return step.gated ? "passed" : "";
 }
 
 std::string test_text(const TestScores& scores) {
@@ -31,32 +24,40 @@ std::string test_text(const TestScores& scores) {
   // A user's command may look at any data.
   const std::string_view data = scores.after->details ? "test data" : "score";
   const std::string after = score_text(*scores.after);
+  const std::string error = error_text(*scores.after);
   if (!scores.before) {
     return fmt::format("{}: {} {}{}\n", data, scores.after->metric, after,
-                       is_fraction(*scores.after)
-                           ? fmt::format(", error {:.2f} %", 100 * (1 - scores.after->value))
-                           : "");
+                       error.empty() ? "" : ", error " + error);
   }
   std::string text =
       fmt::format("{}: {} {} -> {}  ({})", data, scores.after->metric, score_text(*scores.before),
-                  after, change_text(*scores.before, *scores.after));
-  if (is_fraction(*scores.before) && is_fraction(*scores.after)) {
-    text += fmt::format(", error {:.2f} % -> {:.2f} %", 100 * (1 - scores.before->value),
-                        100 * (1 - scores.after->value));
-  }
+                  after, change_text(*scores.before, scores.after->value));
+  if (!error.empty()) text += fmt::format(", error {} -> {}", error_text(*scores.before), error);
   return text + "\n";
+}
+
+std::string_view unit_of(const Score& score) {
+  if (score.unit == Unit::kOwn) return score.unit_name;
+  return score.unit == Unit::kPercent ? "percent" : "fraction";
 }
 
 }  // namespace
 
-std::string score_text(const Score& score) {
-  return is_fraction(score) ? fmt::format("{:.2f} %", 100 * score.value)
-                            : fmt::format("{:.6g}", score.value);
+std::string error_text(const Score& score) {
+  if (!score.is_rate() || !score.higher_is_better) return "";
+  Score error = score;
+  error.value = (score.unit == Unit::kPercent ? 100 : 1) - score.value;
+  return score_text(error);
+}
+
+std::string change_text(const Score& before, double after) {
+  const double change = before.higher_is_better ? -lost(before, after) : lost(before, after);
+  return before.is_rate() ? fmt::format("{:+.2f}", change) : fmt::format("{:+.4g}", change);
 }
 
 std::string step_line(const StepReport& step) {
   std::string text = fmt::format(
-      "{}: kept {} %, {} packed", step_name(step),
+      "{}: kept {} %, {} packed", step_label(step),
       percent_text(static_cast<double>(step.nonzero), static_cast<double>(step.weights)),
       size_text(step.packed_bytes));
   if (step.validation) text += fmt::format(", held-out {}", score_text(*step.validation));
@@ -66,21 +67,27 @@ std::string step_line(const StepReport& step) {
 std::string pipeline_text(const PipelineReport& report, const TestScores& scores) {
   Table table({"step", "epochs", "kept %", "packed", "ratio", "held-out", "change", "time", ""},
               true);
-  if (report.validation_before && report.steps.front().name != "train") {
+  if (report.validation_before && !report.steps.empty() && report.steps.front().name != "train") {
     table.add_row({"start", "", "", "", "", score_text(*report.validation_before), "", "", ""});
   }
   for (const StepReport& step : report.steps) {
     table.add_row(
-        {step_name(step), step.epochs > 0 ? fmt::format("{}", step.epochs) : "",
+        {step_label(step), step.epochs > 0 ? fmt::format("{}", step.epochs) : "",
          percent_text(static_cast<double>(step.nonzero), static_cast<double>(step.weights)),
          size_text(step.packed_bytes), ratio_text(report.original_bytes, step.packed_bytes),
          step.validation ? score_text(*step.validation) : "",
          step.validation && report.validation_before
-             ? change_text(*report.validation_before, *step.validation)
+             ? change_text(*report.validation_before, step.validation->value)
              : "",
-         fmt::format("{:.1f} s", step.seconds), step.kept ? "" : "too much: taken back"});
+         fmt::format("{:.1f} s", step.seconds), outcome_text(step)});
   }
-  return table.text() + test_text(scores);
+  for (const std::string& name : report.not_run) {
+    table.add_row({name, "", "", "", "", "", "", "", "not run"});
+  }
+  std::string text = table.text() + test_text(scores);
+  const std::optional<Score>& score = scores.after ? scores.after : report.validation_before;
+  if (score && !score->details) text += meaning_text(*score) + "\n";
+  return text;
 }
 
 std::vector<std::string> pipeline_warnings(const PipelineReport& report) {
@@ -89,15 +96,17 @@ std::vector<std::string> pipeline_warnings(const PipelineReport& report) {
     for (const Violation& violation : step.violations) {
       warnings.push_back(fmt::format(
           "{}: fine-tuning revived {} pruned weights and split {} shared ones of {}; repaired",
-          step_name(step), violation.revived, violation.split, violation.tensor));
+          step_label(step), violation.revived, violation.split, violation.tensor));
     }
   }
-  if (report.interrupted) warnings.emplace_back("interrupted: the best model so far is kept");
   return warnings;
 }
 
 nlohmann::ordered_json score_json(const Score& score) {
-  nlohmann::ordered_json document = {{"metric", score.metric}, {"value", score.value}};
+  nlohmann::ordered_json document = {{"metric", score.metric},
+                                     {"value", score.value},
+                                     {"unit", unit_of(score)},
+                                     {"higher_is_better", score.higher_is_better}};
   if (score.details) {
     document["samples"] = score.details->samples;
     document["loss"] = score.details->loss;
@@ -109,7 +118,9 @@ nlohmann::ordered_json score_json(const Score& score) {
 nlohmann::ordered_json pipeline_json(const PipelineReport& report, const TestScores& scores) {
   nlohmann::ordered_json document = {{"original_bytes", report.original_bytes},
                                      {"steps", nlohmann::ordered_json::array()},
-                                     {"interrupted", report.interrupted}};
+                                     {"interrupted", report.interrupted},
+                                     {"not_run", report.not_run}};
+  if (!report.gate_missed.empty()) document["gate_missed"] = report.gate_missed;
   if (report.validation_before) {
     document["validation_before"] = score_json(*report.validation_before);
   }
@@ -122,6 +133,7 @@ nlohmann::ordered_json pipeline_json(const PipelineReport& report, const TestSco
                                     {"nonzero", step.nonzero},
                                     {"packed_bytes", step.packed_bytes},
                                     {"kept", step.kept},
+                                    {"interrupted", step.interrupted},
                                     {"seconds", step.seconds}};
     std::uint64_t revived = 0;
     std::uint64_t split = 0;

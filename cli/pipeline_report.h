@@ -15,13 +15,16 @@ struct TestScores {
   std::optional<Score> after;
 };
 
-/// "97.53 %" for fractions, plain digits for a metric of another kind.
-std::string score_text(const Score& score);
+/// "2.47 %" for a rate that is better the higher it is; empty for any other score.
+std::string error_text(const Score& score);
+
+/// From one score to another: "+0.25", in percentage points for rates.
+std::string change_text(const Score& before, double after);
 
 /// One finished step in a line: "prune 3/6: kept 21.3 %, 196 kB packed, held-out 97.12 %".
 std::string step_line(const StepReport& step);
 
-/// The table of the steps, then repairs and the test scores.
+/// The table of the steps, then the test scores and what a user's metric means.
 std::string pipeline_text(const PipelineReport& report, const TestScores& scores);
 
 nlohmann::ordered_json score_json(const Score& score);

@@ -28,14 +28,16 @@ std::string as_text(const Sensitivity& sensitivity) {
   for (const LayerSensitivity& layer : sensitivity.layers) {
     std::vector<std::string> row = {layer.name, count_text(layer.weights)};
     for (const double score : layer.scores) {
-      row.push_back(fmt::format("{:+.2f}", 100 * (score - sensitivity.baseline.value)));
+      row.push_back(change_text(sensitivity.baseline, score));
     }
     row.push_back(layer.chosen_rate > 0 ? fmt::format("{}", layer.chosen_rate) : "-");
     table.add_row(std::move(row));
   }
+  const Score& baseline = sensitivity.baseline;
   return fmt::format(
-      "{} on held-out data {}; its change in points when one layer is pruned at a rate:\n{}",
-      sensitivity.baseline.metric, score_text(sensitivity.baseline), table.text());
+      "{} on held-out data {}; its change{} when one layer is pruned at a rate:\n{}{}",
+      baseline.metric, score_text(baseline), baseline.is_rate() ? " in points" : "", table.text(),
+      baseline.details ? "" : meaning_text(baseline) + "\n");
 }
 
 nlohmann::ordered_json as_json(const Sensitivity& sensitivity) {
@@ -74,7 +76,7 @@ void run_sensitivity(const OnnxModel& model, const std::string& input, const Ste
   StatusLine line(common.prints());
   naming_errors(input, [&] {
     result = measure_sensitivity(
-        model, step.pass_params(1), *tools.evaluator(), {kRates.begin(), kRates.end()}, max_drop,
+        model, step.pass_params(), *tools.evaluator(), {kRates.begin(), kRates.end()}, max_drop,
         common.threads, [&](std::size_t done, std::size_t total) {
           line.show([&] { return fmt::format("layer {} of {}", done + 1, total); });
         });

@@ -35,7 +35,8 @@ void add_tuning_flags(CLI::App& command, TuningFlags& flags, Hooks hooks) {
   command
       .add_option("--eval-cmd", flags.eval_command,
                   "Evaluate with this command instead: reads {model}, prints "
-                  "{\"metric\": \"top1\", \"value\": 0.99}")
+                  "{\"metric\": \"top1\", \"value\": 0.99}; \"unit\" and \"higher_is_better\" "
+                  "tell more")
       ->type_name("CMD")
       ->group(group);
   command.add_option("--cmd-timeout", flags.timeout, "Seconds after which a command has failed")
@@ -45,14 +46,18 @@ void add_tuning_flags(CLI::App& command, TuningFlags& flags, Hooks hooks) {
 }
 
 Tuning::Tuning(const TuningFlags& flags, const CommonOptions& common)
-    : threads_(common.threads), monitor_(common.prints(), common.verbose && common.prints()) {
+    : flags_(flags),
+      threads_(common.threads),
+      monitor_(common.prints(), common.verbose && common.prints()) {
   EngineWorkbench::Options workbench;
   workbench.trains = false;
   open(flags, common, workbench);
 }
 
 Tuning::Tuning(const TuningFlags& flags, const CommonOptions& common, double validation)
-    : threads_(common.threads), monitor_(common.prints(), common.verbose && common.prints()) {
+    : flags_(flags),
+      threads_(common.threads),
+      monitor_(common.prints(), common.verbose && common.prints()) {
   EngineWorkbench::Options workbench;
   workbench.validation = validation;
   open(flags, common, workbench);
@@ -89,7 +94,10 @@ PipelineTools Tuning::pipeline_tools() {
   tools.evaluator = evaluator_;
   tools.tuner = tuner_;
   tools.threads = threads_;
-  tools.stop_requested = [this] { return monitor_.stop_requested(); };
+  // Passes alone are over soon: a signal ends them at once.
+  if (evaluator_ != nullptr || tuner_ != nullptr) {
+    tools.stop_requested = [this] { return monitor_.stop_requested(); };
+  }
   return tools;
 }
 
@@ -103,6 +111,20 @@ std::string Tuning::description() const {
                      workbench_->engine().description(), workbench_->test_data().description(),
                      workbench_->training_data().size(), workbench_->validation_data().size(),
                      workbench_->test_data().size());
+}
+
+CheckpointIdentity Tuning::identity(const std::string& steps_name, const std::string& steps,
+                                    const OnnxModel& input) const {
+  CheckpointIdentity identity = {{steps_name, steps}, {"model", model_digest(input)}};
+  if (workbench_ != nullptr) {
+    const auto path = std::filesystem::weakly_canonical(std::filesystem::absolute(flags_.data));
+    identity["data set"] = fmt::format(
+        "{}\n{}\n{} {} {}", path.string(), flags_.data_config, workbench_->training_data().size(),
+        workbench_->validation_data().size(), workbench_->test_data().size());
+  }
+  if (!flags_.finetune_command.empty()) identity["fine-tuning command"] = flags_.finetune_command;
+  if (!flags_.eval_command.empty()) identity["evaluation command"] = flags_.eval_command;
+  return identity;
 }
 
 }  // namespace qc

@@ -8,6 +8,7 @@
 
 #include "cli/common.h"
 #include "cli/monitor.h"
+#include "pipeline/checkpoint.h"
 #include "pipeline/engine_workbench.h"
 #include "pipeline/hooks.h"
 #include "pipeline/runner.h"
@@ -44,17 +45,21 @@ class Tuning {
   Evaluator* evaluator() const { return evaluator_; }
   Tuner* tuner() const { return tuner_; }
   ConsoleMonitor& monitor() { return monitor_; }
-  /// For run_steps(): both of them, the threads, and Ctrl-C.
+  /// For run_steps(): both of them, the threads, and what Ctrl-C does to them.
   PipelineTools pipeline_tools();
   /// "libtorch 1.13.1, 2 threads, cpu"; empty without the built-in engine.
   std::string engine() const;
   /// "libtorch ..., idx files in DIR: 54000 samples to train on, 6000 held out, 10000 to test".
   std::string description() const;
+  /// What a checkpoint is of, together with `steps`, called by `steps_name`, and the input.
+  CheckpointIdentity identity(const std::string& steps_name, const std::string& steps,
+                              const OnnxModel& input) const;
 
  private:
   void open(const TuningFlags& flags, const CommonOptions& common,
             EngineWorkbench::Options workbench);
 
+  TuningFlags flags_;
   unsigned threads_;
   ConsoleMonitor monitor_;
   std::unique_ptr<EngineWorkbench> workbench_;

@@ -121,6 +121,7 @@ struct TrainJob {
 
 struct TrainResult {
   std::vector<EpochReport> epochs;
+  int last_epoch = 0;        ///< number of the last epoch trained, before a resumption too
   int best_epoch = 0;        ///< whose weights the network has now; 0: those before the first
   bool interrupted = false;  ///< by the observer
   PayloadEdits values;       ///< of the tensors that were trained, in the model's element types
@@ -167,7 +168,7 @@ struct EngineOptions {
 std::unique_ptr<Engine> open_engine(const EngineOptions& options);
 
 /// The module's entry point; the version changes with every change of the types above.
-inline constexpr int kEngineInterface = 3;
+inline constexpr int kEngineInterface = 4;
 inline constexpr const char* kEngineEntry = "qc_create_engine";
 using EngineEntry = Engine* (*)(int interface_version, const EngineOptions& options);
 

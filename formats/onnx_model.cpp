@@ -192,6 +192,17 @@ OnnxModel OnnxModel::edited(const PayloadEdits& edits) const {
   return derived(std::move(files));
 }
 
+OnnxModel OnnxModel::with_contents(std::vector<Bytes> contents) const {
+  if (contents.size() != files_.size()) {
+    throw Error(ErrorCode::kCorrupt, "another number of files than the model has");
+  }
+  OwnedFiles files;
+  for (std::size_t i = 0; i < files_.size(); ++i) {
+    files.emplace_back(files_[i].relative, std::move(contents[i]));
+  }
+  return derived(std::move(files));
+}
+
 OnnxModel OnnxModel::with_main_file(Bytes bytes) const {
   OwnedFiles files;
   files.emplace_back(files_.front().relative, std::move(bytes));

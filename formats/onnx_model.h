@@ -97,6 +97,10 @@ class OnnxModel {
   /// The model in memory with some payloads replaced.
   OnnxModel edited(const PayloadEdits& edits) const;
 
+  /// The model in memory with other contents of all its files, in their order. Throws Error as
+  /// open() does.
+  OnnxModel with_contents(std::vector<Bytes> contents) const;
+
   /// The model in memory with another .onnx file beside the same external data.
   OnnxModel with_main_file(Bytes bytes) const;
 

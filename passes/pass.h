@@ -80,6 +80,9 @@ struct Pass {
   std::vector<FormedTensor> (*forms)(const OnnxModel& model, const Params& params) = nullptr;
   /// The network computes the same as before: there is nothing to train afterwards.
   bool exact = false;
+  /// Parameters that go a fraction, below 1, of the way from what `start` has already to what
+  /// `params` ask for; null for a pass that is not repeated. Throws as `run` does.
+  Params (*part_way)(const OnnxModel& start, const Params& params, double fraction) = nullptr;
 };
 
 /// What a pass makes of a model, before any training.

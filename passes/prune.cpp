@@ -2,7 +2,9 @@
 // arXiv 1510.00149, section 2).
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
+#include <cmath>
 #include <limits>
 #include <map>
 #include <optional>
@@ -12,6 +14,7 @@
 #include "core/error.h"
 #include "core/float_types.h"
 #include "core/parallel.h"
+#include "passes/glob.h"
 #include "passes/kernels/magnitude.h"
 #include "passes/outcome.h"
 #include "passes/pass.h"
@@ -76,6 +79,7 @@ struct Rule {
 struct Group {
   Rule rule;
   std::vector<std::size_t> tensors;
+  bool pooled = false;  // all that --scope global counts over
 };
 
 // The rule for weights without a rate of their own; nothing when only --layer is given.
@@ -138,7 +142,7 @@ std::vector<Group> make_groups(const Params& params, Selection& selection) {
       groups.push_back({*common, {tensor}});
     }
   }
-  if (!pool.empty()) groups.push_back({*common, std::move(pool)});
+  if (!pool.empty()) groups.push_back({*common, std::move(pool), true});
   return groups;
 }
 
@@ -216,6 +220,80 @@ PassReport run(const OnnxModel& model, const Params& params, unsigned threads,
   return collect(model, std::move(selection), std::move(outcomes), edits);
 }
 
+// What a group of tensors has before it is pruned.
+struct Present {
+  double sparsity = 0;
+  double least = 0;  // magnitude of the nonzero values, where there are zeros
+  double deviation = 0;
+};
+
+Present present_in(const OnnxModel& model, std::span<const std::size_t> tensors) {
+  std::uint64_t count = 0;
+  std::uint64_t zeros = 0;
+  Present present;
+  double least = kUnlimited;
+  for (const std::size_t tensor : tensors) {
+    const auto values = load_finite(model, model.tensors()[tensor]);
+    if (!values) continue;
+    count += values->size();
+    present.deviation = standard_deviation(*values);
+    for (const float value : *values) {
+      if (value == 0) ++zeros;
+      if (value != 0) least = std::min(least, std::fabs(static_cast<double>(value)));
+    }
+  }
+  if (zeros > 0 && least < kUnlimited) present.least = least;
+  if (count > 0) present.sparsity = static_cast<double>(zeros) / static_cast<double>(count);
+  return present;
+}
+
+// The amount that is reached already, in terms of the rule.
+double reached(const Rule& rule, const Present& present) {
+  switch (rule.criterion) {
+    case Criterion::kThreshold:
+      return present.least;
+    case Criterion::kStdFactor:
+      return present.deviation > 0 ? present.least / present.deviation : 0;
+    case Criterion::kRate:
+      break;
+  }
+  return present.sparsity;
+}
+
+// s + (f - s) * fraction: Zhu, Gupta (arXiv 1710.01878), equation 1, whose initial sparsity s is
+// that of each layer. A threshold is one for all layers and starts at the lowest of theirs.
+Params part_way(const OnnxModel& start, const Params& params, double fraction) {
+  Selection selection(start, params, "prune");
+  const std::vector<Group> groups = make_groups(params, selection);
+  Params part(params.specs());
+  for (const std::string_view name : {"include", "exclude"}) {
+    for (const std::string& pattern : params.list(name)) part.set(name, pattern);
+  }
+  if (params.has("scope")) part.set("scope", params.choice("scope"));
+  std::optional<double> lowest;
+  for (const Group& group : groups) {
+    const double from =
+        std::min(group.rule.amount, reached(group.rule, present_in(start, group.tensors)));
+    const double amount = from + (group.rule.amount - from) * fraction;
+    if (group.pooled) {
+      part.set("rate", fmt::format("{}", amount));
+    } else if (group.rule.criterion == Criterion::kRate) {
+      const std::string pattern = glob_literal(start.tensors()[group.tensors.front()].name);
+      part.set("layer", fmt::format("{}={}", pattern, amount));
+    } else {
+      lowest = std::min(lowest.value_or(amount), amount);
+    }
+  }
+  if (lowest) {
+    part.set(params.has("threshold") ? "threshold" : "std-factor", fmt::format("{}", *lowest));
+  }
+  // --scope global is only taken with a rate, of no weight where all have rates of their own.
+  if (params.choice("scope") == "global" && !part.has("rate")) {
+    part.set("rate", fmt::format("{}", *params.number("rate")));
+  }
+  return part;
+}
+
 }  // namespace
 
 const Pass kPrunePass{
@@ -225,6 +303,7 @@ const Pass kPrunePass{
     .example = "qcompress prune model.onnx --rate 0.9 --layer 'conv1*=0.3' -o pruned.onnx",
     .params = kParams,
     .run = run,
+    .part_way = part_way,
 };
 
 }  // namespace qc

@@ -30,7 +30,9 @@ class Observer final : public TrainObserver {
     return !monitor_.stop_requested();
   }
   void on_epoch(const EpochReport& report) override { monitor_.on_epoch(request_, report); }
-  bool wants_state() override { return static_cast<bool>(request_.save_state); }
+  bool wants_state() override {
+    return request_.save_state && (!request_.state_due || request_.state_due());
+  }
   void on_state(ByteView state) override { request_.save_state(state); }
 
  private:
@@ -57,22 +59,25 @@ EngineWorkbench::EngineWorkbench(const Options& options, Monitor& monitor)
 
 EngineWorkbench::~EngineWorkbench() = default;
 
-Score EngineWorkbench::evaluate(const OnnxModel& model, const Dataset& data) {
-  const auto network = engine_->load(load_graph(model));
-  std::uint64_t done = 0;
-  const Metrics metrics = network->evaluate(data, options_.batch, [&](std::uint64_t samples) {
-    done += samples;
-    monitor_.on_evaluation(done, data.size());
+Score EngineWorkbench::evaluate(const OnnxModel& model, const Dataset& data,
+                                std::string_view name) {
+  return scores_.score_of(model, name, [&] {
+    const auto network = engine_->load(load_graph(model));
+    std::uint64_t done = 0;
+    const Metrics metrics = network->evaluate(data, options_.batch, [&](std::uint64_t samples) {
+      done += samples;
+      monitor_.on_evaluation(done, data.size());
+    });
+    return Score{"top1", metrics.top1, metrics};
   });
-  return {"top1", metrics.top1, metrics};
 }
 
 Score EngineWorkbench::validate(const OnnxModel& model) {
   // Without held-out samples the training data judges itself, which is still not the test data.
-  return evaluate(model, held_out_->size() > 0 ? *held_out_ : *kept_);
+  return evaluate(model, held_out_->size() > 0 ? *held_out_ : *kept_, "validation");
 }
 
-Score EngineWorkbench::test(const OnnxModel& model) { return evaluate(model, *test_); }
+Score EngineWorkbench::test(const OnnxModel& model) { return evaluate(model, *test_, "test"); }
 
 TuneOutcome EngineWorkbench::tune(const OnnxModel& model, const TuneRequest& request) {
   const auto network = engine_->load(load_graph(model));
@@ -94,7 +99,7 @@ TuneOutcome EngineWorkbench::tune(const OnnxModel& model, const TuneRequest& req
   job.observer = &observer;
   job.teacher = teacher.get();
   TrainResult result = network->train(job);
-  return {std::move(result.values), static_cast<int>(result.epochs.size()), result.interrupted};
+  return {std::move(result.values), result.last_epoch, result.interrupted};
 }
 
 }  // namespace qc

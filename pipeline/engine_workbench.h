@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "data/dataset.h"
+#include "pipeline/score_memory.h"
 #include "pipeline/workbench.h"
 
 namespace qc {
@@ -46,7 +47,7 @@ class EngineWorkbench final : public Evaluator, public Tuner {
   const Dataset& test_data() const { return *test_; }
 
  private:
-  Score evaluate(const OnnxModel& model, const Dataset& data);
+  Score evaluate(const OnnxModel& model, const Dataset& data, std::string_view name);
 
   Options options_;
   Monitor& monitor_;
@@ -55,6 +56,7 @@ class EngineWorkbench final : public Evaluator, public Tuner {
   std::unique_ptr<Dataset> test_;
   std::unique_ptr<Subset> kept_;
   std::unique_ptr<Subset> held_out_;
+  ScoreMemory scores_;
 };
 
 }  // namespace qc

@@ -150,10 +150,13 @@ std::string describe_end(const ProcessResult& result, std::chrono::seconds timeo
   return fmt::format("failed with exit status {}", result.exit_status);
 }
 
-[[noreturn]] void fail(const HookKind& kind, const std::string& command, const std::string& what,
-                       const std::string& last_lines) {
+// Ends a step because of its command. Output that was shown as it came is not shown again.
+[[noreturn]] void fail(const HookKind& kind, const HookOptions& options, const std::string& command,
+                       const std::string& what, const std::string& last_lines) {
   std::string lines = "it printed nothing";
-  if (!last_lines.empty()) {
+  if (!last_lines.empty() && options.show_output) {
+    lines = "its output is above";
+  } else if (!last_lines.empty()) {
     lines = "its last lines:\n  ";
     for (const char c : last_lines) {
       lines += c;
@@ -175,6 +178,14 @@ ProcessOptions make_process(const HookOptions& options, const std::string& comma
   return process;
 }
 
+// What an evaluation command prints.
+struct PrintedScore {
+  std::string metric;
+  double value = 0;
+  std::optional<bool> higher_is_better = {};
+  std::optional<std::string> unit = {};
+};
+
 // Finds the score among the lines of an output.
 class ScoreLines {
  public:
@@ -186,14 +197,11 @@ class ScoreLines {
     if (!has(line, "\"metric\"") || !has(line, "\"value\"")) return;
     const auto json = nlohmann::json::parse(line, nullptr, /*allow_exceptions=*/false);
     if (!json.is_discarded() && !(json.contains("metric") && json.contains("value"))) return;
-    score_.reset();
     last_ = line;
-    if (json.is_discarded() || !json["metric"].is_string() || !json["value"].is_number()) return;
-    const auto value = json["value"].get<double>();
-    if (std::isfinite(value)) score_ = Score{.metric = json["metric"], .value = value};
+    score_ = json.is_discarded() ? std::nullopt : score_of(json);
   }
 
-  const std::optional<Score>& score() const noexcept { return score_; }
+  const std::optional<PrintedScore>& score() const noexcept { return score_; }
   /// The last line that should have been a score; empty when there was none.
   const std::string& last() const noexcept { return last_; }
 
@@ -202,7 +210,22 @@ class ScoreLines {
     return line.find(text) != std::string_view::npos;
   }
 
-  std::optional<Score> score_;
+  static std::optional<PrintedScore> score_of(const nlohmann::json& json) {
+    if (!json["metric"].is_string() || !json["value"].is_number()) return std::nullopt;
+    PrintedScore score{.metric = json["metric"], .value = json["value"].get<double>()};
+    if (!std::isfinite(score.value)) return std::nullopt;
+    if (json.contains("higher_is_better")) {
+      if (!json["higher_is_better"].is_boolean()) return std::nullopt;
+      score.higher_is_better = json["higher_is_better"].get<bool>();
+    }
+    if (json.contains("unit")) {
+      if (!json["unit"].is_string()) return std::nullopt;
+      score.unit = json["unit"].get<std::string>();
+    }
+    return score;
+  }
+
+  std::optional<PrintedScore> score_;
   std::string last_;
 };
 
@@ -221,6 +244,10 @@ HookEvaluator::HookEvaluator(HookOptions options) : options_(std::move(options))
   require_command(evaluation(), options_.eval_command);
 }
 
+Score HookEvaluator::evaluate(const OnnxModel& model) {
+  return scores_.score_of(model, "", [&] { return run(model); });
+}
+
 Score HookEvaluator::run(const OnnxModel& model) {
   const TemporaryFolder folder;
   const Values values = {{"model", write_model(model, folder.path()).string()},
@@ -230,17 +257,29 @@ Score HookEvaluator::run(const OnnxModel& model) {
   process.on_line = [&](std::string_view line) { lines.add(line); };
   const ProcessResult result = run_process(process);
   const auto refuse = [&](const std::string& what) {
-    fail(evaluation(), options_.eval_command, what, result.last_lines);
+    fail(evaluation(), options_, options_.eval_command, what, result.last_lines);
   };
   if (!result.succeeded()) refuse(describe_end(result, options_.timeout));
   if (!lines.score()) {
     refuse(lines.last().empty()
                ? R"(printed no line like {"metric": "top1", "value": 0.99})"
-               : fmt::format("printed {}, where \"metric\" must be a string and \"value\" a finite "
-                             "number",
+               : fmt::format("printed {}, where \"metric\" and \"unit\" must be strings, "
+                             "\"value\" a finite number and \"higher_is_better\" true or false",
                              lines.last()));
   }
-  return *lines.score();
+  const PrintedScore& printed = *lines.score();
+  Score score = make_score(printed.metric, printed.value, printed.higher_is_better, printed.unit);
+  if (!first_) first_ = score;
+  if (score.metric != first_->metric) {
+    refuse(fmt::format("printed the metric {} after {}; only one can be compared", score.metric,
+                       first_->metric));
+  }
+  if (!printed.higher_is_better) score.higher_is_better = first_->higher_is_better;
+  if (!printed.unit) {
+    score.unit = first_->unit;
+    score.unit_name = first_->unit_name;
+  }
+  return score;
 }
 
 namespace {
@@ -385,11 +424,12 @@ TuneOutcome HookTuner::tune(const OnnxModel& model, const TuneRequest& request) 
     return outcome;
   }
   if (!result.succeeded()) {
-    fail(fine_tuning(), options_.finetune_command, describe_end(result, options_.timeout),
+    fail(fine_tuning(), options_, options_.finetune_command, describe_end(result, options_.timeout),
          result.last_lines);
   }
   if (!written) {
-    fail(fine_tuning(), options_.finetune_command, "did not write {out}", result.last_lines);
+    fail(fine_tuning(), options_, options_.finetune_command, "did not write {out}",
+         result.last_lines);
   }
   outcome.values = changed_values(model, open_output(out));
   return outcome;

@@ -3,9 +3,11 @@
 
 #include <chrono>
 #include <functional>
+#include <optional>
 #include <string>
 #include <utility>
 
+#include "pipeline/score_memory.h"
 #include "pipeline/workbench.h"
 
 namespace qc {
@@ -28,23 +30,29 @@ struct HookOptions {
 /// be empty.
 void check_hook_options(const HookOptions& options);
 
-/// Evaluates with `eval_command`, which prints a line {"metric": "top1", "value": 0.99} where
-/// higher is better; the last such line on standard output counts, other output is ignored.
+/// Evaluates with `eval_command`, which prints a line {"metric": "top1", "value": 0.99}, perhaps
+/// with "higher_is_better" and "unit" (see make_score); the last such line on standard output
+/// counts, other output is ignored. What the first score counts in holds for all later ones that
+/// do not declare it. A model with the same contents is evaluated once.
 ///
-/// Throws Error(kFile) that shows the command, its exit status or signal and its last lines when it
-/// fails, prints no such line or a value that is no finite number, or takes longer than the timeout
-/// (it and its children are killed).
+/// Throws Error(kFile) that shows the command, its exit status or signal and, unless its output was
+/// shown already, its last lines when it fails, prints no such line, a value that is no finite
+/// number or another metric than before, or takes longer than the timeout (it and its children are
+/// killed).
 class HookEvaluator final : public Evaluator {
  public:
   /// Throws Error(kUsage) as check_hook_options() does, and without a command.
   explicit HookEvaluator(HookOptions options);
-  Score validate(const OnnxModel& model) override { return run(model); }
-  Score test(const OnnxModel& model) override { return run(model); }
+  Score validate(const OnnxModel& model) override { return evaluate(model); }
+  Score test(const OnnxModel& model) override { return evaluate(model); }
 
  private:
+  Score evaluate(const OnnxModel& model);
   Score run(const OnnxModel& model);
 
   HookOptions options_;
+  ScoreMemory scores_;
+  std::optional<Score> first_;
   int calls_ = 0;
 };
 

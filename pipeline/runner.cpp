@@ -4,10 +4,15 @@
 
 #include <algorithm>
 #include <chrono>
+#include <map>
+#include <memory>
+#include <string_view>
+#include <utility>
 
 #include "core/error.h"
 #include "core/float_types.h"
 #include "formats/qc_writer.h"
+#include "passes/outcome.h"
 #include "pipeline/initialize.h"
 
 namespace qc {
@@ -34,42 +39,67 @@ void count_weights(const OnnxModel& model, StepReport& report) {
   }
 }
 
+// Compares the tensors of a report as they are now with those of an earlier model.
+void compare_with(const OnnxModel& before, const OnnxModel& now, PassReport& report) {
+  std::map<std::string_view, const TensorInfo*> by_name;
+  for (const TensorInfo& tensor : now.tensors()) by_name.emplace(tensor.name, &tensor);
+  for (const TensorInfo& tensor : before.tensors()) {
+    const auto changed = std::ranges::find(report.changed, tensor.name, &TensorReport::name);
+    const auto found = by_name.find(tensor.name);
+    if (changed == report.changed.end() || found == by_name.end()) continue;
+    if (found->second->type != tensor.type || found->second->dims != tensor.dims) continue;
+    TensorReport compared = measure(before, tensor, now.payload(*found->second));
+    compared.iterations = changed->iterations;
+    compared.threshold = changed->threshold;
+    *changed = std::move(compared);
+  }
+}
+
 class Runner {
  public:
-  Runner(const PipelineTools& tools, PipelineReport& report) : tools_(tools), report_(report) {}
+  Runner(const OnnxModel& input, const std::vector<Step>& steps, const PipelineTools& tools,
+         PipelineReport& report)
+      : input_(input), steps_(steps), tools_(tools), report_(report) {}
 
-  PipelineResult run(const OnnxModel& input, const std::vector<Step>& steps) {
-    require_possible(steps, input);
-    report_.original_bytes = input.total_size();
-    OnnxModel model = input.edited({});
-    OnnxModel baseline = input.edited({});
-    teacher_ = &baseline;
-    const bool starts_fresh = !steps.empty() && steps.front().kind().from_scratch;
-    if (tools_.evaluator != nullptr && !starts_fresh) {
-      report_.validation_before = tools_.evaluator->validate(model);
+  PipelineResult run() {
+    require_possible();
+    if (tools_.resume_from) {
+      state_ = *tools_.resume_from;
+    } else {
+      start();
     }
-    for (const Step& step : steps) {
-      run_step(step, model);
-      if (step.kind().from_scratch) {
-        baseline = model.edited({});
-        report_.validation_before = report_.steps.back().validation;
+    saved_ = tools_.resume_from.has_value();
+    while (state_.step < steps_.size() && !has_ended()) {
+      const PipelineState before = state_;
+      if (tools_.stop_requested && tools_.stop_requested()) {
+        state_.report.interrupted = true;
+      } else {
+        repeat(steps_[state_.step]);
       }
-      if (report_.interrupted) break;
+      report_ = state_.report;
+      if (!has_ended()) save(state_);
+      // What is saved is what an uninterrupted run would have gone through.
+      if (state_.report.interrupted && !saved_) save(before);
     }
-    return {std::move(model), std::move(baseline)};
+    report_ = state_.report;
+    const std::size_t begun = report_.steps.empty() ? 0 : report_.steps.back().index + 1;
+    for (std::size_t i = begun; has_ended() && i < steps_.size(); ++i) {
+      report_.not_run.emplace_back(steps_[i].kind().name);
+    }
+    return {or_input(state_.model).edited({}), or_input(state_.baseline).edited({})};
   }
 
  private:
   // A mistake in a later step is not to be found after hours of training. Passes that keep what a
   // model computes may be what makes the next ones possible.
-  void require_possible(const std::vector<Step>& steps, const OnnxModel& input) const {
+  void require_possible() const {
     std::optional<OnnxModel> tidied;
-    for (const Step& step : steps) {
-      const OnnxModel& model = tidied ? *tidied : input;
+    for (const Step& step : steps_) {
+      const OnnxModel& model = tidied ? *tidied : input_;
       require_possible(step, model);
       if (step.trains() || tools_.tuner == nullptr) continue;
       tidied =
-          apply_pass(*step.kind().pass, model, step.pass_params(1), tools_.threads).model(model);
+          apply_pass(*step.kind().pass, model, step.pass_params(), tools_.threads).model(model);
     }
   }
 
@@ -82,48 +112,75 @@ class Runner {
       throw Error(ErrorCode::kUsage, "--max-drop needs data to evaluate on: --data or --eval-cmd");
     }
     if (kind.pass == nullptr || tools_.tuner == nullptr) return;
-    apply_pass(*kind.pass, input, step.pass_params(step.repetitions()), tools_.threads);
+    apply_pass(*kind.pass, input, step.pass_params(), tools_.threads);
   }
 
-  void run_step(const Step& step, OnnxModel& model) {
-    const StepKind& kind = step.kind();
-    const auto limit = step.params().number("max-drop");
-    const int repetitions = step.repetitions();
-    for (int i = 1; i <= repetitions && !report_.interrupted; ++i) {
-      StepReport done;
-      done.name = kind.name;
-      done.repetition = i;
-      done.repetitions = repetitions;
-      const auto start = std::chrono::steady_clock::now();
-      OnnxModel next = apply(step, i, model, done);
-      done.seconds =
-          std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-      count_weights(next, done);
-      if (tools_.measures_packed) {
-        done.packed_bytes = packed_size(next, tools_.encode, tools_.threads);
-      }
-      if (tools_.evaluator != nullptr) done.validation = tools_.evaluator->validate(next);
-      done.kept = !limit || !report_.validation_before || drop(done) <= *limit;
-      report_.interrupted = done.interrupted || (tools_.stop_requested && tools_.stop_requested());
-      report_.steps.push_back(done);
-      if (tools_.on_step) tools_.on_step(done);
-      if (!done.kept) {
-        if (i == 1) refuse_drop(step, done, *limit);
-        return;
-      }
-      model = std::move(next);
+  void start() {
+    state_.report.original_bytes = input_.total_size();
+    const bool starts_fresh = !steps_.empty() && steps_.front().kind().from_scratch;
+    if (tools_.evaluator != nullptr && !starts_fresh) {
+      state_.report.validation_before = tools_.evaluator->validate(input_);
     }
   }
 
-  // Percentage points lost since the start.
-  double drop(const StepReport& done) const {
-    return 100 * (report_.validation_before->value - done.validation->value);
+  void save(const PipelineState& state) {
+    if (!tools_.save_state) return;
+    tools_.save_state(state);
+    saved_ = true;
   }
 
-  [[noreturn]] void refuse_drop(const Step& step, const StepReport& done, double limit) const {
-    throw Error(ErrorCode::kGate,
-                fmt::format("{} lost {:.2f} points of {}, more than --max-drop {}",
-                            step.kind().name, drop(done), done.validation->metric, limit));
+  bool has_ended() const { return state_.report.interrupted || !state_.report.gate_missed.empty(); }
+
+  const OnnxModel& or_input(const std::shared_ptr<const OnnxModel>& model) const {
+    return model != nullptr ? *model : input_;
+  }
+
+  // One repetition, from state to state.
+  void repeat(const Step& step) {
+    const auto limit = step.params().number("max-drop");
+    StepReport done;
+    done.name = step.kind().name;
+    done.index = state_.step;
+    done.repetition = state_.repetition;
+    done.repetitions = step.repetitions();
+    if (state_.repetition == 1) state_.step_input = state_.model;
+    started_ = std::chrono::steady_clock::now();
+    seconds_before_ = state_.seconds;
+    auto next = std::make_shared<const OnnxModel>(apply(step, done));
+    done.seconds = seconds();
+    count_weights(*next, done);
+    if (tools_.measures_packed) {
+      done.packed_bytes = packed_size(*next, tools_.encode, tools_.threads);
+    }
+    if (tools_.evaluator != nullptr) done.validation = tools_.evaluator->validate(*next);
+    const std::optional<Score>& before = state_.report.validation_before;
+    // A score that is no number is beyond every limit.
+    done.gated = limit.has_value();
+    done.kept = !limit || !before || lost(*before, done.validation->value) <= *limit;
+    state_.report.interrupted = done.interrupted;
+    if (!done.kept && !done.interrupted && done.repetition == 1) {
+      state_.report.gate_missed = fmt::format("{} lost {}, more than --max-drop {}", done.name,
+                                              loss_text(*before, *done.validation), *limit);
+    }
+    if (done.kept) state_.model = next;
+    if (done.kept && step.kind().from_scratch) {
+      state_.baseline = next;
+      state_.report.validation_before = done.validation;
+    }
+    const bool step_ends = !done.kept || done.repetition >= done.repetitions;
+    state_.report.steps.push_back(std::move(done));
+    if (tools_.on_step) tools_.on_step(state_.report.steps.back());
+    if (has_ended()) return;
+    state_.training.clear();
+    state_.seconds = 0;
+    state_.repetition = step_ends ? 1 : state_.repetition + 1;
+    if (step_ends) ++state_.step;
+  }
+
+  // That the repetition has taken, before a resumption too.
+  double seconds() const {
+    const auto now = std::chrono::steady_clock::now();
+    return seconds_before_ + std::chrono::duration<double>(now - started_).count();
   }
 
   // What training keeps: forms, and of all other tensors zeros or shared values.
@@ -138,12 +195,14 @@ class Runner {
     return all;
   }
 
-  OnnxModel apply(const Step& step, int repetition, const OnnxModel& model, StepReport& done) {
+  OnnxModel apply(const Step& step, StepReport& done) {
+    const OnnxModel& model = or_input(state_.model);
+    const OnnxModel& step_input = or_input(state_.step_input);
     const bool tunes = tools_.tuner != nullptr && step.train_options().epochs > 0;
     PassResult result;
     std::vector<Constraint> forms;  // that training gives to weights
     if (const Pass* pass = step.kind().pass) {
-      const Params params = step.pass_params(repetition);
+      const Params params = step.pass_params(done.repetition, step_input);
       result = apply_pass(*pass, model, params, tools_.threads);
       done.pass = std::move(result.report);
       if (tunes && pass->forms != nullptr) {
@@ -152,22 +211,30 @@ class Runner {
       }
       // Tensors with a form are trained from the floats that they come from.
       for (const Constraint& form : forms) result.edits.erase(form.tensor);
-    } else if (step.kind().from_scratch && tools_.resume_from.empty()) {
+    } else if (step.kind().from_scratch) {
       result.edits = initial_weights(model, step.train_options().seed);
     }
     OnnxModel changed = result.model(model);
-    if (!tunes) return changed;
+    if (tunes) changed = tuned(step, changed, std::move(forms), done);
+    if (done.pass && (tunes || done.repetition > 1)) {
+      compare_with(step_input, changed, *done.pass);
+    }
+    return changed;
+  }
 
+  OnnxModel tuned(const Step& step, const OnnxModel& changed, std::vector<Constraint> forms,
+                  StepReport& done) {
     TuneRequest request;
-    request.label = step.repetitions() > 1
-                        ? fmt::format("{} {}/{}", done.name, repetition, done.repetitions)
-                        : done.name;
-    request.step = ++tunings_;
+    request.label = step_label(done);
+    request.step = ++state_.tunings;
     request.constraints = all_constraints(changed, step.keep(), std::move(forms));
     request.options = step.train_options();
-    request.teacher = step.kind().from_scratch ? nullptr : teacher_;
-    request.resume_from = tools_.resume_from;
-    request.save_state = tools_.save_state;
+    request.teacher = step.kind().from_scratch ? nullptr : &or_input(state_.baseline);
+    request.resume_from = std::move(state_.training);
+    if (tools_.save_state) {
+      request.state_due = tools_.state_due;
+      request.save_state = [this](ByteView training) { save_during_tuning(training); };
+    }
     TuneOutcome outcome = tools_.tuner->tune(changed, request);
     done.epochs = outcome.epochs;
     done.interrupted = outcome.interrupted;
@@ -175,17 +242,42 @@ class Runner {
     return changed.edited(outcome.values);
   }
 
+  void save_during_tuning(ByteView training) {
+    PipelineState state = state_;
+    --state.tunings;
+    state.training.assign(training.begin(), training.end());
+    state.seconds = seconds();
+    save(state);
+  }
+
+  const OnnxModel& input_;
+  const std::vector<Step>& steps_;
   const PipelineTools& tools_;
   PipelineReport& report_;
-  const OnnxModel* teacher_ = nullptr;
-  int tunings_ = 0;
+  PipelineState state_;
+  std::chrono::steady_clock::time_point started_;
+  double seconds_before_ = 0;
+  bool saved_ = false;
 };
 
 }  // namespace
 
+std::string step_label(const StepReport& step) {
+  if (step.repetitions == 1) return step.name;
+  return fmt::format("{} {}/{}", step.name, step.repetition, step.repetitions);
+}
+
+const StepReport* PipelineReport::last_kept() const {
+  const StepReport* last = nullptr;
+  for (const StepReport& step : steps) {
+    if (step.kept) last = &step;
+  }
+  return last;
+}
+
 PipelineResult run_steps(const OnnxModel& input, const std::vector<Step>& steps,
                          const PipelineTools& tools, PipelineReport& report) {
-  return Runner(tools, report).run(input, steps);
+  return Runner(input, steps, tools, report).run();
 }
 
 std::uint64_t packed_size(const OnnxModel& model, const EncodeOptions& encode, unsigned threads) {

@@ -35,7 +35,7 @@ Sensitivity measure_sensitivity(const OnnxModel& model, const Params& params, Ev
     bool within = true;
     for (const double rate : result.rates) {
       layer.scores.push_back(score_at(model, tensor.name, rate, evaluator, threads));
-      within = within && 100 * (result.baseline.value - layer.scores.back()) <= max_drop;
+      within = within && lost(result.baseline, layer.scores.back()) <= max_drop;
       if (within) layer.chosen_rate = rate;
     }
     result.layers.push_back(std::move(layer));

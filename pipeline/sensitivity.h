@@ -28,7 +28,7 @@ struct Sensitivity {
 };
 
 /// Prunes every layer that --include and --exclude of `params` leave, one at a time and without
-/// fine-tuning, at every rate. `max_drop` is in percentage points. `progress` is told the layers
+/// fine-tuning, at every rate. `max_drop` is in what lost() counts. `progress` is told the layers
 /// done and their number.
 Sensitivity measure_sensitivity(const OnnxModel& model, const Params& params, Evaluator& evaluator,
                                 std::vector<double> rates, double max_drop, unsigned threads,

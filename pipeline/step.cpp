@@ -31,8 +31,8 @@ constexpr ParamSpec kScheduleParam{
     .kind = ParamKind::kChoice,
     .placeholder = "NAME",
     .help =
-        "how the rate grows over --steps: linear, cubic (fast first, then ever slower) or "
-        "constant",
+        "how the rate grows over --steps from the sparsity that is there: linear, cubic (fast "
+        "first, then ever slower) or constant",
     .choices = kSchedules,
     .default_text = "cubic"};
 
@@ -41,8 +41,9 @@ constexpr ParamSpec kMaxDropParam{
     .kind = ParamKind::kNumber,
     .placeholder = "POINTS",
     .help =
-        "percentage points of accuracy that may be lost on the held-out data, from the start of "
-        "the run: --steps end at the last one within, anything else fails with exit status 7",
+        "percentage points of accuracy (of metrics that are no rates, their own unit) that may be "
+        "lost on the held-out data, from the start of the run: --steps end at the last one within; "
+        "anything else ends the run with exit status 7 and the last model that passed",
     .max = 100};
 
 constexpr ParamSpec kKeepParam{
@@ -185,28 +186,12 @@ int Step::repetitions() const {
   return static_cast<int>(params_.integer(kStepsParam.name).value());
 }
 
-Params Step::pass_params(int i) const {
+Params Step::pass_params(int i, const OnnxModel& start) const {
   const int n = repetitions();
   if (n == 1) return pass_params_;
   const double fraction = schedule_fraction(params_.choice(kScheduleParam.name), i, n);
-  Params scaled(pass_params_.specs());
-  for (const ParamSpec& spec : pass_params_.specs()) {
-    for (const std::string& text : pass_params_.list(spec.name)) {
-      const std::size_t equals = text.rfind('=');
-      if (spec.name == "rate" || spec.name == "threshold" || spec.name == "std-factor") {
-        scaled.set(spec.name, fmt::format("{}", fraction * parse_number(spec, text)));
-      } else if (spec.name == "layer" && equals != std::string::npos) {
-        // Checked against the limits of a rate as asked for, not as scaled.
-        ParamSpec rate = *std::ranges::find(pass_params_.specs(), "rate", &ParamSpec::name);
-        rate.name = spec.name;
-        scaled.set(spec.name, fmt::format("{}={}", text.substr(0, equals),
-                                          fraction * parse_number(rate, text.substr(equals + 1))));
-      } else {
-        scaled.set(spec.name, text);
-      }
-    }
-  }
-  return scaled;
+  if (fraction >= 1) return pass_params_;
+  return kind_->pass->part_way(start, pass_params_, fraction);
 }
 
 double schedule_fraction(std::string_view schedule, int i, int n) {

@@ -57,9 +57,11 @@ class Step {
   Keep keep() const;
   /// How often pass and fine-tuning are repeated; 1 for all but iterative pruning.
   int repetitions() const;
-  /// Parameters of the pass for repetition `i` of repetitions(), from 1: rates and thresholds grow
-  /// along --schedule. Requires a pass.
-  Params pass_params(int i) const;
+  /// Parameters of the pass as they were given. Requires a pass.
+  const Params& pass_params() const { return pass_params_; }
+  /// Those for repetition `i` of repetitions(), from 1: rates and thresholds grow along --schedule
+  /// from what `start`, the model that the first repetition is applied to, has already.
+  Params pass_params(int i, const OnnxModel& start) const;
 
  private:
   const StepKind* kind_;

@@ -4,21 +4,14 @@
 
 #include <cstdint>
 #include <functional>
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "engine/engine.h"
 #include "formats/onnx_model.h"
+#include "pipeline/score.h"
 
 namespace qc {
-
-/// How good a model is. Higher is better.
-struct Score {
-  std::string metric = "top1";
-  double value = 0;
-  std::optional<Metrics> details = std::nullopt;  ///< of the built-in evaluation
-};
 
 /// Evaluates models.
 class Evaluator {
@@ -38,7 +31,8 @@ struct TuneRequest {
   TrainOptions options;                      ///< for the built-in engine
   const OnnxModel* teacher = nullptr;        ///< for options.distill
   Bytes resume_from;                         ///< state of an interrupted training, or empty
-  std::function<void(ByteView)> save_state;  ///< called with such a state after every epoch
+  std::function<bool()> state_due;           ///< asked after every epoch; may be empty
+  std::function<void(ByteView)> save_state;  ///< called with such a state where one is due
 };
 
 struct TuneOutcome {

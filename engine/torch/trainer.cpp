@@ -218,7 +218,10 @@ TrainResult Trainer::run() {
       best_metrics_ = network_.evaluate(*job_.validation, job_.options.batch, {});
     }
   }
-  for (; epoch <= job_.options.epochs && !interrupted_; ++epoch) {
+  const auto lost_patience = [&] {
+    return job_.options.patience > 0 && epoch - 1 - best_epoch_ >= job_.options.patience;
+  };
+  for (; epoch <= job_.options.epochs && !interrupted_ && !lost_patience(); ++epoch) {
     result.epochs.push_back(run_epoch(epoch));
     EpochReport& report = result.epochs.back();
     report.best = improves(report);
@@ -234,9 +237,9 @@ TrainResult Trainer::run() {
         job_.observer->on_state(bytes);
       }
     }
-    if (job_.options.patience > 0 && epoch - best_epoch_ >= job_.options.patience) break;
   }
   restore(best_);
+  result.last_epoch = epoch - 1;
   result.best_epoch = best_epoch_;
   result.interrupted = interrupted_;
   result.values = values();

@@ -180,7 +180,8 @@ def evaluate(arguments):
     with torch.no_grad():
         right = sum((network(x).argmax(1) == y).sum().item()
                     for x, y in zip(samples.split(1000), labels.split(1000)))
-    print(json.dumps({"metric": "top1", "value": right / len(labels)}))
+    print(json.dumps({"metric": "top1", "value": right / len(labels), "unit": "fraction",
+                      "higher_is_better": True}))
 
 
 def main():

@@ -19,6 +19,7 @@ constexpr int kFile = 3;
 constexpr int kCorrupt = 4;
 constexpr int kUnsupported = 5;
 constexpr int kGate = 7;
+constexpr int kInterrupted = 130;  // by SIGINT, as shells show it
 
 /// A pipeline with every kind of step.
 inline constexpr const char* kRecipe = R"(

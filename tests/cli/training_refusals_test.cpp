@@ -157,7 +157,8 @@ TEST_F(ToolsTest, CommandsOfTheUserEvaluateAndFineTune) {
       run_json({"prune", "model.onnx", "--rate", "0.9", "--steps", "2", "--finetune-cmd",
                 "cp {model} {out}", "--eval-cmd", kScore, "-o", "pruned.onnx"});
   ASSERT_THAT(document["steps"], SizeIs(2));
-  EXPECT_EQ(document["test_after"], json::parse(R"({"metric": "top1", "value": 0.75})"));
+  EXPECT_EQ(document["test_after"], json::parse(R"({"metric": "top1", "value": 0.75,
+                                                "unit": "fraction", "higher_is_better": true})"));
   EXPECT_EQ(document["validation_before"]["value"], 0.75);
   EXPECT_EQ(document["steps"][1]["nonzero"], 26620);
   EXPECT_EQ(run_json({"eval", "pruned.onnx", "--eval-cmd", kScore})["value"], 0.75);

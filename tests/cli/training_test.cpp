@@ -132,11 +132,11 @@ TEST_F(TrainingTest, StructureIsKeptFromStepToStep) {
               tuned["steps"][0]["packed_bytes"].get<double>(), 16);
 }
 
-TEST_F(TrainingTest, AGateThatIsMissedLeavesNothing) {
+TEST_F(TrainingTest, AGateThatIsMissedAtOnceLeavesNothing) {
   train();
   expect_refused(with_data({"prune", "trained.onnx", "--rate", "0.999", "--epochs", "0",
                             "--max-drop", "1", "-o", "gate.onnx"}),
-                 kGate, {"trained.onnx", "prune lost", "--max-drop 1"});
+                 kGate, {"trained.onnx", "prune lost", "--max-drop 1", "nothing was written"});
 }
 
 TEST_F(TrainingTest, AGateEndsTheStepsInTime) {
@@ -224,36 +224,39 @@ TEST_F(TrainingTest, ResumedTrainingEndsAsIfItHadNotBeenInterrupted) {
   Args whole = train;
   whole.insert(whole.end(), {"-o", "whole.onnx", "-q"});
   run_well(whole);
+  EXPECT_FALSE(fs::exists(file("whole.onnx.checkpoint")));
 
   // Ctrl-C as soon as there is a checkpoint.
   const RunResult interrupted = run_shell(
-      "\"$0\" train model.onnx --epochs 6 --data data -j 1 --checkpoint state -o part.onnx -q & "
-      "p=$!; until [ -e state ]; do kill -0 $p || exit 99; sleep 0.02; done; kill -INT $p; wait "
-      "$p");
-  EXPECT_EQ(interrupted.exit_code, 0) << interrupted.err;
+      "\"$0\" train model.onnx --epochs 6 --data data -j 1 -o part.onnx -q & p=$!; "
+      "until [ -e part.onnx.checkpoint ]; do kill -0 $p || exit 99; sleep 0.02; done; "
+      "kill -INT $p; wait $p");
+  EXPECT_EQ(interrupted.exit_code, kInterrupted) << interrupted.err;
   EXPECT_FALSE(content("part.onnx") == content("whole.onnx"));
 
+  // The output of the interrupted command may be replaced, for which others need -f.
   Args resumed = train;
-  resumed.insert(resumed.end(), {"--checkpoint", "state", "--resume", "-o", "resumed.onnx", "-q"});
-  run_well(resumed);
-  EXPECT_TRUE(content("resumed.onnx") == content("whole.onnx"));
+  resumed.insert(resumed.end(), {"--resume", "-o", "part.onnx"});
+  const json document = run_json(resumed);
+  EXPECT_EQ(document["steps"][0]["epochs"], 6);
+  EXPECT_TRUE(content("part.onnx") == content("whole.onnx"));
+  EXPECT_FALSE(fs::exists(file("part.onnx.checkpoint")));
 }
 
 TEST_F(TrainingTest, CheckpointsAreCheckedFirst) {
-  const Args train = with_data({"train", "model.onnx", "--epochs", "1", "-f"});
+  const Args train = with_data({"train", "model.onnx", "--epochs", "1"});
   const auto with = [&](const Args& more) {
     Args args = train;
     args.insert(args.end(), more.begin(), more.end());
     return args;
   };
-  expect_refused(with({"--resume"}), kUsage, {"--checkpoint"});
+  expect_refused(with({"--resume"}), kFile, {"model.trained.onnx.checkpoint"});
   expect_refused(with({"--resume", "--checkpoint", "none"}), kFile, {"none"});
   write("state", "no checkpoint");
-  expect_refused(with({"--resume", "--checkpoint", "state"}), kCorrupt, {"checkpoint"});
-  Args kept = with({"--checkpoint", "state"});
-  std::erase(kept, "-f");
-  expect_refused(kept, kFile, {"state", "-f"});
+  expect_refused(with({"--resume", "--checkpoint", "state"}), kCorrupt, {"state"});
+  expect_refused(with({"--checkpoint", "state"}), kFile, {"state", "--resume", "-f"});
   expect_refused(with({"--checkpoint", "model.onnx"}), kUsage, {"model.onnx"});
+  expect_refused(with({"--checkpoint", "out.onnx", "-o", "./out.onnx"}), kUsage, {"out.onnx"});
 }
 
 TEST_F(TrainingTest, CtrlCKeepsTheBestModelSoFar) {
@@ -261,8 +264,10 @@ TEST_F(TrainingTest, CtrlCKeepsTheBestModelSoFar) {
       "\"$0\" train model.onnx --epochs 10000 --data data -j 1 --checkpoint state -o part.onnx "
       "--json & p=$!; until [ -e state ]; do kill -0 $p || exit 99; sleep 0.02; done; "
       "kill -INT $p; wait $p");
-  EXPECT_EQ(result.exit_code, 0) << result.err;
-  EXPECT_EQ(result.err, "warning: interrupted: the best model so far is kept\n");
+  EXPECT_EQ(result.exit_code, kInterrupted) << result.err;
+  EXPECT_EQ(result.err,
+            "qcompress: interrupted in train; part.onnx has the best model so far; --resume goes "
+            "on from state\n");
   EXPECT_EQ(json::parse(result.out)["interrupted"], true);
   EXPECT_GT(run_json(with_data({"eval", "part.onnx"}))["value"], 0.3);
 }

@@ -218,6 +218,7 @@ TEST_F(Training, ResumesAsIfItHadNotBeenInterrupted) {
     EXPECT_EQ(later.epochs.size(), 3U);
     EXPECT_EQ(resumed.values, whole.values);
     EXPECT_EQ(resumed.best_epoch, whole.best_epoch);
+    EXPECT_EQ(resumed.last_epoch, 6);
   }
 }
 
@@ -265,9 +266,18 @@ TEST_F(Training, StopsWhenPatienceIsSpent) {
   job.validation = &held_out;
   job.options.epochs = 200;
   job.options.patience = 3;
+  Observer observer;
+  job.observer = &observer;
   const TrainResult result = train(model, job);
   EXPECT_LT(result.epochs.size(), 200U);
   EXPECT_EQ(static_cast<int>(result.epochs.size()), result.best_epoch + 3);
+
+  // Nor does a training go on that was interrupted after its last epoch.
+  job.resume_from = observer.states.back();
+  const TrainResult resumed = train(model, job);
+  EXPECT_EQ(resumed.epochs.size(), 0U);
+  EXPECT_EQ(resumed.last_epoch, result.last_epoch);
+  EXPECT_EQ(resumed.values, result.values);
 }
 
 TEST_F(Training, StopsWhenTheObserverSaysSo) {

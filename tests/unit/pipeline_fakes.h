@@ -51,6 +51,28 @@ inline Step make_step(std::string_view kind,
   return step;
 }
 
+/// Weights of small_net().
+inline constexpr std::size_t kNetWeights = 400;
+
+/// fc1 with 300 weights, fc2 with 60 and fc3 with 40.
+inline OnnxModel small_net(DataType type = DataType::kFloat) {
+  ModelBuilder builder;
+  builder.add_gemm("fc1", {20, 15}, bell_values(300, 1), type)
+      .add_gemm("fc2", {15, 4}, bell_values(60, 2), type)
+      .add_gemm("fc3", {4, 10}, bell_values(40, 3), type);
+  return builder.open();
+}
+
+/// The part of small_net()'s weights that is zero.
+inline double sparsity(const OnnxModel& model) {
+  const std::size_t zeros =
+      zeros_of(model, "fc1.weight") + zeros_of(model, "fc2.weight") + zeros_of(model, "fc3.weight");
+  return static_cast<double>(zeros) / static_cast<double>(kNetWeights);
+}
+
+/// A score that falls by a point for every per cent of small_net() that is pruned.
+inline double dense_is_best(const OnnxModel& model) { return 1 - sparsity(model); }
+
 /// Scores models by a function, and counts the calls.
 class FakeEvaluator final : public Evaluator {
  public:

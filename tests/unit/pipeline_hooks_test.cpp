@@ -35,6 +35,7 @@ using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Not;
 
 template <typename Action>
 Error error_of(const Action& action) {
@@ -186,7 +187,67 @@ TEST_F(HooksTest, EvaluationGetsTheModel) {
   options_.eval_command = R"(echo '{"metric": "call", "value": '{step}'}')";
   HookEvaluator evaluator(options_);
   EXPECT_EQ(evaluator.validate(gemm_model()).value, 1);
-  EXPECT_EQ(evaluator.test(gemm_model()).value, 2);
+  EXPECT_EQ(evaluator.test(gemm_model({1, 2, 3, 4, 5, 6})).value, 2);
+}
+
+TEST_F(HooksTest, NoModelIsEvaluatedTwice) {
+  options_.eval_command = "echo >> " + quoted("calls") + R"(; echo '{"metric": "m", "value": 1}')";
+  HookEvaluator evaluator(options_);
+  for (int i = 0; i < 3; ++i) {
+    evaluator.validate(gemm_model());
+    evaluator.test(gemm_model());
+  }
+  EXPECT_EQ(read_file(folder_ / "calls"), "\n");
+  evaluator.test(gemm_model({1, 2, 3, 4, 5, 6}));
+  EXPECT_EQ(read_file(folder_ / "calls"), "\n\n");
+}
+
+TEST_F(HooksTest, ScoresSayWhatTheyCount) {
+  const Score declared =
+      evaluate(R"(echo '{"metric": "m", "value": 7, "unit": "dB", "higher_is_better": false}')");
+  EXPECT_EQ(declared.unit, Unit::kOwn);
+  EXPECT_EQ(declared.unit_name, "dB");
+  EXPECT_FALSE(declared.higher_is_better);
+  EXPECT_EQ(declared.basis, Basis::kDeclared);
+  for (const char* wrong : {R"("unit": 1)", R"("higher_is_better": "no")"}) {
+    EXPECT_THAT(
+        message_of(
+            ErrorCode::kFile,
+            [&] { evaluate(std::string(R"(echo '{"metric": "m", "value": 7, )") + wrong + "}'"); }),
+        AllOf(HasSubstr("\"unit\""), HasSubstr("\"higher_is_better\"")));
+  }
+}
+
+// 0.9 after 97.5 is a percentage as well, and what was declared once holds.
+TEST_F(HooksTest, TheFirstScoreSaysWhatAllCount) {
+  options_.eval_command = R"(if [ {step} = 1 ]; then
+      echo '{"metric": "acc", "value": 97.5, "higher_is_better": false}'
+      else echo '{"metric": "acc", "value": 0.9}'; fi)";
+  HookEvaluator evaluator(options_);
+  EXPECT_EQ(evaluator.validate(gemm_model()).unit, Unit::kPercent);
+  const Score second = evaluator.validate(gemm_model({1, 2, 3, 4, 5, 6}));
+  EXPECT_EQ(second.unit, Unit::kPercent);
+  EXPECT_FALSE(second.higher_is_better);
+}
+
+TEST_F(HooksTest, OneMetricIsCompared) {
+  options_.eval_command = R"(echo '{"metric": "m{step}", "value": 1}')";
+  HookEvaluator evaluator(options_);
+  evaluator.validate(gemm_model());
+  EXPECT_THAT(message_of(ErrorCode::kFile,
+                         [&] {
+                           evaluator.validate(gemm_model({1, 2, 3, 4, 5, 6}));
+                         }),
+              HasSubstr("the metric m2 after m1"));
+}
+
+TEST_F(HooksTest, OutputThatWasShownIsNotRepeated) {
+  options_.show_output = true;
+  testing::internal::CaptureStderr();
+  const std::string message =
+      message_of(ErrorCode::kFile, [&] { evaluate("printf 'no %s' data; exit 9"); });
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "no data");
+  EXPECT_THAT(message, AllOf(HasSubstr("exit status 9"), Not(HasSubstr("no data"))));
 }
 
 TEST_F(HooksTest, ShowsOutputOnStandardError) {

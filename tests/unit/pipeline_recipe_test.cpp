@@ -101,10 +101,10 @@ layout = "csr"
   ASSERT_THAT(recipe.steps, SizeIs(2));
   EXPECT_EQ(recipe.steps[0].kind().name, "prune");
   EXPECT_EQ(recipe.steps[0].repetitions(), 3);
-  EXPECT_THAT(recipe.steps[0].pass_params(3).list("layer"), ElementsAre("conv1*=0.3", "fc=0.5"));
+  EXPECT_THAT(recipe.steps[0].pass_params().list("layer"), ElementsAre("conv1*=0.3", "fc=0.5"));
   EXPECT_EQ(recipe.steps[0].train_options().epochs, 2);
-  EXPECT_EQ(recipe.steps[1].pass_params(1).integer("bits"), 5);
-  EXPECT_THAT(recipe.steps[1].pass_params(1).list("include"), ElementsAre("fc*"));
+  EXPECT_EQ(recipe.steps[1].pass_params().integer("bits"), 5);
+  EXPECT_THAT(recipe.steps[1].pass_params().list("include"), ElementsAre("fc*"));
   EXPECT_TRUE(recipe.pack.flag("huffman"));
   EXPECT_EQ(recipe.pack.choice("layout"), "csr");
 }
@@ -132,12 +132,12 @@ seed = 3
 )");
   EXPECT_EQ(recipe.steps[0].train_options().seed, 11U);
   EXPECT_EQ(recipe.steps[1].train_options().seed, 11U);
-  EXPECT_EQ(recipe.steps[1].pass_params(1).integer("seed"), 11);
+  EXPECT_EQ(recipe.steps[1].pass_params().integer("seed"), 11);
   EXPECT_EQ(recipe.steps[2].train_options().seed, 3U);
   recipe.set_seed(5);
   EXPECT_EQ(recipe.seed, 5U);
   for (const Step& step : recipe.steps) EXPECT_EQ(step.train_options().seed, 5U);
-  EXPECT_EQ(recipe.steps[1].pass_params(1).integer("seed"), 5);
+  EXPECT_EQ(recipe.steps[1].pass_params().integer("seed"), 5);
 }
 
 TEST(Recipe, SeedMayStandAfterTheSteps) {
@@ -166,10 +166,10 @@ do = "train"
 )");
   EXPECT_EQ(recipe.steps[0].train_options().batch, 128U);
   EXPECT_EQ(recipe.steps[0].train_options().learning_rate, 0.25);
-  EXPECT_THAT(recipe.steps[0].pass_params(1).list("exclude"), ElementsAre("conv*"));
-  EXPECT_EQ(recipe.steps[1].pass_params(1).integer("bits"), 4);
+  EXPECT_THAT(recipe.steps[0].pass_params().list("exclude"), ElementsAre("conv*"));
+  EXPECT_EQ(recipe.steps[1].pass_params().integer("bits"), 4);
   EXPECT_EQ(recipe.steps[1].train_options().learning_rate, 0.5);
-  EXPECT_THAT(recipe.steps[1].pass_params(1).list("exclude"), ElementsAre("fc3*", "fc4*"));
+  EXPECT_THAT(recipe.steps[1].pass_params().list("exclude"), ElementsAre("fc3*", "fc4*"));
   EXPECT_EQ(recipe.steps[2].train_options().batch, 128U);
   EXPECT_FALSE(recipe.steps[2].takes("bits"));
 }
@@ -272,7 +272,7 @@ TEST(RecipeText, NumbersThatTomlDoesNotKnowAreWrittenSoThatItDoes) {
                                              {"weight-decay", "1."},
                                              {"momentum", "-0"}}));
   const Recipe back = parse(recipe_text(recipe, /*defaults=*/false));
-  EXPECT_EQ(back.steps[0].pass_params(1).number("rate"), 0.5);
+  EXPECT_EQ(back.steps[0].pass_params().number("rate"), 0.5);
   EXPECT_EQ(back.steps[0].train_options().epochs, 7);
   EXPECT_EQ(back.steps[0].train_options().learning_rate, 0.001);
   EXPECT_EQ(back.steps[0].train_options().weight_decay, 1);

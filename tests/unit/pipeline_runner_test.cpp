@@ -4,8 +4,8 @@
 #include <gtest/gtest.h>
 #include <onnx/onnx_pb.h>
 
+#include <algorithm>
 #include <cmath>
-#include <limits>
 #include <optional>
 #include <string>
 #include <vector>
@@ -20,15 +20,17 @@
 namespace qc {
 namespace {
 
-using test::bell_values;
+using test::dense_is_best;
 using test::FakeEvaluator;
 using test::FakeTuner;
 using test::files_of;
+using test::kNetWeights;
 using test::make_step;
 using test::message_of;
-using test::ModelBuilder;
 using test::no_change;
 using test::nudge_all;
+using test::small_net;
+using test::sparsity;
 using test::values_of;
 using test::zeros_of;
 using testing::AllOf;
@@ -36,25 +38,6 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::SizeIs;
-
-constexpr std::size_t kWeights = 400;
-
-// fc1 with 300 weights and fc2 with 100.
-OnnxModel small_net(DataType type = DataType::kFloat) {
-  ModelBuilder builder;
-  builder.add_gemm("fc1", {20, 15}, bell_values(300, 1), type)
-      .add_gemm("fc2", {15, 4}, bell_values(60, 2), type)
-      .add_gemm("fc3", {4, 10}, bell_values(40, 3), type);
-  return builder.open();
-}
-
-double sparsity(const OnnxModel& model) {
-  const std::size_t zeros =
-      zeros_of(model, "fc1.weight") + zeros_of(model, "fc2.weight") + zeros_of(model, "fc3.weight");
-  return static_cast<double>(zeros) / static_cast<double>(kWeights);
-}
-
-double dense_is_best(const OnnxModel& model) { return 1 - sparsity(model); }
 
 TEST(Runner, WithoutToolsOnlyPassesRun) {
   const OnnxModel model = small_net();
@@ -70,8 +53,8 @@ TEST(Runner, WithoutToolsOnlyPassesRun) {
   EXPECT_EQ(report.steps[0].name, "prune");
   EXPECT_EQ(report.steps[1].name, "share");
   for (const StepReport& step : report.steps) {
-    EXPECT_EQ(step.weights, kWeights);
-    EXPECT_EQ(step.nonzero, kWeights / 2);
+    EXPECT_EQ(step.weights, kNetWeights);
+    EXPECT_EQ(step.nonzero, kNetWeights / 2);
     EXPECT_EQ(step.epochs, 0);
     EXPECT_TRUE(step.kept);
     EXPECT_FALSE(step.validation);
@@ -157,6 +140,51 @@ TEST(Runner, RepetitionsBuildOnEachOther) {
   EXPECT_LT(report.steps[2].nonzero, report.steps[1].nonzero);
 }
 
+// 360 of 400 weights are pruned already: the steps go on from there, each a part of the way.
+TEST(Runner, RepetitionsStartFromTheSparsityThatIsThere) {
+  PipelineReport before;
+  const PipelineResult pruned =
+      run_steps(small_net(), {make_step("prune", {{"rate", "0.9"}})}, {}, before);
+  PipelineReport report;
+  run_steps(pruned.model,
+            {make_step("prune", {{"rate", "0.99"}, {"steps", "3"}, {"schedule", "linear"}})}, {},
+            report);
+  ASSERT_THAT(report.steps, SizeIs(3));
+  EXPECT_EQ(before.steps[0].nonzero, 40U);
+  EXPECT_NEAR(static_cast<double>(report.steps[0].nonzero), 28, 3);
+  EXPECT_NEAR(static_cast<double>(report.steps[1].nonzero), 16, 3);
+  EXPECT_NEAR(static_cast<double>(report.steps[2].nonzero), 4, 3);
+}
+
+// The table tells what the whole step did to the weights, not its last repetition alone.
+TEST(Runner, ErrorsOfRepetitionsAreAgainstTheModelThatCameIn) {
+  for (const bool tunes : {false, true}) {
+    FakeTuner tuner(nudge_all);
+    PipelineTools tools;
+    if (tunes) tools.tuner = &tuner;
+    PipelineReport report;
+    const OnnxModel model = small_net();
+    const PipelineResult result =
+        run_steps(model, {make_step("prune", {{"rate", "0.6"}, {"steps", "3"}})}, tools, report);
+    const TensorReport& told = report.steps.at(2).pass->changed.at(0);
+    ASSERT_EQ(told.name, "fc1.weight");
+    const std::vector<float> before = values_of(model, told.name);
+    const std::vector<float> after = values_of(result.model, told.name);
+    double squares = 0;
+    double most = 0;
+    for (std::size_t i = 0; i < before.size(); ++i) {
+      const double change = static_cast<double>(after[i]) - static_cast<double>(before[i]);
+      squares += change * change;
+      most = std::max(most, std::fabs(change));
+    }
+    EXPECT_DOUBLE_EQ(told.rmse, std::sqrt(squares / static_cast<double>(before.size())));
+    EXPECT_DOUBLE_EQ(told.max_error, most);
+    EXPECT_EQ(told.nonzero_before, before.size());
+    EXPECT_EQ(told.nonzero_after, before.size() - zeros_of(result.model, told.name));
+    EXPECT_GT(told.threshold, 0);
+  }
+}
+
 class RunnerRepairs : public testing::TestWithParam<DataType> {};
 
 TEST_P(RunnerRepairs, WhatFineTuningBroke) {
@@ -207,7 +235,7 @@ TEST(Runner, NoEpochsMeanNoTuning) {
   run_steps(small_net(), {make_step("prune", {{"rate", "0.5"}, {"epochs", "0"}})}, tools, report);
   EXPECT_THAT(tuner.requests, IsEmpty());
   EXPECT_EQ(report.steps.at(0).epochs, 0);
-  EXPECT_EQ(report.steps.at(0).nonzero, kWeights / 2);
+  EXPECT_EQ(report.steps.at(0).nonzero, kNetWeights / 2);
 }
 
 TEST(Runner, PackedBytesAreThoseOfThePackedModel) {
@@ -226,88 +254,6 @@ TEST(Runner, PackedBytesAreThoseOfThePackedModel) {
   PipelineReport unmeasured;
   run_steps(small_net(), {make_step("prune", {{"rate", "0.9"}})}, tools, unmeasured);
   EXPECT_EQ(unmeasured.steps.at(0).packed_bytes, 0U);
-}
-
-class MaxDrop : public testing::Test {
- protected:
-  MaxDrop() { tools_.evaluator = &evaluator_; }
-
-  FakeEvaluator evaluator_{dense_is_best};
-  PipelineTools tools_;
-  PipelineReport report_;
-};
-
-TEST_F(MaxDrop, KeepsTheLastRepetitionWithin) {
-  // Linear: 20, 40, 60 and 80 % are pruned, and each per cent costs a point.
-  const PipelineResult result = run_steps(
-      small_net(),
-      {make_step("prune",
-                 {{"rate", "0.8"}, {"steps", "4"}, {"schedule", "linear"}, {"max-drop", "45"}})},
-      tools_, report_);
-  EXPECT_NEAR(sparsity(result.model), 0.4, 0.005);
-  ASSERT_THAT(report_.steps, SizeIs(3));  // the fourth was not tried
-  EXPECT_TRUE(report_.steps[0].kept);
-  EXPECT_TRUE(report_.steps[1].kept);
-  EXPECT_FALSE(report_.steps[2].kept);
-  EXPECT_FALSE(report_.interrupted);
-}
-
-TEST_F(MaxDrop, TheNextStepGoesOnFromThere) {
-  const PipelineResult result = run_steps(
-      small_net(),
-      {make_step("prune",
-                 {{"rate", "0.8"}, {"steps", "4"}, {"schedule", "linear"}, {"max-drop", "45"}}),
-       make_step("share", {{"bits", "2"}})},
-      tools_, report_);
-  EXPECT_NEAR(sparsity(result.model), 0.4, 0.005);
-  ASSERT_THAT(report_.steps, SizeIs(4));
-  EXPECT_EQ(report_.steps[3].name, "share");
-  EXPECT_TRUE(report_.steps[3].kept);
-}
-
-TEST_F(MaxDrop, FailsWhenTheFirstRepetitionIsBeyond) {
-  const Step step = make_step("prune", {{"rate", "0.8"}, {"steps", "4"}, {"max-drop", "1"}});
-  EXPECT_THAT(
-      message_of(ErrorCode::kGate, [&] { run_steps(small_net(), {step}, tools_, report_); }),
-      AllOf(HasSubstr("prune"), HasSubstr("--max-drop 1")));
-}
-
-TEST_F(MaxDrop, IsMeasuredFromTheStartOfTheRun) {
-  // Each of both would be within 25 points of the one before.
-  const std::vector<Step> steps = {make_step("prune", {{"rate", "0.2"}, {"max-drop", "25"}}),
-                                   make_step("prune", {{"rate", "0.4"}, {"max-drop", "25"}})};
-  message_of(ErrorCode::kGate, [&] { run_steps(small_net(), steps, tools_, report_); });
-  EXPECT_THAT(report_.steps, SizeIs(2));
-}
-
-TEST_F(MaxDrop, ExactlyTheBudgetIsWithin) {
-  // 400 weights, a quarter pruned: the drop is 25 points without rounding.
-  run_steps(small_net(), {make_step("prune", {{"rate", "0.25"}, {"max-drop", "25"}})}, tools_,
-            report_);
-  EXPECT_TRUE(report_.steps.at(0).kept);
-}
-
-TEST_F(MaxDrop, AScoreThatIsNoNumberIsBeyond) {
-  int calls = 0;
-  FakeEvaluator evaluator([&](const OnnxModel&) {
-    return ++calls == 1 ? 0.9 : std::numeric_limits<double>::quiet_NaN();
-  });
-  tools_.evaluator = &evaluator;
-  message_of(ErrorCode::kGate, [&] {
-    run_steps(small_net(), {make_step("prune", {{"rate", "0.25"}, {"max-drop", "25"}})}, tools_,
-              report_);
-  });
-}
-
-TEST_F(MaxDrop, NeedsAnEvaluator) {
-  FakeTuner tuner(no_change);
-  PipelineTools tools;
-  tools.tuner = &tuner;
-  const std::vector<Step> steps = {make_step("finetune"),
-                                   make_step("prune", {{"rate", "0.5"}, {"max-drop", "1"}})};
-  EXPECT_THAT(message_of(ErrorCode::kUsage, [&] { run_steps(small_net(), steps, tools, report_); }),
-              HasSubstr("--max-drop"));
-  EXPECT_THAT(tuner.requests, IsEmpty());
 }
 
 TEST(Runner, TrainingNeedsATuner) {
@@ -374,22 +320,6 @@ TEST(Runner, TrainingStartsFromFreshWeights) {
   EXPECT_EQ(starts[0], starts[1]);
   EXPECT_NE(starts[0], starts[2]);
   EXPECT_NE(starts[0], files_of(model));
-}
-
-TEST(Runner, ResumedTrainingStartsFromItsStateNotFromFreshWeights) {
-  const OnnxModel model = small_net();
-  FakeTuner tuner(no_change);
-  PipelineTools tools;
-  tools.tuner = &tuner;
-  tools.resume_from = {1, 2, 3};
-  Bytes saved;
-  tools.save_state = [&](ByteView state) { saved.assign(state.begin(), state.end()); };
-  PipelineReport report;
-  run_steps(model, {make_step("train")}, tools, report);
-  EXPECT_EQ(tuner.inputs.at(0), files_of(model));
-  EXPECT_EQ(tuner.requests.at(0).resume_from, (Bytes{1, 2, 3}));
-  tuner.requests.at(0).save_state(Bytes{4});
-  EXPECT_EQ(saved, Bytes{4});
 }
 
 TEST(Runner, TheFreshlyTrainedModelIsTheBaselineAndTeacher) {

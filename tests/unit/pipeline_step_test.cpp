@@ -4,12 +4,15 @@
 
 #include <array>
 #include <cmath>
+#include <map>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "core/error.h"
 #include "engine/train_params.h"
+#include "model_builder.h"
+#include "passes/kernels/magnitude.h"
 #include "pipeline/step.h"
 #include "pipeline_fakes.h"
 
@@ -18,6 +21,7 @@ namespace {
 
 using test::make_step;
 using test::message_of;
+using test::ModelBuilder;
 using testing::AllOf;
 using testing::Contains;
 using testing::ElementsAre;
@@ -120,7 +124,7 @@ TEST(StepKinds, KeepWhatTheyMade) {
 
 TEST(StepSet, GivesASharedNameToThePassAndTheTraining) {
   const Step step = make_step("share", {{"bits", "4"}, {"seed", "7"}});
-  EXPECT_EQ(step.pass_params(1).integer("seed"), 7);
+  EXPECT_EQ(step.pass_params().integer("seed"), 7);
   EXPECT_EQ(step.train_options().seed, 7U);
   EXPECT_THAT(step.given(),
               ElementsAre(Pair("bits", ElementsAre("4")), Pair("seed", ElementsAre("7"))));
@@ -129,7 +133,7 @@ TEST(StepSet, GivesASharedNameToThePassAndTheTraining) {
 TEST(StepSet, TellsPassAndTrainingApart) {
   const Step step =
       make_step("prune", {{"rate", "0.5"}, {"epochs", "3"}, {"exclude", "a"}, {"exclude", "b"}});
-  EXPECT_EQ(step.pass_params(1).number("rate"), 0.5);
+  EXPECT_EQ(step.pass_params().number("rate"), 0.5);
   EXPECT_EQ(step.train_options().epochs, 3);
   EXPECT_TRUE(step.was_given("rate"));
   EXPECT_TRUE(step.was_given("epochs"));
@@ -180,36 +184,86 @@ TEST(Repetitions, AreOneWithoutSteps) {
   }
 }
 
-TEST(Repetitions, ScaleWhatSaysHowMuchToPrune) {
+// Weights whose first `zeros` are pruned, the others 1, 2, 3, ... tenths.
+std::vector<float> weights_with(std::size_t zeros, std::size_t count = 100) {
+  std::vector<float> values(count);
+  for (std::size_t i = zeros; i < count; ++i) values[i] = 0.1F * static_cast<float>(i - zeros + 1);
+  return values;
+}
+
+// conv1 is dense, fc half pruned.
+OnnxModel half_pruned() {
+  ModelBuilder builder;
+  builder.add_gemm("conv1", {10, 10}, weights_with(0)).add_gemm("fc", {10, 10}, weights_with(50));
+  return builder.open();
+}
+
+std::map<std::string, double> layer_rates(const Params& params) {
+  std::map<std::string, double> rates;
+  for (const std::string& text : params.list("layer")) {
+    const std::size_t equals = text.rfind('=');
+    rates[text.substr(0, equals)] = std::stod(text.substr(equals + 1));
+  }
+  return rates;
+}
+
+TEST(Repetitions, GrowFromTheSparsityOfEachLayer) {
+  const OnnxModel model = half_pruned();
   for (const char* schedule : kSchedules) {
-    const Step step = make_step("prune", {{"rate", "0.9"},
-                                          {"threshold", "0.02"},
-                                          {"std-factor", "1.5"},
-                                          {"layer", "conv1*=0.3"},
-                                          {"layer", "a=b=0.61"},
-                                          {"scope", "global"},
-                                          {"exclude", "fc=0.5"},
-                                          {"steps", "5"},
-                                          {"schedule", schedule}});
-    for (int i = 1; i <= 5; ++i) {
+    const Step step = make_step(
+        "prune",
+        {{"rate", "0.9"}, {"layer", "conv1*=0.3"}, {"steps", "5"}, {"schedule", schedule}});
+    for (int i = 1; i < 5; ++i) {
       const double fraction = schedule_fraction(schedule, i, 5);
-      const Params params = step.pass_params(i);
-      EXPECT_DOUBLE_EQ(params.number("rate").value(), fraction * 0.9);
-      EXPECT_DOUBLE_EQ(params.number("threshold").value(), fraction * 0.02);
-      EXPECT_DOUBLE_EQ(params.number("std-factor").value(), fraction * 1.5);
-      const std::vector<std::string> layers = params.list("layer");
-      ASSERT_EQ(layers.size(), 2U);
-      EXPECT_EQ(layers[0].substr(0, 7), "conv1*=");
-      EXPECT_DOUBLE_EQ(std::stod(layers[0].substr(7)), fraction * 0.3);
-      EXPECT_EQ(layers[1].substr(0, 4), "a=b=");
-      EXPECT_DOUBLE_EQ(std::stod(layers[1].substr(4)), fraction * 0.61);
-      EXPECT_EQ(params.choice("scope"), "global");
-      EXPECT_THAT(params.list("exclude"), ElementsAre("fc=0.5"));
+      if (fraction == 1) continue;
+      const Params params = step.pass_params(i, model);
+      const auto rates = layer_rates(params);
+      ASSERT_EQ(rates.size(), 2U);
+      EXPECT_DOUBLE_EQ(rates.at("conv1.weight"), fraction * 0.3);
+      EXPECT_DOUBLE_EQ(rates.at("fc.weight"), 0.5 + fraction * (0.9 - 0.5));
+      EXPECT_FALSE(params.has("rate"));
     }
   }
 }
 
+TEST(Repetitions, KeepTheSelection) {
+  const Step step = make_step("prune", {{"rate", "0.9"}, {"exclude", "conv1*"}, {"steps", "2"}});
+  const Params params = step.pass_params(1, half_pruned());
+  EXPECT_THAT(params.list("exclude"), ElementsAre("conv1*"));
+  EXPECT_EQ(layer_rates(params).size(), 1U);
+}
+
+TEST(Repetitions, StayWhereMoreIsPrunedThanAskedFor) {
+  const Step step = make_step("prune", {{"rate", "0.4"}, {"steps", "2"}, {"schedule", "linear"}});
+  const auto rates = layer_rates(step.pass_params(1, half_pruned()));
+  EXPECT_DOUBLE_EQ(rates.at("conv1.weight"), 0.2);
+  EXPECT_DOUBLE_EQ(rates.at("fc.weight"), 0.4);
+}
+
+TEST(Repetitions, OfAGlobalRateGrowFromTheSparsityOfAll) {
+  const Step step = make_step(
+      "prune", {{"rate", "0.75"}, {"scope", "global"}, {"steps", "2"}, {"schedule", "linear"}});
+  const Params params = step.pass_params(1, half_pruned());
+  EXPECT_DOUBLE_EQ(params.number("rate").value(), 0.5);  // 50 of 200 weights are pruned
+  EXPECT_EQ(params.choice("scope"), "global");
+  EXPECT_THAT(params.list("layer"), IsEmpty());
+}
+
+TEST(Repetitions, OfAThresholdGrowFromTheLeastMagnitudeThatIsLeft) {
+  const auto first_of = [](const char* name, const char* value, const OnnxModel& model) {
+    const Step step = make_step("prune", {{name, value}, {"steps", "2"}, {"schedule", "linear"}});
+    return step.pass_params(1, model).number(name).value();
+  };
+  ModelBuilder builder;
+  builder.add_gemm("fc", {10, 10}, weights_with(50));
+  EXPECT_NEAR(first_of("threshold", "0.5", builder.open()), 0.3, 1e-6);  // between 0.1 and 0.5
+  EXPECT_DOUBLE_EQ(first_of("threshold", "0.5", half_pruned()), 0.25);   // conv1 has no zeros
+  const double deviation = standard_deviation(weights_with(50));
+  EXPECT_NEAR(first_of("std-factor", "1", builder.open()), (0.1 / deviation + 1) / 2, 1e-6);
+}
+
 TEST(Repetitions, EndAtExactlyWhatWasAsked) {
+  const OnnxModel model = half_pruned();
   for (const char* rate : {"0.9", "0.3", "0.123456789012345", "1e-07", "0.999999999999"}) {
     for (const char* schedule : kSchedules) {
       for (const int n : {2, 3, 7, 49}) {
@@ -218,30 +272,18 @@ TEST(Repetitions, EndAtExactlyWhatWasAsked) {
                                               {"layer", layer},
                                               {"steps", std::to_string(n)},
                                               {"schedule", schedule}});
-        const Params last = step.pass_params(n);
+        const Params last = step.pass_params(n, model);
         EXPECT_EQ(last.number("rate").value(), std::stod(rate));
-        EXPECT_EQ(std::stod(last.list("layer").front().substr(3)), std::stod(rate));
+        EXPECT_THAT(last.list("layer"), ElementsAre(layer));
       }
     }
   }
 }
 
 TEST(Repetitions, OfOneTakeTheParametersAsTheyAre) {
-  const Params params = make_step("prune", {{"layer", "fc=0.50"}}).pass_params(1);
+  const Params params = make_step("prune", {{"layer", "fc=0.50"}}).pass_params(1, half_pruned());
   EXPECT_THAT(params.list("layer"), ElementsAre("fc=0.50"));
   EXPECT_FALSE(params.has("rate"));
-}
-
-// A rate that is too high only at the end would be found after all the fine-tuning before.
-TEST(Repetitions, RefuseARateTooHighFromTheStart) {
-  const Step step = make_step("prune", {{"layer", "fc=1.5"}, {"steps", "4"}});
-  EXPECT_THAT(message_of(ErrorCode::kUsage, [&] { static_cast<void>(step.pass_params(1)); }),
-              AllOf(HasSubstr("layer"), HasSubstr("1.5")));
-}
-
-TEST(Repetitions, LeaveWhatIsNoRateToThePass) {
-  const Step step = make_step("prune", {{"layer", "fc"}, {"steps", "4"}});
-  EXPECT_THAT(step.pass_params(1).list("layer"), ElementsAre("fc"));
 }
 
 TEST(Step, HasNothingGivenAtFirst) {
