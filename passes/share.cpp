@@ -160,12 +160,16 @@ std::string fixed_point_note(const TensorReport& report, const FixedPointGrid& g
   return note;
 }
 
-PassReport run(const OnnxModel& model, const Params& params, unsigned threads,
-               PayloadEdits& edits) {
+void check(const Params& params) {
   if (!params.has("bits") && !params.has("conv-bits") && !params.has("fc-bits")) {
     throw Error(ErrorCode::kUsage,
                 "say how many shared values there may be: --bits, --conv-bits or --fc-bits");
   }
+}
+
+PassReport run(const OnnxModel& model, const Params& params, unsigned threads,
+               PayloadEdits& edits) {
+  check(params);
   Settings settings;
   settings.init = parse_init(params);
   settings.seed = static_cast<std::uint64_t>(params.integer("seed").value());
@@ -206,6 +210,7 @@ const Pass kSharePass{
     .help = "Replace the weights of every layer by a few shared values (k-means).",
     .example = "qcompress share pruned.onnx --conv-bits 8 --fc-bits 5 -o shared.onnx",
     .params = kParams,
+    .check = check,
     .run = run,
 };
 
