@@ -28,11 +28,12 @@ std::string inspect_tensor_text(const TensorBreakdown& line, ByteView bytes);
 /// Schema "qcompress.inspect/1"; cli/JSON.md describes it.
 nlohmann::ordered_json inspect_json(const Breakdown& breakdown, const InspectView& view);
 
-/// The article's hardware view: multiplications that zeros, signs, shifts and tables replace.
-std::string hardware_text(const std::vector<LayerWork>& layers);
+/// The article's hardware view: multiplications that zeros, signs, shifts and tables replace; what
+/// the totals leave out, and why.
+std::string hardware_text(const HardwareView& view);
 
 /// The member "hardware" of "qcompress.inspect/1".
-nlohmann::ordered_json hardware_json(const std::vector<LayerWork>& layers);
+nlohmann::ordered_json hardware_json(const HardwareView& view);
 
 /// What a user should know: tensors that a sparse layout makes larger, models that are hard to
 /// compress. One line each.
