@@ -80,12 +80,12 @@ struct InspectCommand {
     if (common.json) {
       nlohmann::ordered_json document = inspect_json(breakdown, view);
       if (!metadata.empty()) document["metadata"] = metadata;
-      if (hardware) document["hardware"] = hardware_json(layers(reader, breakdown));
+      if (hardware) document["hardware"] = hardware_json(work(reader, breakdown));
       print_json(document);
       return;
     }
     if (common.prints()) print(inspect_text(breakdown, view));
-    if (common.prints() && hardware) print(hardware_text(layers(reader, breakdown)));
+    if (common.prints() && hardware) print(hardware_text(work(reader, breakdown)));
     if (common.prints() && common.verbose) {
       for (const auto& [key, value] : metadata) {
         print(fmt::format("\n{}:\n{}{}", key, value, value.ends_with('\n') ? "" : "\n"));
@@ -96,7 +96,7 @@ struct InspectCommand {
     }
   }
 
-  std::vector<LayerWork> layers(const QcReader& reader, const Breakdown& breakdown) const {
+  HardwareView work(const QcReader& reader, const Breakdown& breakdown) const {
     const OnnxModel model = is_qc_file(input)
                                 ? OnnxModel::from_memory(reader.decode_to_memory(common.threads))
                                 : OnnxModel::open(input);

@@ -28,11 +28,12 @@ std::string inspect_tensor_text(const TensorBreakdown& line, ByteView bytes);
 /// Schema "qcompress.inspect/1"; cli/JSON.md describes it.
 nlohmann::ordered_json inspect_json(const Breakdown& breakdown, const InspectView& view);
 
-/// The article's hardware view: multiplications that zeros, signs, shifts and tables replace.
-std::string hardware_text(const std::vector<LayerWork>& layers);
+/// The article's hardware view: multiplications that zeros, signs, shifts and tables replace; what
+/// the totals leave out, and why.
+std::string hardware_text(const HardwareView& view);
 
 /// The member "hardware" of "qcompress.inspect/1".
-nlohmann::ordered_json hardware_json(const std::vector<LayerWork>& layers);
+nlohmann::ordered_json hardware_json(const HardwareView& view);
 
 /// True when something that costs `bytes` of a packed file of `packed` bytes is worth a line.
 bool is_worth_telling(std::uint64_t bytes, std::uint64_t packed) noexcept;

@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <array>
 #include <nlohmann/json.hpp>
@@ -6,6 +7,7 @@
 #include "cli/inspect.h"
 #include "cli/table.h"
 #include "cli/text.h"
+#include "passes/glob.h"
 
 namespace qc {
 namespace {
@@ -13,14 +15,19 @@ namespace {
 constexpr std::string_view kAbout =
     "mults: multiplications for one input; a layer's other columns are per cent of them: "
     "skipped (weight 0),\n"
-    "sign flips (1, -1), shifts (2, -2), table look-ups (at most 256 values), multiplied; "
-    "weights of -2 to 2\n"
-    "times a scale take one more multiplication for each output, which the energy counts\n"
+    "sign flips (weight 1, -1), shifts (2, -2), table look-ups (at most 256 values), xnors "
+    "(weight and\n"
+    "activation 1, -1), multiplied; weights of -2 to 2 times a scale take one more "
+    "multiplication for each\n"
+    "output, which the energy counts. Behind a Sign, products of any other weight are sign flips\n"
     "energy: an estimate, not a measurement. 32-bit operations at 45 nm (Horowitz 2014), in "
     "pJ: float\n"
-    "add 0.9, float multiply 3.7, shift 0.1, look-up 5 (SRAM); weights are read from DRAM "
-    "once, packed,\n"
-    "at 640 for 32 bits; activations are not counted. was: with plain float weights\n"
+    "add 0.9, float multiply 3.7, shift 0.1, xnor with its integer add 0.1; a look-up counts as "
+    "the\n"
+    "multiplication that it may replace, since reading a product from SRAM takes 5; weights are "
+    "read from\n"
+    "DRAM once, packed, at 640 for 32 bits; activations are not counted. was: with plain float "
+    "weights\n"
     "kern.: share of the binary, ternary or five-level kernels that are unique; +-: when a "
     "kernel and\n"
     "its negative count as one\n";
@@ -52,6 +59,7 @@ std::vector<std::string> row(const std::string& name, const Products& products,
           share_text(products.sign_flips, all),
           share_text(products.shifts, all),
           share_text(products.lookups, all),
+          share_text(products.xnors, all),
           share_text(products.multiplied, all),
           energy_text(energy.total()),
           energy_text(dense.total()),
@@ -63,14 +71,14 @@ struct Total {
   Products products;
   Energy energy;
   Energy energy_dense;
-  std::size_t unknown = 0;  // layers that are not in it
+  std::vector<std::string> unknown;  // layers that are not in it
 };
 
 Total add_up(const std::vector<LayerWork>& layers) {
   Total total;
   for (const LayerWork& layer : layers) {
     if (!layer.products) {
-      ++total.unknown;
+      total.unknown.push_back(layer.name);
       continue;
     }
     total.products += *layer.products;
@@ -83,8 +91,8 @@ Total add_up(const std::vector<LayerWork>& layers) {
 nlohmann::ordered_json products_json(const Products& products) {
   return {{"multiplications", products.total()}, {"skipped", products.skipped},
           {"sign_flips", products.sign_flips},   {"shifts", products.shifts},
-          {"lookups", products.lookups},         {"multiplied", products.multiplied},
-          {"scalings", products.scalings}};
+          {"lookups", products.lookups},         {"xnors", products.xnors},
+          {"multiplied", products.multiplied},   {"scalings", products.scalings}};
 }
 
 nlohmann::ordered_json energy_json(const Energy& energy) {
@@ -99,34 +107,66 @@ nlohmann::ordered_json work_json(const Products& products, const Energy& energy,
   return object;
 }
 
+// "1x3x?x?"; what is not known as `open`.
+std::string sizes_text(const std::vector<std::int64_t>& dims, std::string_view open) {
+  std::vector<std::string> sizes;
+  sizes.reserve(dims.size());
+  for (const std::int64_t dim : dims) {
+    sizes.push_back(dim < 0 ? std::string(open) : fmt::format("{}", dim));
+  }
+  return fmt::format("{}", fmt::join(sizes, "x"));
+}
+
+// Why layers are not counted, and what to do.
+std::string unknown_text(const HardwareView& view, const std::vector<std::string>& unknown) {
+  constexpr std::size_t kNameWidth = 24;
+  std::vector<std::string> names;
+  names.reserve(unknown.size());
+  for (const std::string& name : unknown) names.push_back(shorten_middle(name, kNameWidth));
+  std::string text = fmt::format("The totals are partial. Not counted: {}\n", short_list(names));
+  if (view.open_inputs.empty()) {
+    return text + "ONNX's shape inference does not find how often their weights are used\n";
+  }
+  for (const OpenInput& input : view.open_inputs) {
+    const bool shapeless = input.dims.empty();
+    text += shapeless ? fmt::format("the graph gives input {} no shape", input.name)
+                      : fmt::format("the graph leaves sizes of input {} open: {}", input.name,
+                                    sizes_text(input.dims, "?"));
+    if (input.first) {
+      text += fmt::format("; give them: --input-shape {}",
+                          shapeless ? "1x3x224x224" : sizes_text(input.dims, "N"));
+    }
+    text += '\n';
+  }
+  return text;
+}
+
 }  // namespace
 
-std::string hardware_text(const std::vector<LayerWork>& layers) {
-  if (layers.empty()) return "\nno layers that multiply by float weights\n";
-  Table table({"layer", "mults", "skip %", "flip %", "shift %", "table %", "mult %", "energy",
-               "was", "kern. %", "+- %"});
-  const Total total = add_up(layers);
-  for (const LayerWork& layer : layers) {
+std::string hardware_text(const HardwareView& view) {
+  if (view.layers.empty()) return "\nno layers that multiply by float weights\n";
+  Table table({"layer", "mults", "skip %", "flip %", "shift %", "table %", "xnor %", "mult %",
+               "energy", "was", "kern. %", "+- %"});
+  const Total total = add_up(view.layers);
+  for (const LayerWork& layer : view.layers) {
     if (layer.products) {
       table.add_row(
           row(layer.name, *layer.products, layer.energy, layer.energy_dense, layer.kernels));
     }
   }
   table.add_rule();
-  table.add_row(row("all", total.products, total.energy, total.energy_dense, {}));
+  const std::size_t counted = view.layers.size() - total.unknown.size();
+  const std::string label =
+      total.unknown.empty() ? "all" : fmt::format("{} of {} layers", counted, view.layers.size());
+  table.add_row(row(label, total.products, total.energy, total.energy_dense, {}));
   std::string text = fmt::format("\n{}", table.text());
-  if (total.unknown > 0) {
-    text += fmt::format(
-        "{} not counted: the graph does not say how often their weights are used; --input-shape "
-        "may help\n",
-        plural(total.unknown, "layer"));
-  }
+  if (!total.unknown.empty()) text += unknown_text(view, total.unknown);
   return text.append(kAbout);
 }
 
-nlohmann::ordered_json hardware_json(const std::vector<LayerWork>& layers) {
+nlohmann::ordered_json hardware_json(const HardwareView& view) {
   nlohmann::ordered_json document = {{"layers", nlohmann::ordered_json::array()}};
-  for (const LayerWork& layer : layers) {
+  for (const LayerWork& layer : view.layers) {
     nlohmann::ordered_json object = {{"name", layer.name}, {"op", layer.op}};
     object["work"] = nullptr;
     if (layer.products) {
@@ -140,9 +180,9 @@ nlohmann::ordered_json hardware_json(const std::vector<LayerWork>& layers) {
     }
     document["layers"].push_back(std::move(object));
   }
-  const Total total = add_up(layers);
+  const Total total = add_up(view.layers);
   document["total"] = work_json(total.products, total.energy, total.energy_dense);
-  document["unknown_layers"] = total.unknown;
+  document["unknown_layers"] = total.unknown.size();
   return document;
 }
 

@@ -34,9 +34,10 @@ nlohmann::ordered_json tensor_json(const TensorBreakdown& line) {
                                    {"negative_zeros", nullptr},
                                    {"distinct_nonzero", nullptr},
                                    {"weight_bits", line.value_bits()},
-                                   {"weight_bits_coded", line.coded_value_bits()},
+                                   {"weight_bits_coded", nullptr},
                                    {"index_bits", line.index_bits()},
-                                   {"index_bits_coded", line.coded_index_bits()},
+                                   {"index_bits_coded", nullptr},
+                                   {"bits_per_element", line.bits_per_element()},
                                    {"weight_bytes", line.stats.value_bytes},
                                    {"index_bytes", line.stats.index_bytes},
                                    {"codebook_bytes", line.stats.codebook_bytes},
@@ -45,6 +46,8 @@ nlohmann::ordered_json tensor_json(const TensorBreakdown& line) {
     object["nonzero"] = line.nonzeros;
     object["negative_zeros"] = line.negative_zeros;
     object["distinct_nonzero"] = line.distinct;
+    object["weight_bits_coded"] = line.coded_value_bits();
+    object["index_bits_coded"] = line.coded_index_bits();
   }
   object["floor_bytes"] = nullptr;
   if (line.has_floor()) object["floor_bytes"] = line.floor_bytes();

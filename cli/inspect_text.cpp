@@ -19,17 +19,34 @@ constexpr std::size_t kHistogramBins = 16;
 constexpr std::size_t kBarWidth = 50;
 constexpr std::size_t kLayoutWidth = 15;
 
+constexpr const char* kBeaten =
+    "a gap below 0: the floor is beaten, for these are not coded alone but predicted from their\n"
+    "neighbours (pack --max), or together with what they repeat\n";
+
 std::string bits_text(double bits) { return bits > 0 ? fmt::format("{:.1f}", bits) : "-"; }
 
 std::string fixed_bits_text(double bits) {
   return bits > 0 ? fmt::format("{:.{}f}", bits, bits == std::floor(bits) ? 0 : 1) : "-";
 }
 
-std::string gap_text(const TensorBreakdown& line) {
-  const double floor = line.floor_bytes();
-  if (!line.has_floor() || floor < 1 || line.placement != Placement::kOwn) return "-";
+// Low-bit weights differ in the second decimal.
+std::string bits_per_weight_text(const TensorBreakdown& line) {
+  const double bits = line.bits_per_element();
+  return bits > 0 ? fmt::format("{:.2f}", bits) : "-";
+}
+
+bool has_gap(const TensorBreakdown& line) {
+  return line.has_floor() && line.floor_bytes() >= 1 && line.placement == Placement::kOwn;
+}
+
+// What is coded beyond the floor, as a fraction of it.
+double gap(const TensorBreakdown& line) {
   const auto coded = static_cast<double>(line.stats.value_bytes + line.stats.index_bytes);
-  return fmt::format("{:+.1f}%", 100 * (coded / floor - 1));
+  return coded / line.floor_bytes() - 1;
+}
+
+std::string gap_text(const TensorBreakdown& line) {
+  return has_gap(line) ? fmt::format("{:+.1f}%", 100 * gap(line)) : "-";
 }
 
 // The column "bits" tells a palette from plain values, so the usual inner layout goes unsaid.
@@ -42,7 +59,6 @@ std::string layout_text(const TensorBreakdown& line) {
 }
 
 std::vector<std::string> row(const TensorBreakdown& line) {
-  const auto raw = static_cast<double>(line.tensor.size);
   return {line.tensor.name,
           count_text(line.tensor.count()),
           line.measured ? percent_text(static_cast<double>(line.nonzeros),
@@ -52,9 +68,7 @@ std::vector<std::string> row(const TensorBreakdown& line) {
           bits_text(line.coded_value_bits()),
           fixed_bits_text(line.index_bits()),
           bits_text(line.coded_index_bits()),
-          line.placement == Placement::kGraph || line.placement == Placement::kRepeat
-              ? "-"
-              : percent_text(static_cast<double>(line.stored_bytes), raw),
+          bits_per_weight_text(line),
           line.stored_bytes > 0 ? ratio_text(line.tensor.size, line.stored_bytes) : "-",
           line.has_floor() && line.placement == Placement::kOwn
               ? size_text(static_cast<std::uint64_t>(std::ceil(line.floor_bytes())))
@@ -123,6 +137,27 @@ std::string totals_text(const SizeTotals& totals) {
                     totals.paper_original, totals.paper_coded,
                     ratio_text(totals.paper_original, totals.paper_coded));
   }
+  return text;
+}
+
+// What the columns mean.
+std::string columns_text(const std::vector<const TensorBreakdown*>& lines) {
+  std::string text =
+      "bits, index: width of the codes of a stored value and of a position, before entropy coding\n"
+      "coded: bits after it, of values and of positions, for each kept (nonzero) weight; a layout "
+      "without\n"
+      "an index has the zeros among its values\n"
+      "b/weight: everything that is stored, for each weight, zeros too\n";
+  const bool floors = std::ranges::any_of(lines, [](auto* line) { return has_gap(*line); });
+  const bool beaten =
+      std::ranges::any_of(lines, [](auto* line) { return has_gap(*line) && gap(*line) < 0; });
+  if (floors) {
+    text +=
+        "floor: zeroth-order entropy of positions and values, below which no code for each of them "
+        "alone\n"
+        "can go; gap: what is coded beyond it\n";
+  }
+  if (beaten) text += kBeaten;
   return text;
 }
 
@@ -209,14 +244,12 @@ std::string inspect_text(const Breakdown& breakdown, const InspectView& view) {
       fmt::format("{}{}\n\n", view.file, view.packed_now ? ": as if packed now" : "");
   const std::vector<const TensorBreakdown*> lines = chosen(breakdown, view);
   if (!lines.empty()) {
-    Table table({"tensor", "weights", "kept %", "bits", "coded", "index", "coded", "size %",
+    Table table({"tensor", "weights", "kept %", "bits", "coded", "index", "coded", "b/weight",
                  "ratio", "floor", "gap", "layout"},
                 true);
     for (const TensorBreakdown* line : lines) table.add_row(row(*line));
     text += table.text();
-    text +=
-        "bits, index: of a stored weight and of a position, before entropy coding; coded: after "
-        "it\n";
+    text += columns_text(lines);
   }
   if (lines.size() < breakdown.tensors.size()) {
     text += fmt::format("{} not listed (biases, norms, constants); --all lists them\n",

@@ -9,6 +9,7 @@
 
 #include "cli/common.h"
 #include "cli/program.h"
+#include "cli/usage_errors.h"
 #include "core/error.h"
 #include "core/page_buffer.h"
 
@@ -43,13 +44,7 @@ int run(int argc, char** argv) {
   } catch (const CLI::Success& success) {
     return app.exit(success);
   } catch (const CLI::ParseError& error) {
-    if (app.get_subcommands().empty()) {
-      fmt::print(stderr, "qcompress: {}\n\n{}", error.what(), app.help());
-      return kUsage;
-    }
-    const CLI::App* command = app.get_subcommands().front();
-    fmt::print(stderr, "qcompress {0}: {1}\nqcompress {0} --help tells more.\n",
-               command->get_name(), error.what());
+    fmt::print(stderr, "{}", qc::usage_message(app, error));
     return kUsage;
   }
   return 0;

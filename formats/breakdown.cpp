@@ -220,11 +220,10 @@ double TensorBreakdown::value_bits() const noexcept {
 }
 
 double TensorBreakdown::coded_value_bits() const noexcept {
-  if (placement == Placement::kPooled && tensor.count() > 0) {
-    return 8 * static_cast<double>(stored_bytes) / static_cast<double>(tensor.count());
-  }
-  if (stats.value_symbols == 0) return 0;
-  return 8 * static_cast<double>(stats.value_bytes) / static_cast<double>(stats.value_symbols);
+  if (nonzeros == 0) return 0;
+  const bool pooled = placement == Placement::kPooled;
+  return 8 * static_cast<double>(pooled ? stored_bytes : stats.value_bytes) /
+         static_cast<double>(nonzeros);
 }
 
 double TensorBreakdown::index_bits() const noexcept {
@@ -234,8 +233,13 @@ double TensorBreakdown::index_bits() const noexcept {
 }
 
 double TensorBreakdown::coded_index_bits() const noexcept {
-  if (stats.index_symbols == 0 || nonzeros == 0) return 0;
+  if (nonzeros == 0) return 0;
   return 8 * static_cast<double>(stats.index_bytes) / static_cast<double>(nonzeros);
+}
+
+double TensorBreakdown::bits_per_element() const noexcept {
+  const std::uint64_t count = tensor.count();
+  return count > 0 ? 8 * static_cast<double>(stored_bytes) / static_cast<double>(count) : 0;
 }
 
 std::vector<TensorInfo> packed_tensors(const QcReader& reader) {

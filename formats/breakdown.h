@@ -42,12 +42,16 @@ struct TensorBreakdown {
   }
   double floor_bytes() const noexcept { return (position_entropy_bits + value_entropy_bits) / 8; }
   double density() const noexcept;
-  /// Bits a stored value takes: fixed-width codes, and as they are in the container.
+  /// Bits of a fixed-width code: for a stored value, and for a non-zero's position; the latter 0
+  /// for dense layouts.
   double value_bits() const noexcept;
-  double coded_value_bits() const noexcept;
-  /// Bits a non-zero's position takes, likewise; 0 for dense layouts.
   double index_bits() const noexcept;
+  /// Bits in the container for each non-zero, whatever the layout: of values, among which dense
+  /// layouts have the zeros, and of positions. 0 where there are none or they were not counted.
+  double coded_value_bits() const noexcept;
   double coded_index_bits() const noexcept;
+  /// Bits in the container, of everything, for each element, zeros too.
+  double bits_per_element() const noexcept;
 };
 
 /// Parts of the whole file; they add up to `container`.

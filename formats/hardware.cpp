@@ -13,6 +13,7 @@
 #include "core/float_types.h"
 #include "core/parallel.h"
 #include "core/zeros.h"
+#include "formats/binary_values.h"
 #include "formats/skeleton.h"
 #include "formats/value_shapes.h"
 
@@ -25,6 +26,8 @@ constexpr double kFloatAdd = 0.9;
 constexpr double kFloatMultiply = 3.7;
 constexpr double kSramRead = 5;  // of 32 KB
 constexpr double kDramRead = 640;
+// A product that could be looked up is multiplied where that takes less.
+constexpr double kLookup = std::min(kSramRead, kFloatMultiply);
 
 // Products of weights with more distinct values are not in a table.
 constexpr std::uint64_t kMostTableEntries = 256;
@@ -101,6 +104,30 @@ constexpr std::array kOperatorUses = std::to_array<OperatorUses>({
 
 // Operators that read weights without multiplying by them.
 constexpr std::array<std::string_view, 2> kLookedUp = {"Gather", "EmbedLayerNormalization"};
+
+// Operators whose first input is what the weights are multiplied with, and nothing else is.
+constexpr std::array<std::string_view, 4> kOneInput = {"Conv", "ConvTranspose", "Gemm", "MatMul"};
+
+bool has_binary_input(const onnx::NodeProto& node, const BinaryValues& binary) {
+  return std::ranges::find(kOneInput, node.op_type()) != kOneInput.end() &&
+         binary.contains(node.input(0));
+}
+
+std::vector<OpenInput> open_inputs(const onnx::GraphProto& graph, const ValueShapes& shapes) {
+  std::vector<OpenInput> open;
+  bool first = true;
+  for (const onnx::ValueInfoProto* input : inputs_of(graph)) {
+    const auto known = shapes.find(input->name());
+    OpenInput found{input->name(), {}, first};
+    first = false;
+    if (known != shapes.end()) {
+      if (known_count(known->second)) continue;
+      found.dims = known->second;
+    }
+    open.push_back(std::move(found));
+  }
+  return open;
+}
 
 std::vector<std::int64_t> shape_of(const ValueShapes& shapes, const std::string& value) {
   const auto found = shapes.find(value);
@@ -194,15 +221,27 @@ std::optional<Kernels> count_kernels(const TensorInfo& tensor, const Levels& lev
 std::optional<Products> times(const Products& weights, std::uint64_t uses, std::uint64_t sums) {
   if (!product(weights.total(), uses)) return std::nullopt;
   return Products{weights.skipped * uses, weights.sign_flips * uses, weights.shifts * uses,
-                  weights.lookups * uses, weights.multiplied * uses, weights.scalings * sums};
+                  weights.lookups * uses, weights.xnors * uses,      weights.multiplied * uses,
+                  weights.scalings * sums};
+}
+
+/// The same products where every activation is 1 or -1: those of weights 1 and -1 are XNORs of
+/// bits, those of other weights flip the weight's sign.
+Products with_binary_activations(Products products) {
+  products.xnors = products.sign_flips;
+  products.sign_flips = products.lookups + products.multiplied;
+  products.lookups = 0;
+  products.multiplied = 0;
+  return products;
 }
 
 double arithmetic_energy(const Products& products) {
   const auto of = [](std::uint64_t count, double each) {
     return static_cast<double>(count) * each;
   };
-  return of(products.total() - products.skipped, kFloatAdd) + of(products.shifts, kIntAdd) +
-         of(products.lookups, kSramRead) +
+  const std::uint64_t float_sums = products.total() - products.skipped - products.xnors;
+  return of(float_sums, kFloatAdd) + of(products.xnors + products.shifts, kIntAdd) +
+         of(products.lookups, kLookup) +
          of(products.multiplied + products.scalings, kFloatMultiply);
 }
 
@@ -215,6 +254,7 @@ Products& Products::operator+=(const Products& other) noexcept {
   sign_flips += other.sign_flips;
   shifts += other.shifts;
   lookups += other.lookups;
+  xnors += other.xnors;
   multiplied += other.multiplied;
   scalings += other.scalings;
   return *this;
@@ -226,10 +266,11 @@ Energy& Energy::operator+=(const Energy& other) noexcept {
   return *this;
 }
 
-std::vector<LayerWork> hardware_view(const OnnxModel& model, const Breakdown& stored,
-                                     std::span<const std::int64_t> input, unsigned threads) {
+HardwareView hardware_view(const OnnxModel& model, const Breakdown& stored,
+                           std::span<const std::int64_t> input, unsigned threads) {
   const onnx::ModelProto skeleton = read_skeleton(model);
   const ValueShapes shapes = infer_shapes(model, skeleton, input);
+  const BinaryValues binary = find_binary_values(skeleton.graph());
   const auto nodes = nodes_by_position(skeleton.graph());
   std::map<std::string_view, const TensorBreakdown*> stored_by_name;
   for (const TensorBreakdown& line : stored.tensors) stored_by_name[line.tensor.name] = &line;
@@ -240,7 +281,10 @@ std::vector<LayerWork> hardware_view(const OnnxModel& model, const Breakdown& st
     if (std::ranges::find(kLookedUp, tensor.op) != kLookedUp.end()) continue;
     if (stored_by_name.contains(tensor.name)) tensors.push_back(&tensor);
   }
-  std::vector<LayerWork> layers(tensors.size());
+  HardwareView view;
+  view.open_inputs = open_inputs(skeleton.graph(), shapes);
+  std::vector<LayerWork>& layers = view.layers;
+  layers.resize(tensors.size());
   parallel_for(layers.size(), threads, [&](std::size_t i) {
     const TensorInfo& tensor = *tensors[i];
     const TensorBreakdown& line = *stored_by_name.at(tensor.name);
@@ -262,13 +306,16 @@ std::vector<LayerWork> hardware_view(const OnnxModel& model, const Breakdown& st
     if (!work) return;
     layer.products = times(classes.weights, work->uses, work->sums);
     if (!layer.products) return;
+    if (has_binary_input(*node->second, binary)) {
+      layer.products = with_binary_activations(*layer.products);
+    }
     const bool coded = line.placement == Placement::kOwn || line.placement == Placement::kPooled;
     const Products dense = {.multiplied = layer.products->total()};
     layer.energy = {arithmetic_energy(*layer.products),
                     read_energy(coded ? line.stored_bytes : tensor.size)};
     layer.energy_dense = {arithmetic_energy(dense), read_energy(tensor.size)};
   });
-  return layers;
+  return view;
 }
 
 }  // namespace qc

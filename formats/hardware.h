@@ -16,14 +16,15 @@ namespace qc {
 /// Products of weights and activations, by what is left of a multiplication.
 struct Products {
   std::uint64_t skipped = 0;     ///< the weight is 0
-  std::uint64_t sign_flips = 0;  ///< the weight is 1 or -1 times its scale
+  std::uint64_t sign_flips = 0;  ///< the weight, or the activation, is 1 or -1 times its scale
   std::uint64_t shifts = 0;      ///< the weight is 2 or -2 times its scale
   std::uint64_t lookups = 0;     ///< the weight is one of a codebook: the product is in a table
+  std::uint64_t xnors = 0;       ///< weight and activation are both 1 or -1 times a scale
   std::uint64_t multiplied = 0;  ///< any other weight
   std::uint64_t scalings = 0;    ///< extra multiplications: of a sum by its scale
 
   std::uint64_t total() const noexcept {
-    return skipped + sign_flips + shifts + lookups + multiplied;
+    return skipped + sign_flips + shifts + lookups + xnors + multiplied;
   }
   Products& operator+=(const Products& other) noexcept;
 };
@@ -55,9 +56,21 @@ struct LayerWork {
   std::optional<Kernels> kernels;
 };
 
-/// The layers that multiply by float weights, in the order of the model. `stored` is what
-/// break_down() says of the same model, packed; `input` as in infer_shapes().
-std::vector<LayerWork> hardware_view(const OnnxModel& model, const Breakdown& stored,
-                                     std::span<const std::int64_t> input, unsigned threads);
+/// An input of the model with sizes that are not known.
+struct OpenInput {
+  std::string name;
+  std::vector<std::int64_t> dims;  ///< -1: not known; empty when nothing is
+  bool first = false;              ///< the one that infer_shapes() is given the sizes of
+};
+
+struct HardwareView {
+  std::vector<LayerWork> layers;  ///< those that multiply by float weights, in the model's order
+  std::vector<OpenInput> open_inputs;
+};
+
+/// What the layers of a model ask of hardware. `stored` is what break_down() says of the same
+/// model, packed; `input` as in infer_shapes().
+HardwareView hardware_view(const OnnxModel& model, const Breakdown& stored,
+                           std::span<const std::int64_t> input, unsigned threads);
 
 }  // namespace qc

@@ -7,6 +7,7 @@
 #include <tuple>
 
 #include "core/error.h"
+#include "formats/foreign_files.h"
 #include "formats/onnx_wire.h"
 #include "formats/qc_layout.h"
 #include "formats/tensor_table.h"
@@ -25,6 +26,21 @@ std::string_view role_name(Role role) noexcept {
   }
   return "other";
 }
+
+namespace {
+
+// Of files that are no models it says what they are, where that is known.
+WireModel walk_onnx(ByteView bytes) {
+  try {
+    return walk_model(GappedBytes(bytes));
+  } catch (const Error&) {
+    const std::string foreign = foreign_format(bytes);
+    if (foreign.empty()) throw;
+    throw Error(ErrorCode::kUnsupported, fmt::format("this is {}", foreign));
+  }
+}
+
+}  // namespace
 
 OnnxModel OnnxModel::open(const std::filesystem::path& path) {
   OnnxModel model;
@@ -95,11 +111,10 @@ void OnnxModel::load(ByteView model_bytes, const std::filesystem::path& name) {
                 "qcompress unpack");
   }
   files_.push_back({name, model_bytes});
-  tensors_ =
-      make_tensors(walk_model(GappedBytes(model_bytes)), [this](const std::string& location) {
-        const std::size_t file = external_file(location);
-        return ExternalFile{file, files_[file].bytes.size()};
-      });
+  tensors_ = make_tensors(walk_onnx(model_bytes), [this](const std::string& location) {
+    const std::size_t file = external_file(location);
+    return ExternalFile{file, files_[file].bytes.size()};
+  });
 }
 
 ByteView OnnxModel::payload(const TensorInfo& tensor) const {

@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "formats/checksum.h"
+#include "formats/foreign_files.h"
 
 namespace qc {
 namespace {
@@ -31,7 +32,11 @@ std::array<std::uint8_t, kQcHeaderSize> qc_header() noexcept {
 
 void check_qc_header(ByteView bytes) {
   if (bytes.empty()) throw Error(ErrorCode::kCorrupt, "it is empty: not a .qc container");
-  if (!is_qc(bytes)) throw Error(ErrorCode::kCorrupt, "it is not a .qc container");
+  if (!is_qc(bytes)) {
+    const std::string foreign = foreign_format(bytes);
+    if (foreign.empty()) throw Error(ErrorCode::kCorrupt, "it is not a .qc container");
+    throw Error(ErrorCode::kUnsupported, fmt::format("this is {}", foreign));
+  }
   if (bytes.size() < kQcHeaderSize ||
       !checksum_matches(short_checksum(bytes.first(12)),
                         load_le<std::uint32_t>(bytes.data() + 12))) {

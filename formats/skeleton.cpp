@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <limits>
+#include <set>
 
 #include "core/bytes.h"
 #include "core/error.h"
@@ -70,6 +71,16 @@ const onnx::AttributeProto* find_attribute(const onnx::NodeProto& node, std::str
     if (attribute.name() == name) return &attribute;
   }
   return nullptr;
+}
+
+std::vector<const onnx::ValueInfoProto*> inputs_of(const onnx::GraphProto& graph) {
+  std::set<std::string_view> stored;
+  for (const auto& tensor : graph.initializer()) stored.insert(tensor.name());
+  std::vector<const onnx::ValueInfoProto*> inputs;
+  for (const auto& input : graph.input()) {
+    if (!stored.contains(input.name())) inputs.push_back(&input);
+  }
+  return inputs;
 }
 
 const std::string& node_label(const onnx::NodeProto& node) {

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/bytes.h"
 #include "formats/onnx_model.h"
@@ -29,6 +30,9 @@ std::optional<std::size_t> skeleton_index(const onnx::TensorProto& tensor, std::
 
 /// An attribute of a node; null when it is not given.
 const onnx::AttributeProto* find_attribute(const onnx::NodeProto& node, std::string_view name);
+
+/// What the graph must be given: its inputs without the initializers that are listed among them.
+std::vector<const onnx::ValueInfoProto*> inputs_of(const onnx::GraphProto& graph);
 
 /// For messages and made-up names: the name, else the first output, else the operator.
 const std::string& node_label(const onnx::NodeProto& node);

@@ -91,6 +91,7 @@ const Pass kBinarizePass{
     .help = "Make every weight -a or a; with --activations or --xnor, activations -1 or 1 too.",
     .example = "qcompress binarize model.onnx --activations sign --data mnist --epochs 20",
     .params = kParams,
+    .check = check_low_bit<request_of>,
     .run = run_low_bit<request_of>,
     .rewrite = rewrite,
     .forms = low_bit_forms<request_of>,

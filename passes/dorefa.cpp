@@ -49,6 +49,7 @@ const Pass kDorefaPass{
     .help = "Make weights, and with --abits activations, numbers of a few bits (DoReFa-Net).",
     .example = "qcompress dorefa model.onnx --wbits 1 --abits 3 --data mnist --epochs 10",
     .params = kParams,
+    .check = check_low_bit<request_of>,
     .run = run_low_bit<request_of>,
     .rewrite = rewrite,
     .forms = low_bit_forms<request_of>,

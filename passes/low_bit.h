@@ -62,6 +62,11 @@ std::vector<FormedTensor> find_forms(const OnnxModel& model, const Params& param
 
 /// The functions of a pass whose parameters `Request` reads.
 template <LowBitRequest (*Request)(const Params&)>
+void check_low_bit(const Params& params) {
+  Request(params);
+}
+
+template <LowBitRequest (*Request)(const Params&)>
 PassReport run_low_bit(const OnnxModel& model, const Params& params, unsigned threads,
                        PayloadEdits& edits) {
   return convert_low_bit(model, params, Request(params), threads, edits);

@@ -8,6 +8,7 @@
 #include <cmath>
 
 #include "core/error.h"
+#include "core/near_names.h"
 
 namespace qc {
 namespace {
@@ -111,8 +112,9 @@ const ParamSpec& Params::spec(std::string_view name) const {
   if (found == specs_.end()) {
     std::vector<std::string> known;
     for (const ParamSpec& each : specs_) known.push_back(fmt::format("--{}", each.name));
-    throw Error(ErrorCode::kUsage, fmt::format("there is no parameter --{}; there are {}", name,
-                                               fmt::join(known, ", ")));
+    const std::string given = fmt::format("--{}", name);
+    throw Error(ErrorCode::kUsage, fmt::format("there is no parameter {}{}", given,
+                                               did_you_mean(given, known, "there are")));
   }
   return *found;
 }

@@ -67,6 +67,9 @@ struct Pass {
   std::string_view help;     ///< one line
   std::string_view example;  ///< a command line
   std::span<const ParamSpec> params;
+  /// Throws Error(kUsage) for parameters that `run` refuses whatever the model; null where it
+  /// refuses none.
+  void (*check)(const Params& params) = nullptr;
   /// Computes new payloads; never touches the model. Throws Error(kUsage) for parameters that do
   /// not go together and names that match no tensor. The result does not depend on `threads`.
   PassReport (*run)(const OnnxModel& model, const Params& params, unsigned threads,

@@ -105,6 +105,8 @@ std::optional<Rule> common_rule(const Params& params) {
   return rules.empty() ? std::nullopt : std::optional(rules.front());
 }
 
+void check(const Params& params) { common_rule(params); }
+
 // Rates by tensor, from --layer.
 std::map<std::size_t, double> layer_rates(const Params& params, const Selection& selection) {
   std::map<std::size_t, double> rates;
@@ -302,6 +304,7 @@ const Pass kPrunePass{
     .help = "Set the weights of smallest magnitude to zero.",
     .example = "qcompress prune model.onnx --rate 0.9 --layer 'conv1*=0.3' -o pruned.onnx",
     .params = kParams,
+    .check = check,
     .run = run,
     .part_way = part_way,
 };

@@ -170,14 +170,18 @@ std::string fixed_point_note(const TensorReport& report, const FixedPointGrid& g
   return note;
 }
 
-PassReport run(const OnnxModel& model, const Params& params, unsigned threads,
-               PayloadEdits& edits) {
+void check(const Params& params) {
   constexpr std::array<std::string_view, 4> kAmounts = {"bits", "conv-bits", "fc-bits", "biases"};
   if (std::ranges::none_of(kAmounts, [&](std::string_view name) { return params.has(name); })) {
     throw Error(ErrorCode::kUsage,
                 "say how many shared values there may be: --bits, --conv-bits or --fc-bits (or "
                 "--biases)");
   }
+}
+
+PassReport run(const OnnxModel& model, const Params& params, unsigned threads,
+               PayloadEdits& edits) {
+  check(params);
   Settings settings;
   settings.init = parse_init(params);
   settings.seed = static_cast<std::uint64_t>(params.integer("seed").value());
@@ -223,6 +227,7 @@ const Pass kSharePass{
     .help = "Replace the weights of every layer by a few shared values (k-means).",
     .example = "qcompress share pruned.onnx --conv-bits 8 --fc-bits 5 -o shared.onnx",
     .params = kParams,
+    .check = check,
     .run = run,
     .forms = bias_forms,
 };

@@ -65,6 +65,7 @@ const Pass kTernarizePass{
     .help = "Make every weight -a, 0 or a (or -2a to 2a), with one scale a per layer or channel.",
     .example = "qcompress ternarize model.onnx --data mnist --epochs 10 -o ternary.onnx",
     .params = kParams,
+    .check = check_low_bit<request_of>,
     .run = run_low_bit<request_of>,
     .forms = low_bit_forms<request_of>,
 };

@@ -7,11 +7,14 @@
 #include <toml++/toml.h>
 
 #include <algorithm>
+#include <array>
 #include <limits>
+#include <set>
 #include <sstream>
 
 #include "core/error.h"
 #include "core/file.h"
+#include "core/near_names.h"
 #include "pipeline/pack_params.h"
 
 namespace qc {
@@ -43,10 +46,7 @@ class RecipeReader {
       } else if (key == "pack" && value.is_table()) {
         read_pack(*value.as_table(), recipe.pack);
       } else if (key != "step" || !value.is_array_of_tables()) {
-        fail(value.source(),
-             fmt::format("'{}' is not understood here; a recipe has name, seed, validation, "
-                         "[defaults], [[step]] and [pack]",
-                         key.str()));
+        fail(value.source(), not_at_the_top(key.str()));
       }
     }
     const toml::array* steps = document["step"].as_array();
@@ -59,6 +59,26 @@ class RecipeReader {
   }
 
  private:
+  static std::string not_at_the_top(std::string_view key) {
+    for (const StepKind& kind : step_kinds()) {
+      if (!Step(kind).takes(key)) continue;
+      return fmt::format(
+          "'{}' is not understood here: it belongs to steps; write it under a [[step]], or under "
+          "[defaults] for all that take it",
+          key);
+    }
+    // Tables are named without their brackets, too.
+    constexpr std::array<std::string_view, 3> kTables = {"[defaults]", "[[step]]", "[pack]"};
+    std::vector<std::string> known = {"name", "seed", "validation"};
+    for (const std::string_view table : kTables) {
+      if (table.find(fmt::format("[{}]", key)) == std::string_view::npos) continue;
+      return fmt::format("'{}' is not understood here; write it as {}", key, table);
+    }
+    known.insert(known.end(), kTables.begin(), kTables.end());
+    return fmt::format("'{}' is not understood here{}", key,
+                       did_you_mean(key, known, "a recipe has"));
+  }
+
   [[noreturn]] void fail(const toml::source_region& where, std::string_view what) const {
     throw Error(ErrorCode::kUsage,
                 fmt::format("{}:{}:{}: {}", path_, where.begin.line, where.begin.column, what));
@@ -100,18 +120,29 @@ class RecipeReader {
       }
     };
     const toml::array* values = node.as_array();
-    if (values == nullptr) {
-      set_text(node, text_of(node));
-      return;
-    }
     const auto& specs = target.specs();
     const auto spec = std::ranges::find(specs, name, &ParamSpec::name);
+    if (values == nullptr) {
+      const std::string text = text_of(node);
+      if (spec != specs.end()) refuse_text(*spec, node);
+      set_text(node, text);
+      return;
+    }
     if (spec == specs.end()) {
       set_text(node, "");  // says what there is instead
     } else if (spec->kind != ParamKind::kList) {
       fail(node.source(), fmt::format("{} takes one value, not a list", name));
     }
     for (const toml::node& value : *values) set_text(value, text_of(value));
+  }
+
+  // "0.9" is no number and "true" no flag in TOML, whatever they are on the command line.
+  void refuse_text(const ParamSpec& spec, const toml::node& node) const {
+    const bool of_text = spec.kind == ParamKind::kChoice || spec.kind == ParamKind::kList;
+    if (of_text || !node.is_string()) return;
+    fail(node.source(), fmt::format("{} is {} without quotes, not the text '{}'", spec.name,
+                                    spec.kind == ParamKind::kFlag ? "true or false" : "a number",
+                                    node.as_string()->get()));
   }
 
   // Which samples are held out is settled before the first step.
@@ -146,6 +177,11 @@ class RecipeReader {
     for (const auto& [key, value] : table) {
       if (key != "do") set(*step, key.str(), value);
     }
+    try {
+      step->check();
+    } catch (const Error& error) {
+      fail(table.source(), fmt::format("{}: {}", step->kind().name, error.what()));
+    }
     return *step;
   }
 
@@ -153,7 +189,14 @@ class RecipeReader {
     for (const auto& [key, value] : defaults) {
       const bool used = std::ranges::any_of(
           steps, [&key = key](const Step& step) { return step.takes(key.str()); });
-      if (!used) fail(value.source(), fmt::format("no step has a parameter {}", key.str()));
+      if (used) continue;
+      std::set<std::string> known;
+      for (const Step& step : steps) {
+        for (const ParamSpec& spec : step.specs()) known.emplace(spec.name);
+      }
+      fail(value.source(),
+           fmt::format("no step has a parameter {}{}", key.str(),
+                       did_you_mean(key.str(), {known.begin(), known.end()}, "they have")));
     }
   }
 
@@ -184,6 +227,22 @@ bool is_common(const Recipe& recipe, std::string_view name,
                const std::vector<std::string>& values) {
   return name == "validation" ||
          (name == "seed" && values.back() == fmt::format("{}", recipe.seed));
+}
+
+bool is_complete(const Step& step) {
+  try {
+    step.check();
+  } catch (const Error&) {
+    return false;
+  }
+  return true;
+}
+
+// A default that may not be written down beside what was given: --xnor has others of its own.
+bool is_excluded(const Step& step, const ParamSpec& spec) {
+  Step with = step;
+  with.set(spec.name, std::string(spec.default_text));
+  return is_complete(step) && !is_complete(with);
 }
 
 }  // namespace
@@ -219,7 +278,7 @@ std::string recipe_text(const Recipe& recipe, bool defaults) {
       std::vector<std::string> values;
       if (own != given.end()) {
         values = own->second;
-      } else if (defaults && !spec.default_text.empty()) {
+      } else if (defaults && !spec.default_text.empty() && !is_excluded(step, spec)) {
         values = {std::string(spec.default_text)};
       }
       if (values.empty() || is_common(recipe, spec.name, values)) continue;

@@ -1,13 +1,13 @@
 #include "pipeline/step.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
 #include <optional>
 
 #include "core/error.h"
+#include "core/near_names.h"
 #include "engine/train_params.h"
 #include "passes/kernels/dorefa.h"
 
@@ -117,10 +117,10 @@ const StepKind& find_step_kind(std::string_view name) {
   const auto kinds = step_kinds();
   const auto found = std::ranges::find(kinds, name, &StepKind::name);
   if (found != kinds.end()) return *found;
-  std::vector<std::string_view> names;
-  for (const StepKind& kind : kinds) names.push_back(kind.name);
+  std::vector<std::string> names;
+  for (const StepKind& kind : kinds) names.emplace_back(kind.name);
   throw Error(ErrorCode::kUsage,
-              fmt::format("there is no step '{}'; there are {}", name, fmt::join(names, ", ")));
+              fmt::format("there is no step '{}'{}", name, did_you_mean(name, names, "there are")));
 }
 
 Step::Step(const StepKind& kind)
@@ -132,10 +132,10 @@ bool Step::takes(std::string_view name) const {
 
 void Step::set(std::string_view name, const std::string& text) {
   if (!takes(name)) {
-    std::vector<std::string_view> known;
-    for (const ParamSpec& spec : specs()) known.push_back(spec.name);
-    throw Error(ErrorCode::kUsage, fmt::format("{} has no parameter {}; it has {}", kind_->name,
-                                               name, fmt::join(known, ", ")));
+    std::vector<std::string> known;
+    for (const ParamSpec& spec : specs()) known.emplace_back(spec.name);
+    throw Error(ErrorCode::kUsage, fmt::format("{} has no parameter {}{}", kind_->name, name,
+                                               did_you_mean(name, known, "it has")));
   }
   if (has_spec(pass_params_.specs(), name)) pass_params_.set(name, text);
   if (has_spec(params_.specs(), name)) params_.set(name, text);
@@ -164,6 +164,9 @@ bool Step::was_given(std::string_view name) const {
 }
 
 bool Step::trains() const { return kind_->pass == nullptr || !kind_->pass->exact; }
+void Step::check() const {
+  if (kind_->pass != nullptr && kind_->pass->check != nullptr) kind_->pass->check(pass_params_);
+}
 
 TrainOptions Step::train_options() const {
   if (!trains()) return {};

@@ -48,6 +48,9 @@ class Step {
 
   bool was_given(std::string_view name) const;
 
+  /// Throws Error(kUsage) for parameters that are refused whatever the model.
+  void check() const;
+
   const Params& params() const { return params_; }
 
   /// False for a pass that leaves nothing to train.

@@ -28,9 +28,13 @@ void set_input(ModelBuilder& builder, const std::vector<std::int64_t>& dims) {
   }
 }
 
-std::vector<LayerWork> view_of(const OnnxModel& model, const std::vector<std::int64_t>& input) {
+HardwareView whole_view_of(const OnnxModel& model, const std::vector<std::int64_t>& input) {
   const Bytes packed = test::pack(model);
   return hardware_view(model, break_down(QcReader::from_bytes(packed), 1), input, 1);
+}
+
+std::vector<LayerWork> view_of(const OnnxModel& model, const std::vector<std::int64_t>& input) {
+  return whole_view_of(model, input).layers;
 }
 
 std::vector<LayerWork> view_of(const ModelBuilder& builder,
@@ -72,6 +76,7 @@ void expect_products(const std::optional<Products>& found, const Products& expec
   EXPECT_EQ(found->sign_flips, expected.sign_flips);
   EXPECT_EQ(found->shifts, expected.shifts);
   EXPECT_EQ(found->lookups, expected.lookups);
+  EXPECT_EQ(found->xnors, expected.xnors);
   EXPECT_EQ(found->multiplied, expected.multiplied);
   EXPECT_EQ(found->scalings, expected.scalings);
 }
@@ -105,6 +110,40 @@ TEST(HardwareView, TellsCodebooksFromOtherWeights) {
   expect_products(layers[1].products, {.multiplied = 3840});
 }
 
+TEST(HardwareView, LookupsCostNoMoreThanTheProductsTheyReplace) {
+  std::vector<float> shared(1024);
+  for (std::size_t i = 0; i < shared.size(); ++i) shared[i] = 0.1F * static_cast<float>(i % 7 + 1);
+  ModelBuilder builder;
+  set_input(builder, {1, 32});
+  builder.add_gemm("fc", {32, 32}, shared);
+  const auto layers = view_of(builder);
+  ASSERT_EQ(layers.size(), 1U);
+  expect_products(layers[0].products, {.lookups = 1024});
+  EXPECT_LE(layers[0].energy.arithmetic, layers[0].energy_dense.arithmetic);
+}
+
+TEST(HardwareView, BinaryActivationsLeaveXnorsAndSignFlips) {
+  ModelBuilder builder;
+  set_input(builder, {1, 8, 4, 4});
+  builder.add_node("Sign", {}).add_node("MaxPool", {}).set_ints("kernel_shape", {2, 2});
+  builder.set_ints("strides", {2, 2}).add_node("Flatten", {});
+  std::vector<float> signs = multiples(std::size_t{32} * 16, 1, 0.5F);
+  const auto zeros = static_cast<std::uint64_t>(std::ranges::count(signs, 0.0F));
+  builder.add_gemm("binary", {32, 16}, signs);
+  // What comes out is no longer binary.
+  builder.add_gemm("plain", {16, 8}, bell_values(128, 3));
+  builder.add_node("Sign", {}).add_gemm("floats", {8, 8}, bell_values(64, 4));
+  const auto layers = view_of(builder);
+  ASSERT_EQ(layers.size(), 3U);
+  expect_products(layers[0].products, {.skipped = zeros, .xnors = 512 - zeros, .scalings = 16});
+  expect_products(layers[1].products, {.multiplied = 128});
+  expect_products(layers[2].products, {.sign_flips = 64});
+  // An XNOR with its integer sum takes less than the float sum of a sign flip.
+  const auto of = [](std::uint64_t count) { return static_cast<double>(count); };
+  EXPECT_DOUBLE_EQ(layers[0].energy.arithmetic, 0.1 * of(512 - zeros) + 3.7 * 16);
+  EXPECT_DOUBLE_EQ(layers[2].energy.arithmetic, 0.9 * 64);
+}
+
 TEST(HardwareView, EnergyIsThatOfTheTable) {
   ModelBuilder builder;
   set_input(builder, {1, 64});
@@ -113,7 +152,7 @@ TEST(HardwareView, EnergyIsThatOfTheTable) {
   const OnnxModel model = builder.open();
   const Bytes packed = test::pack(model);
   const Breakdown stored = break_down(QcReader::from_bytes(packed), 1);
-  const auto layers = hardware_view(model, stored, {}, 1);
+  const auto layers = hardware_view(model, stored, {}, 1).layers;
   ASSERT_EQ(layers.size(), 1U);
   ASSERT_TRUE(layers[0].products);
   const Products& products = *layers[0].products;
@@ -156,6 +195,104 @@ TEST(HardwareView, UnknownSizesAreNotGuessed) {
   ASSERT_EQ(sized.size(), 1U);
   expect_products(sized[0].products, {.multiplied = 3456});
   EXPECT_THROW(view_of(builder, {8, 10}), Error);
+}
+
+TEST(HardwareView, SizesComputedInTheGraphAreFollowed) {
+  // x: [1, 4, 6] is reshaped to [shape(x)[1], 6], as exporters write flatten and view.
+  ModelBuilder builder;
+  set_input(builder, {-1, 4, 6});
+  onnx::GraphProto& graph = *builder.proto().mutable_graph();
+  const auto add_integers = [&](const char* name, std::vector<std::int64_t> dims,
+                                std::vector<std::int64_t> values) {
+    builder.add_initializer(name, DataType::kInt64, dims,
+                            {reinterpret_cast<const std::uint8_t*>(values.data()),
+                             values.size() * sizeof(std::int64_t)});
+  };
+  add_integers("one", {}, {1});
+  add_integers("axes", {1}, {0});
+  add_integers("six", {1}, {6});
+  const auto add_node = [&](const char* op, const std::vector<const char*>& inputs,
+                            const char* output) {
+    auto& node = *graph.add_node();
+    node.set_op_type(op);
+    for (const char* input : inputs) node.add_input(input);
+    node.add_output(output);
+  };
+  add_node("Shape", {"x"}, "sizes");
+  add_node("Gather", {"sizes", "one"}, "rows");
+  add_node("Unsqueeze", {"rows", "axes"}, "list");
+  add_node("Concat", {"list", "six"}, "wanted");
+  auto& axis = *graph.mutable_node(3)->add_attribute();
+  axis.set_name("axis");
+  axis.set_type(onnx::AttributeProto::INT);
+  axis.set_i(0);
+  builder.add_floats("w", {6, 10}, bell_values(60, 1));
+  builder.add_node("Reshape", {"wanted"}).add_node("MatMul", {"w"});
+  const auto layers = view_of(builder);
+  ASSERT_EQ(layers.size(), 1U);
+  expect_products(layers[0].products, {.multiplied = 240});
+}
+
+TEST(HardwareView, SizesInVarintsAreRead) {
+  ModelBuilder builder;
+  set_input(builder, {-1, 4, 6});
+  auto& shape = *builder.proto().mutable_graph()->add_initializer();
+  shape.set_name("shape");
+  shape.set_data_type(onnx::TensorProto::INT64);
+  shape.add_dims(2);
+  shape.add_int64_data(-1);
+  shape.add_int64_data(6);
+  builder.add_floats("w", {6, 10}, bell_values(60, 1));
+  builder.add_node("Reshape", {"shape"}).add_node("MatMul", {"w"});
+  const auto layers = view_of(builder);
+  ASSERT_EQ(layers.size(), 1U);
+  expect_products(layers[0].products, {.multiplied = 240});
+}
+
+TEST(HardwareView, WithdrawnOperatorsThatKeepShapesAreFollowed) {
+  ModelBuilder builder;
+  set_input(builder, {1, 2, 8, 10});
+  builder.add_node("ImageScaler", {}).add_conv("conv", {4, 2, 3, 3}, bell_values(72, 1));
+  const auto layers = view_of(builder);
+  ASSERT_EQ(layers.size(), 1U);
+  expect_products(layers[0].products, {.multiplied = 3456});
+}
+
+// Behind an operator that ONNX does not know, with sizes that the exporter wrote down.
+TEST(HardwareView, StatedShapesHoldWhereNothingIsInferred) {
+  for (const std::int64_t batch : {1, -1}) {
+    ModelBuilder builder;
+    set_input(builder, {batch, 2, 8, 10});
+    builder.add_node("NobodyKnows", {});
+    onnx::GraphProto& graph = *builder.proto().mutable_graph();
+    auto& stated = *graph.add_value_info();
+    stated.set_name(graph.node(0).output(0));
+    auto& type = *stated.mutable_type()->mutable_tensor_type();
+    type.set_elem_type(onnx::TensorProto::FLOAT);
+    for (const int dim : {7, 16}) type.mutable_shape()->add_dim()->set_dim_value(dim);
+    builder.add_floats("w", {16, 3}, bell_values(48, 1)).add_node("MatMul", {"w"});
+    auto& output = *graph.add_value_info();
+    output = stated;
+    output.set_name(graph.node(1).output(0));
+    output.mutable_type()->mutable_tensor_type()->mutable_shape()->mutable_dim(1)->set_dim_value(3);
+    const auto layers = view_of(builder);
+    ASSERT_EQ(layers.size(), 1U);
+    // For an open batch they would be those of another one.
+    EXPECT_EQ(layers[0].products.has_value(), batch > 0);
+    if (batch > 0) expect_products(layers[0].products, {.multiplied = 336});
+  }
+}
+
+TEST(HardwareView, OpenInputsAreNamed) {
+  ModelBuilder builder;
+  set_input(builder, {-1, 2, -1, 10});
+  builder.add_conv("conv", {4, 2, 3, 3}, bell_values(72, 1));
+  const HardwareView view = whole_view_of(builder.open(), {});
+  ASSERT_EQ(view.open_inputs.size(), 1U);
+  EXPECT_EQ(view.open_inputs[0].name, "x");
+  EXPECT_THAT(view.open_inputs[0].dims, testing::ElementsAre(1, 2, -1, 10));
+  EXPECT_TRUE(view.open_inputs[0].first);
+  EXPECT_TRUE(whole_view_of(builder.open(), {1, 2, 10, 10}).open_inputs.empty());
 }
 
 TEST(HardwareView, ImpossibleSizesAreNotCounted) {

@@ -151,5 +151,12 @@ TEST(Glob, SuggestsTheNearestFirst) {
   EXPECT_THAT(nearest_names("embedding", names, 3), IsEmpty());
 }
 
+TEST(NearNames, OnlyTheNearestAreSuggested) {
+  const std::vector<std::string> names = {"run", "prune", "pack", "share"};
+  EXPECT_EQ(did_you_mean("prun", names, "there are"), "; did you mean run or prune?");
+  EXPECT_EQ(did_you_mean("packk", names, "there are"), "; did you mean pack?");
+  EXPECT_EQ(did_you_mean("quantise", names, "there are"), "; there are run, prune, pack, share");
+}
+
 }  // namespace
 }  // namespace qc
