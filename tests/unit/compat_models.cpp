@@ -12,6 +12,7 @@
 #include "core/random.h"
 #include "formats/transposition.h"
 #include "model_builder.h"
+#include "structured_tensors.h"
 #include "test_tensors.h"
 
 namespace qc::test {
@@ -52,6 +53,13 @@ void add_even(ModelBuilder& builder, std::uint64_t values, std::size_t count) {
   for (std::uint8_t& byte : data) byte = static_cast<std::uint8_t>(20 * (random.next() % values));
   builder.add_initializer(fmt::format("e{}", values), DataType::kInt8,
                           {static_cast<std::int64_t>(count)}, data);
+}
+
+/// Filters of a Fourier transform, which repeat themselves forwards and backwards.
+void add_fourier(ModelBuilder& builder, std::int64_t size) {
+  const TestTensor tensor = fourier_filters(static_cast<std::uint64_t>(size), FourierPart::kCosine,
+                                            FourierWindow::kHann);
+  builder.add_initializer("f", DataType::kFloat, {size / 2 + 1, size}, tensor.data);
 }
 
 Files files_of(const ModelBuilder& builder) { return {{"m.onnx", builder.bytes()}}; }
@@ -143,6 +151,8 @@ void add_for(LayoutId layout, ModelBuilder& builder) {
       return add(builder, Pattern::kSparseFew, DataType::kInt32, {10, 9, 3, 3});
     case LayoutId::kContextFloats:
       return add(builder, Pattern::kHalfZero, DataType::kFloat, {10, 4, 3, 3});
+    case LayoutId::kRepeats:
+      return add_fourier(builder, 32);
   }
 }
 

@@ -322,6 +322,73 @@ Patterns decode_context_floats(Input& in, Kind kind, std::uint64_t count) {
   return out;
 }
 
+// 4.12
+std::vector<std::uint64_t> decode_varints(Input& in, std::uint64_t count) {
+  const auto symbols = decode_stream(in, in.varint(), 256);
+  const Data bytes(symbols.begin(), symbols.end());
+  Input varints(bytes);
+  std::vector<std::uint64_t> numbers;
+  for (std::uint64_t i = 0; i < count; ++i) {
+    numbers.push_back(varints.varint());
+    require(numbers.back() >> 63 == 0, "a number of a run");
+  }
+  require(varints.at_end(), "numbers of no run");
+  return numbers;
+}
+
+Patterns decode_repeats(Input& in, Kind kind, std::uint64_t count, int inside) {
+  const std::uint64_t columns = in.varint();
+  const std::uint64_t runs = in.varint();
+  const std::uint64_t stored = in.varint();
+  require(count > 0 && columns >= 1 && count % columns == 0, "columns");
+  require(runs <= count && stored <= count, "runs");
+  const auto skips = decode_varints(in, runs);
+  const auto lengths = decode_varints(in, runs);
+  const auto distances = decode_varints(in, runs);
+  const Patterns values = decode_values(in, kind, stored, inside);
+  Patterns order;
+  std::size_t taken = 0;
+  const auto take = [&](std::uint64_t some) {
+    require(some <= values.size() - taken && some <= count - order.size(), "stored values");
+    for (; some > 0; --some) order.push_back(values[taken++]);
+  };
+  std::int64_t going_on = -1;
+  std::uint64_t direction = 0;
+  for (std::uint64_t run = 0; run < runs; ++run) {
+    take(skips[run]);
+    const std::uint64_t length = lengths[run] / 4 + 1;
+    const std::uint64_t backward = lengths[run] & 1;
+    const std::uint64_t flip = (lengths[run] & 2) != 0 ? sign_of(kind) : 0;
+    const auto place = static_cast<std::int64_t>(order.size());
+    const auto skipped = static_cast<std::int64_t>(skips[run]);
+    require(flip == 0 || kind.is_float, "a negated run of no floats");
+    require(length <= count - order.size(), "length of a run");
+    forms_met().insert(backward == 1 ? "repeats, backward" : "repeats, forward");
+    std::int64_t source = 0;
+    if (distances[run] > 0) {
+      require(distances[run] <= order.size(), "distance of a run");
+      source = place - static_cast<std::int64_t>(distances[run]);
+    } else {
+      require(run > 0 && direction == backward, "a run that goes on");
+      source = backward == 1 ? going_on - skipped : going_on + skipped;
+      require(source >= 0 && source < place, "a run that goes on");
+    }
+    for (std::uint64_t i = 0; i < length; ++i) {
+      require(source >= 0, "a source before the first element");
+      order.push_back(order[static_cast<std::size_t>(source)] ^ flip);
+      source += backward == 1 ? -1 : 1;
+    }
+    going_on = source;
+    direction = backward;
+  }
+  take(values.size() - taken);
+  require(order.size() == count, "elements");
+  Patterns out(count);
+  const std::uint64_t rows = count / columns;
+  for (std::uint64_t i = 0; i < count; ++i) out[i % rows * columns + i / rows] = order[i];
+  return out;
+}
+
 Patterns decode_layout(std::uint64_t layout, Input& in, Kind kind, std::uint64_t count,
                        int inside) {
   forms_met().insert("layout " + std::to_string(layout));
@@ -348,6 +415,8 @@ Patterns decode_layout(std::uint64_t layout, Input& in, Kind kind, std::uint64_t
       return decode_context_palette(in, kind, count);
     case 10:
       return decode_context_floats(in, kind, count);
+    case 11:
+      return decode_repeats(in, kind, count, inside);
     default:
       throw Broken("unknown layout");
   }
