@@ -41,8 +41,8 @@ struct SignCost {
   std::string text(std::uint64_t packed) const {
     if (!is_worth_telling(bytes, packed)) return "";
     return fmt::format(
-        "{} zeros are negative (-0.0), as masks leave them; their signs cost about {}: qcompress "
-        "tidy makes them positive, and no output changes\n",
+        "{} zeros are negative (-0.0), as masks leave them; their signs cost about {} or more: "
+        "qcompress tidy makes them positive, and no output changes\n",
         count_text(removable), size_text(bytes));
   }
 

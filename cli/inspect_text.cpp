@@ -213,11 +213,11 @@ std::vector<std::string> inspect_warnings(const Breakdown& breakdown) {
   }
   if (is_worth_telling(static_cast<std::uint64_t>(std::llround(sign_bytes)),
                        breakdown.totals.container)) {
-    warnings.push_back(fmt::format(
-        "{} zeros are negative (-0.0); their signs cost about {}: qcompress tidy makes those "
-        "positive that no output can tell apart",
-        count_text(negative_zeros),
-        size_text(static_cast<std::uint64_t>(std::llround(sign_bytes)))));
+    warnings.push_back(
+        fmt::format("{} zeros are negative (-0.0); their signs cost about {} or more: qcompress "
+                    "tidy makes those positive that no output can tell apart",
+                    count_text(negative_zeros),
+                    size_text(static_cast<std::uint64_t>(std::llround(sign_bytes)))));
   }
   if (weights == 0 && factors > 0) {
     warnings.push_back(fmt::format(
@@ -273,8 +273,9 @@ std::string inspect_tensor_text(const TensorBreakdown& line, ByteView bytes) {
       percent_text(static_cast<double>(line.nonzeros), static_cast<double>(tensor.count())));
   text += line.distinct > 0 ? fmt::format(", {} distinct values\n", line.distinct) : "\n";
   if (line.negative_zeros > 0) {
-    text += fmt::format("  {} of the zeros are negative; their signs cost about {:.0f} bytes\n",
-                        line.negative_zeros, line.zero_sign_bytes);
+    text +=
+        fmt::format("  {} of the zeros are negative; their signs cost about {:.0f} bytes or more\n",
+                    line.negative_zeros, line.zero_sign_bytes);
   }
   if (!tensor.has_values() || bytes.empty()) return text;
 
