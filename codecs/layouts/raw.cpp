@@ -39,7 +39,7 @@ class RawReader final : public ElementReader {
 // Whether the bytes of a tensor may repeat enough: otherwise they cannot be coded in less than
 // planes of them, each with its own statistics.
 bool may_repeat(const Analysis& tensor) {
-  if (!tensor.repeats()) return false;
+  if (tensor.count() == 0 || !tensor.repeats()) return false;
   const ByteView data = tensor.tensor().data;
   const unsigned width = tensor.element().width;
   std::array<std::array<std::uint32_t, 256>, 8> planes{};
@@ -57,15 +57,14 @@ bool may_repeat(const Analysis& tensor) {
 }
 
 bool encode(const Analysis& tensor, const EncodeOptions& options, Encoding& out) {
-  // The code tables of planes do not pay for a few elements.
-  constexpr std::size_t kFew = 1024;
-  if (tensor.count() > kFew && tensor.element().width > 1 && options.layout != LayoutId::kRaw &&
-      !may_repeat(tensor)) {
-    return false;
-  }
+  // One code table for all bytes may still pay where there are few.
+  const bool matches =
+      tensor.element().width == 1 || options.layout == LayoutId::kRaw || may_repeat(tensor);
+  if (!matches && tensor.is_large()) return false;
   const ByteView data = tensor.tensor().data;
   const std::vector<Symbol> symbols(data.begin(), data.end());
   StageChoice stages = options.stages;
+  stages.matches = stages.matches && matches;
   stages.too_many = options.bytes_to_beat;
   encode_stream(symbols, 256, stages, out);
   return true;

@@ -28,9 +28,9 @@ std::vector<Structured> structured_tensors() {
   for (const std::uint64_t size : {256, 400, 512}) {
     for (const FourierPart part : {FourierPart::kCosine, FourierPart::kSine}) {
       for (const FourierWindow window : {FourierWindow::kNone, FourierWindow::kHann}) {
-        const std::string name =
-            "fourier " + std::to_string(size) + (part == FourierPart::kSine ? " sine" : " cosine") +
-            (window == FourierWindow::kHann ? " with a window" : "");
+        const std::string name = "fourier " + std::to_string(size) +
+                                 (part == FourierPart::kSine ? " sine" : " cosine") +
+                                 (window == FourierWindow::kHann ? " with a window" : "");
         all.push_back({name, fourier_filters(size, part, window)});
       }
     }
@@ -74,7 +74,9 @@ std::vector<T> expand(const RepeatParse& parse, std::size_t count, T sign) {
   for (const RepeatRun& run : parse.runs) {
     for (std::uint64_t i = 0; i < run.skip; ++i) literal();
     std::uint64_t source = order.size() - run.distance;
-    if (run.distance == kGoesOn) EXPECT_TRUE(source_going_on(next, run.skip, run.backward, source));
+    if (run.distance == kGoesOn) {
+      EXPECT_TRUE(source_going_on(next, run.skip, run.backward, source));
+    }
     for (std::uint64_t i = 0; i < run.length; ++i) {
       const std::uint64_t from = run.backward ? source - i : source + i;
       order.push_back(order.at(from) ^ (run.negated ? sign : T{0}));

@@ -200,6 +200,8 @@ RC_GTEST_PROP(Stream, TakesTheSmallestStageAllowed, ()) {
     RC_ASSERT(allowed(id));
     for (const Stage* stage : stage_table()) {
       if (!allowed(stage->id)) continue;
+      const SymbolStream stream(symbols, alphabet);
+      if (stage->may_win != nullptr && !stage->may_win(stream, coded.size())) continue;
       const std::optional<Bytes> other = encode(*stage, symbols, alphabet);
       if (!other) continue;
       constexpr std::size_t kHead = 4;  // id and length

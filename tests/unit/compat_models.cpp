@@ -57,8 +57,8 @@ void add_even(ModelBuilder& builder, std::uint64_t values, std::size_t count) {
 
 /// Filters of a Fourier transform, which repeat themselves forwards and backwards.
 void add_fourier(ModelBuilder& builder, std::int64_t size) {
-  const TestTensor tensor = fourier_filters(static_cast<std::uint64_t>(size), FourierPart::kCosine,
-                                            FourierWindow::kHann);
+  const TestTensor tensor =
+      fourier_filters(static_cast<std::uint64_t>(size), FourierPart::kCosine, FourierWindow::kHann);
   builder.add_initializer("f", DataType::kFloat, {size / 2 + 1, size}, tensor.data);
 }
 

@@ -109,6 +109,8 @@ TEST(Compat, ContainersHaveEveryForm) {
                                      "levels, set 2",
                                      "levels, set 3",
                                      "levels, set 5",
+                                     "repeats, forward",
+                                     "repeats, backward",
                                      "zstd, 1 byte",
                                      "zstd, 2 bytes",
                                      "radix 3",

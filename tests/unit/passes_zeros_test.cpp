@@ -172,7 +172,7 @@ TEST_F(SignedZeroNet, IsMultipliedByValue) {
   const OnnxModel model = builder_.open();
   const Bytes container = test::pack(model);
   const Breakdown stored = break_down(QcReader::from_bytes(container), 1);
-  const std::vector<LayerWork> layers = hardware_view(model, stored, {}, 1);
+  const std::vector<LayerWork> layers = hardware_view(model, stored, {}, 1).layers;
   ASSERT_EQ(layers.size(), 1U);
   ASSERT_TRUE(layers[0].products);
   EXPECT_EQ(layers[0].products->skipped, 48U);

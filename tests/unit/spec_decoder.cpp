@@ -41,8 +41,9 @@ Patterns read_numbers(Bits& bits, std::uint64_t count, unsigned shift, int base,
     std::uint64_t d = length == 0 ? 0 : 1;
     for (unsigned bit = 1; bit < length; ++bit) d *= 2;
     if (length > 1) d += bits.get(length - 1);
+    const bool past_the_end = i > 0 && m == 0;
     m += d;
-    require(m >= d && (i == 0 || m > 0) && m <= largest >> shift, "number of a codebook");
+    require(!past_the_end && m >= d && m <= largest >> shift, "number of a codebook");
     numbers.push_back(m << shift);
     ++m;
   }
