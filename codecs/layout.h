@@ -86,6 +86,9 @@ struct Layout {
   /// and never throws.
   ElementReader* (*open)(ByteReader& in, Element element, std::uint64_t count,
                          DecodeContext& context) noexcept;
+  /// False where an estimate says that the layout, being slow to try, is not worth it; null where
+  /// it always is.
+  bool (*may_win)(const Analysis& tensor) = nullptr;
 };
 
 /// All layouts, in the order in which they are tried.

@@ -42,6 +42,7 @@ const Layout* find_layout(std::string_view name) noexcept {
 }
 
 bool worth_trying(const Layout& layout, const Analysis& tensor) {
+  if (layout.may_win != nullptr && !layout.may_win(tensor)) return false;
   constexpr std::size_t kSmallCodebook = 512;
   const Palette* palette = tensor.is_large() ? tensor.palette() : nullptr;
   return !layout.plain || palette == nullptr || palette->codebook.size() > kSmallCodebook;

@@ -127,16 +127,17 @@ bool may_pay(const Analysis& tensor) {
   return codebook_bits + rank_bits * (tensor.count() / elements) < whole;
 }
 
+bool may_win(const Analysis& tensor) {
+  // Samples of channels say little of a few elements.
+  constexpr std::size_t kFew = 1024;
+  if (tensor.count() <= kFew) return true;
+  return 3 * (tensor.duplicates() + tensor.zeros()) >= tensor.count() && may_pay(tensor);
+}
+
 bool encode(const Analysis& tensor, const EncodeOptions& options, Encoding& out) {
   const ChannelMap& channels = tensor.tensor().channels;
   const Element element = tensor.element();
   if (channels.count < 2 || tensor.count() < 2 * channels.count) return false;
-  // Samples of channels say little of a few elements.
-  constexpr std::size_t kFew = 1024;
-  if (tensor.count() > kFew && options.layout != LayoutId::kChannelPalette &&
-      (3 * (tensor.duplicates() + tensor.zeros()) < tensor.count() || !may_pay(tensor))) {
-    return false;
-  }
 
   std::vector<std::vector<std::uint64_t>> codebooks(channels.count);
   const std::size_t most_entries = tensor.count() / 2;
@@ -248,6 +249,7 @@ const Layout kChannelPaletteLayout = {LayoutId::kChannelPalette,
                                       false,
                                       1000,
                                       encode,
-                                      open};
+                                      open,
+                                      may_win};
 
 }  // namespace qc

@@ -39,6 +39,7 @@ class RawReader final : public ElementReader {
 // Whether the bytes of a tensor may repeat enough: otherwise they cannot be coded in less than
 // planes of them, each with its own statistics.
 bool may_repeat(const Analysis& tensor) {
+  if (tensor.element().width == 1) return true;
   if (tensor.count() == 0 || !tensor.repeats()) return false;
   const ByteView data = tensor.tensor().data;
   const unsigned width = tensor.element().width;
@@ -56,15 +57,14 @@ bool may_repeat(const Analysis& tensor) {
   return entropy_bits(all) / tensor.count() * (tensor.count() - repeated) < apart;
 }
 
+// One code table for all bytes may still pay where there are few.
+bool may_win(const Analysis& tensor) { return !tensor.is_large() || may_repeat(tensor); }
+
 bool encode(const Analysis& tensor, const EncodeOptions& options, Encoding& out) {
-  // One code table for all bytes may still pay where there are few.
-  const bool matches =
-      tensor.element().width == 1 || options.layout == LayoutId::kRaw || may_repeat(tensor);
-  if (!matches && tensor.is_large()) return false;
   const ByteView data = tensor.tensor().data;
   const std::vector<Symbol> symbols(data.begin(), data.end());
   StageChoice stages = options.stages;
-  stages.matches = stages.matches && matches;
+  stages.matches = stages.matches && may_repeat(tensor);
   stages.too_many = options.bytes_to_beat;
   encode_stream(symbols, 256, stages, out);
   return true;
@@ -93,6 +93,7 @@ const Layout kRawLayout = {LayoutId::kRaw,
                            false,
                            100,
                            encode,
-                           open};
+                           open,
+                           may_win};
 
 }  // namespace qc

@@ -172,21 +172,23 @@ std::uint64_t literal_bits(const Analysis& tensor) {
   return std::uint64_t{tensor.element().width} * 7;
 }
 
+// Bytes are left to zstd, and a few elements have nothing to repeat.
+bool may_win(const Analysis& tensor) {
+  constexpr std::size_t kFew = 256;
+  constexpr std::size_t kSomeOf = 4;
+  if (tensor.element().width == 1 || tensor.count() < kFew ||
+      kSomeOf * (tensor.duplicates() + tensor.zeros()) < tensor.count()) {
+    return false;
+  }
+  const std::uint64_t bits = literal_bits(tensor);
+  return bits > 0 && has_repeated_runs(tensor.tensor(), row_length(tensor.tensor()), bits);
+}
+
 bool encode(const Analysis& tensor, const EncodeOptions& options, Encoding& out) {
   if (tensor.count() == 0) return false;
   const TensorView& view = tensor.tensor();
   const std::uint64_t columns = row_length(view);
   const std::uint64_t bits = literal_bits(tensor);
-  if (options.layout != LayoutId::kRepeats) {
-    // Bytes are left to zstd, and a few elements have nothing to repeat.
-    constexpr std::size_t kFew = 256;
-    constexpr std::size_t kSomeOf = 4;
-    if (view.element.width == 1 || tensor.count() < kFew || bits == 0 ||
-        kSomeOf * (tensor.duplicates() + tensor.zeros()) < tensor.count() ||
-        !has_repeated_runs(view, columns, bits)) {
-      return false;
-    }
-  }
   const RepeatParse parse = parse_repeats(view, columns, bits);
   Bytes skips;
   Bytes lengths;
@@ -255,6 +257,7 @@ const Layout kRepeatsLayout = {LayoutId::kRepeats,
                                false,
                                1500,
                                encode,
-                               open};
+                               open,
+                               may_win};
 
 }  // namespace qc
