@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <span>
 #include <vector>
 
 namespace qc {
@@ -88,6 +89,21 @@ std::size_t count_small_duplicates(const TensorView& tensor) {
   return duplicates;
 }
 
+// By a hash that is at most half full; no value is 0.
+template <typename T>
+std::size_t count_distinct_values(std::span<const T> values) {
+  const auto index_bits = static_cast<unsigned>(std::bit_width(values.size())) + 1;
+  std::vector<T> table(std::size_t{1} << index_bits);
+  std::size_t distinct = 0;
+  for (const T value : values) {
+    std::size_t at = (value * kMultiplier) >> (64 - index_bits);
+    while (table[at] != 0 && table[at] != value) at = (at + 1) & (table.size() - 1);
+    distinct += table[at] == 0 ? 1 : 0;
+    table[at] = value;
+  }
+  return distinct;
+}
+
 template <typename T>
 std::size_t count_duplicates_of(const TensorView& tensor) {
   if constexpr (sizeof(T) <= 2) return count_small_duplicates<T>(tensor);
@@ -112,9 +128,7 @@ std::size_t count_duplicates_of(const TensorView& tensor) {
     const std::uint64_t hash = (value * kMultiplier) >> 32;
     if ((hash & ((std::uint64_t{1} << sample_bits) - 1)) == 0) values.push_back(value);
   }
-  std::sort(values.begin(), values.end());
-  const auto distinct =
-      static_cast<std::size_t>(std::unique(values.begin(), values.end()) - values.begin());
+  const std::size_t distinct = count_distinct_values<T>(values);
   // So few of the values are in the sample only where there are few.
   constexpr std::size_t kFew = 16;
   const std::size_t repeated =

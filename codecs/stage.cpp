@@ -128,18 +128,19 @@ void encode_stream(std::span<const Symbol> symbols, std::uint32_t alphabet,
   const auto time_of = [&](const Stage& stage) {
     return std::uint64_t{stage.symbol_ps} * symbols.size();
   };
+  // Codes of a fixed width have a size that is known: they are written when nothing is better.
   Encoding best;
   best.decode_ps = time_of(kBitpackStage);
-  kBitpackStage.encode(stream, std::numeric_limits<std::size_t>::max(), best.bytes);
+  std::uint64_t best_size = 1 + (symbols.size() * symbol_bits(stream.used_alphabet()) + 7) / 8;
   StageId best_id = StageId::kBitpack;
   for (const Stage* stage : kStages) {
     if (stage->id == StageId::kBitpack) continue;
     if (choice.huffman_only && stage->id != StageId::kHuffman) continue;
     if (!choice.matches && stage->id == StageId::kZstd) continue;
     // The bytes with which the stage would cost as much as the best.
-    std::uint64_t limit = best.bytes.size();
+    std::uint64_t limit = best_size;
     if (choice.byte_ps != 0) {
-      const std::uint64_t least = choice.cost(best);
+      const std::uint64_t least = best_size * choice.byte_ps + best.decode_ps;
       const std::uint64_t time = time_of(*stage);
       limit = least > time ? (least - time + choice.byte_ps - 1) / choice.byte_ps : 0;
     }
@@ -149,7 +150,11 @@ void encode_stream(std::span<const Symbol> symbols, std::uint32_t alphabet,
     coded.decode_ps = time_of(*stage);
     if (!stage->encode(stream, limit, coded.bytes)) continue;
     best = std::move(coded);
+    best_size = best.bytes.size();
     best_id = stage->id;
+  }
+  if (best_id == StageId::kBitpack) {
+    kBitpackStage.encode(stream, std::numeric_limits<std::size_t>::max(), best.bytes);
   }
   out.bytes.push_back(static_cast<std::uint8_t>(best_id));
   append_varint(out.bytes, best.bytes.size());

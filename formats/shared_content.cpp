@@ -7,7 +7,7 @@ namespace {
 
 constexpr std::size_t kRun = 16;
 constexpr std::size_t kStep = 4;
-constexpr unsigned kSampleBits = 5;
+constexpr unsigned kSampleBits = 7;
 
 std::uint64_t hash_of(const std::uint8_t* run) noexcept {
   constexpr std::uint64_t kFirst = 0x9e3779b97f4a7c15u;
