@@ -7,11 +7,12 @@
 namespace qc {
 namespace {
 
-// The slowest to try come last: by then they know what there is to beat.
+// The slower to try, the later: by then they know what there is to beat. What only `--max` tries
+// comes last, so that it leaves the others as they are.
 constexpr std::array kLayouts = {
-    &kPlanesLayout,         &kNarrowLayout,        &kConstantLayout, &kPaletteLayout,
-    &kChannelPaletteLayout, &kCsrLayout,           &kBitmapLayout,   &kLevelsLayout,
-    &kContextPaletteLayout, &kContextFloatsLayout, &kRepeatsLayout,  &kRawLayout,
+    &kPlanesLayout,         &kNarrowLayout, &kConstantLayout,       &kPaletteLayout,
+    &kChannelPaletteLayout, &kCsrLayout,    &kBitmapLayout,         &kLevelsLayout,
+    &kRepeatsLayout,        &kRawLayout,    &kContextPaletteLayout, &kContextFloatsLayout,
 };
 
 // The deepest that makes sense: sparse, narrowed twice (double, float, half), palette.
@@ -44,6 +45,8 @@ const Layout* find_layout(std::string_view name) noexcept {
 bool worth_trying(const Layout& layout, const Analysis& tensor) {
   if (layout.may_win != nullptr && !layout.may_win(tensor)) return false;
   constexpr std::size_t kSmallCodebook = 512;
+  // Tables of indices repeat in the bytes of their rows more than in their ranks.
+  if (layout.id == LayoutId::kRaw && !tensor.element().is_float) return true;
   const Palette* palette = tensor.is_large() ? tensor.palette() : nullptr;
   return !layout.plain || palette == nullptr || palette->codebook.size() > kSmallCodebook;
 }

@@ -9,12 +9,17 @@ constexpr std::size_t kRun = 16;
 constexpr std::size_t kStep = 4;
 constexpr unsigned kSampleBits = 7;
 
+constexpr std::uint64_t kFirst = 0x9e3779b97f4a7c15u;
+constexpr std::uint64_t kSecond = 0xc2b2ae3d27d4eb4fu;
+
+// Whether a run is in the sample, by its first half alone: it is asked at every place.
+bool is_sampled(const std::uint8_t* run) noexcept {
+  return (load_le<std::uint64_t>(run) * kFirst) >> (64 - kSampleBits) == 0;
+}
+
 std::uint64_t hash_of(const std::uint8_t* run) noexcept {
-  constexpr std::uint64_t kFirst = 0x9e3779b97f4a7c15u;
-  constexpr std::uint64_t kSecond = 0xc2b2ae3d27d4eb4fu;
-  const std::uint64_t low = load_le<std::uint64_t>(run) * kFirst;
-  const std::uint64_t high = load_le<std::uint64_t>(run + 8) * kSecond;
-  const std::uint64_t mixed = (low ^ (low >> 29)) + high;
+  const std::uint64_t mixed =
+      load_le<std::uint64_t>(run) * kFirst ^ load_le<std::uint64_t>(run + 8) * kSecond;
   return mixed ^ (mixed >> 32);
 }
 
@@ -26,9 +31,8 @@ std::uint64_t shared_bytes(std::span<const ByteView> payloads) {
   for (std::size_t payload = 0; payload < payloads.size(); ++payload) {
     const ByteView bytes = payloads[payload];
     for (std::size_t at = 0; at + kRun <= bytes.size(); at += kStep) {
-      const std::uint64_t hash = hash_of(bytes.data() + at);
-      if ((hash & ((1u << kSampleBits) - 1)) != 0) continue;
-      const auto [entry, is_new] = first.emplace(hash, payload);
+      if (!is_sampled(bytes.data() + at)) continue;
+      const auto [entry, is_new] = first.emplace(hash_of(bytes.data() + at), payload);
       if (!is_new && entry->second != payload) ++shared;
     }
   }

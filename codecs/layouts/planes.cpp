@@ -158,10 +158,12 @@ bool encode(const Analysis& tensor, const EncodeOptions& options, Encoding& out)
   stages.matches = tensor.repeats();
   with_width(view.element.width, [&]<typename T>() {
     PlaneEncoder<T> encoder(view, stages);
-    Encoding best = encoder.encode(kMinHeadBits);
     const unsigned head_bits = view.element.is_float ? best_head_bits<T>(view) : kMinHeadBits;
-    if (head_bits != kMinHeadBits) {
-      options.stages.keep_better(best, encoder.encode(head_bits));
+    Encoding best = encoder.encode(head_bits);
+    // In a small tensor the code table of a long head may cost more than was estimated.
+    constexpr std::size_t kMany = std::size_t{1} << 12;
+    if (head_bits != kMinHeadBits && tensor.count() < kMany) {
+      options.stages.keep_better(best, encoder.encode(kMinHeadBits));
     }
     out.append(best);
   });

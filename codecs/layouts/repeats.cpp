@@ -13,6 +13,7 @@ namespace {
 constexpr std::uint64_t kBackward = 1;
 constexpr std::uint64_t kNegated = 2;
 constexpr std::uint64_t kLengthStep = 4;
+constexpr std::uint64_t kMostNumberBytes = 9;  // of 63 bits
 
 // Reads varints from a stream of bytes.
 class VarintStream {
@@ -227,8 +228,13 @@ ElementReader* open(ByteReader& in, Element element, std::uint64_t count,
       reader->run_count > count || reader->literal_count > count) {
     return context.refuse("the runs of a tensor are damaged");
   }
+  std::uint64_t number_bytes = 0;
   for (VarintStream* numbers : {&reader->skips, &reader->lengths, &reader->distances}) {
     const std::uint64_t size = read_varint(in);
+    if (size > kMostNumberBytes * reader->run_count) {
+      return context.refuse("the runs of a tensor are damaged");
+    }
+    number_bytes += size;
     SymbolReader* bytes = open_stream(in, size, 256, StreamUse::kIndices, context);
     if (bytes == nullptr) return nullptr;
     numbers->start(bytes, size);
@@ -242,7 +248,8 @@ ElementReader* open(ByteReader& in, Element element, std::uint64_t count,
   }
   if (context.stats != nullptr) {
     context.stats->value_symbols = reader->literal_count;
-    context.stats->index_symbols = reader->run_count;
+    context.stats->index_symbols = number_bytes;
+    context.stats->index_bits = 8;
   }
   return reader;
 }

@@ -68,13 +68,19 @@ Bytes symbol_bytes(const SymbolStream& stream) {
 
 // Where there are no matches to speak of, zstd has nothing but skew to exploit, which the other
 // stages do better. In a short stream a part is less than its tables and references take; in a
-// longer one the slow level gains a few per cent where a fast one finds matches.
+// longer one the slow level gains a few per cent where a fast one finds matches. References at a
+// distance that was just used cost far less than the estimate takes them to: symbols of few bits
+// are worth a trial all the same.
 bool may_win(const SymbolStream& stream, std::size_t limit) {
   constexpr std::size_t kShort = std::size_t{1} << 10;
+  constexpr std::uint64_t kFewBits = 5;
   constexpr int kTrialLevel = 3;
-  const bool is_short = stream.symbols.size() < kShort;
-  if (matched_entropy_bits(stream) / 8 >= limit - limit / (is_short ? 4 : 64)) return false;
-  return is_short || zstd_compress(symbol_bytes(stream), kTrialLevel).size() < limit + limit / 128;
+  const std::size_t count = stream.symbols.size();
+  const bool is_short = count < kShort;
+  const bool repeats = matched_entropy_bits(stream) / 8 < limit - limit / (is_short ? 4 : 64);
+  if (is_short || (!repeats && stream.entropy > kFewBits * count)) return repeats;
+  const std::size_t hopeless = repeats ? limit + limit / 128 : limit - limit / 32;
+  return zstd_compress(symbol_bytes(stream), kTrialLevel).size() < hopeless;
 }
 
 bool encode(const SymbolStream& stream, std::size_t limit, Bytes& out) {

@@ -29,6 +29,7 @@ extern const BenchTable kKmeansTable;
 extern const BenchTable kModelsTable;
 extern const BenchTable kFiguresTable;
 extern const BenchTable kMaskedTable;
+extern const BenchTable kStructuredTable;
 extern const BenchTable kCodersTable;
 extern const BenchTable kFloatsTable;
 extern const BenchTable kSpeedTable;

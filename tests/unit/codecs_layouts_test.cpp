@@ -226,6 +226,8 @@ INSTANTIATE_TEST_SUITE_P(Layouts, ForcedLayout,
                                          Applies{"context-palette", Pattern::kFew, {1, false}},
                                          Applies{"context-palette", Pattern::kSparseFew, {4, true}},
                                          Applies{"context-floats", Pattern::kBell, {2, true}},
+                                         Applies{"repeats", Pattern::kFew, {2, true}},
+                                         Applies{"repeats", Pattern::kBell, {1, false}},
                                          Applies{"context-floats", Pattern::kSparse, {8, true}}));
 
 TEST_P(ForcedLayout, IsUsedWhereItApplies) {

@@ -93,8 +93,9 @@ struct Result {
   std::uint64_t packed = 0;
 };
 
-Bytes pack(const OnnxModel& model, unsigned threads) {
+Bytes pack(const OnnxModel& model, unsigned threads, const EncodeOptions& encode = {}) {
   PackOptions options;
+  options.encode = encode;
   options.threads = threads;
   MemorySink sink;
   pack_model(model, options, sink);
@@ -164,6 +165,24 @@ TEST(SharedModels, AllPackSmallAndComeBack) {
   EXPECT_LE(static_cast<double>(total.packed), 0.9 * static_cast<double>(total.zstd));
   EXPECT_GT(total.original, 0U);
   EXPECT_GT(missing, 0U);
+}
+
+// Larger ones would take minutes, and differ by more than a few bytes of an index.
+TEST(SharedModels, MaxIsNeverLargerThanTheDefault) {
+  constexpr std::uint64_t kSmall = 300'000;
+  const auto shared = harness::shared_dir();
+  if (!shared) GTEST_SKIP() << "no folder of test data: set QC_SHARED, or put it at ../shared";
+  const fs::path folder = *shared / "models";
+  std::size_t packed = 0;
+  for (const std::string& name : harness::list_models(folder)) {
+    const fs::path path = folder / name;
+    if (fs::file_size(path) > kSmall || missing_file(path, facts_of(path))) continue;
+    const OnnxModel model = OnnxModel::open(path);
+    EXPECT_LE(pack(model, 2, presets::kMax).size(), pack(model, 2, presets::kDefault).size())
+        << name;
+    ++packed;
+  }
+  EXPECT_GT(packed, 20U);
 }
 
 }  // namespace

@@ -57,7 +57,8 @@ TestTensor mel_filters(std::uint64_t size, std::uint64_t bands) {
 
 TestTensor position_table(std::uint64_t positions, std::uint64_t width) {
   return matrix(positions, width, [=](std::uint64_t position, std::uint64_t at) {
-    const double exponent = 2 * static_cast<double>(at / 2) / static_cast<double>(width);
+    const std::uint64_t pair = at / 2;
+    const double exponent = 2 * static_cast<double>(pair) / static_cast<double>(width);
     const double angle = static_cast<double>(position) / std::pow(10000, exponent);
     return at % 2 == 0 ? std::sin(angle) : std::cos(angle);
   });
