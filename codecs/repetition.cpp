@@ -5,10 +5,10 @@
 #include <span>
 #include <vector>
 
+#include "codecs/window_cover.h"
+
 namespace qc {
 namespace {
-
-constexpr std::uint64_t kMultiplier = 0x9e3779b97f4a7c15u;
 
 // zstd has code tables of its own for every block of so many bytes.
 constexpr std::size_t kBlockSymbols = std::size_t{1} << 17;
@@ -25,51 +25,17 @@ std::uint64_t block_entropy_bits(const SymbolStream& stream) {
   return std::min(bits, stream.entropy);
 }
 
-// Windows that were seen, by hash; a newer one replaces an older one in its place.
-class SeenWindows {
- public:
-  explicit SeenWindows(std::size_t windows)
-      : shift_(64 - std::clamp(static_cast<unsigned>(std::bit_width(windows)), 8U, 20U)),
-        tags_(std::size_t{1} << (64 - shift_)) {}
-
-  // Whether the window was seen before; now it is.
-  bool add(std::uint64_t hash) noexcept {
-    const std::uint64_t mixed = hash * kMultiplier;
-    std::uint32_t& tag = tags_[mixed >> shift_];
-    const auto own = static_cast<std::uint32_t>(mixed) | 1;
-    const bool seen = tag == own;
-    tag = own;
-    return seen;
-  }
-
- private:
-  unsigned shift_;
-  std::vector<std::uint32_t> tags_;
-};
-
-// Symbols covered by windows of `window` symbols that occurred before, and the runs they form.
-struct Matched {
-  std::uint64_t symbols = 0;
-  std::uint64_t runs = 0;
-};
-
-Matched find_matched(std::span<const Symbol> symbols, std::size_t window) {
-  Matched matched;
-  if (symbols.size() <= window) return matched;
-  std::uint64_t oldest_weight = 1;  // kMultiplier^window
-  for (std::size_t i = 0; i < window; ++i) oldest_weight *= kMultiplier;
-  SeenWindows seen(symbols.size());
+WindowCover cover_windows(std::span<const Symbol> symbols, std::size_t window) {
+  WindowCover cover(symbols.size(), window);
+  std::uint64_t oldest_weight = 1;  // kHashMultiplier^window
+  for (std::size_t i = 0; i < window; ++i) oldest_weight *= kHashMultiplier;
   std::uint64_t hash = 0;
-  std::size_t covered = 0;
   for (std::size_t end = 1; end <= symbols.size(); ++end) {
-    hash = hash * kMultiplier + symbols[end - 1] + 1;
+    hash = hash * kHashMultiplier + symbols[end - 1] + 1;
     if (end > window) hash -= oldest_weight * (symbols[end - 1 - window] + 1U);
-    if (end < window || !seen.add(hash)) continue;
-    if (covered < end - window) ++matched.runs;
-    matched.symbols += end - std::max(covered, end - window);
-    covered = end;
+    if (end >= window) cover.add(end, hash);
   }
-  return matched;
+  return cover;
 }
 
 // Exactly, by a bit for every magnitude.
@@ -96,7 +62,7 @@ std::size_t count_distinct_values(std::span<const T> values) {
   std::vector<T> table(std::size_t{1} << index_bits);
   std::size_t distinct = 0;
   for (const T value : values) {
-    std::size_t at = (value * kMultiplier) >> (64 - index_bits);
+    std::size_t at = (value * kHashMultiplier) >> (64 - index_bits);
     while (table[at] != 0 && table[at] != value) at = (at + 1) & (table.size() - 1);
     distinct += table[at] == 0 ? 1 : 0;
     table[at] = value;
@@ -125,7 +91,7 @@ std::size_t count_duplicates_of(const TensorView& tensor) {
       continue;
     }
     ++nonzeros;
-    const std::uint64_t hash = (value * kMultiplier) >> 32;
+    const std::uint64_t hash = (value * kHashMultiplier) >> 32;
     if ((hash & ((std::uint64_t{1} << sample_bits) - 1)) == 0) values.push_back(value);
   }
   const std::size_t distinct = count_distinct_values<T>(values);
@@ -151,9 +117,9 @@ std::uint64_t matched_entropy_bits(const SymbolStream& stream) {
   constexpr std::uint64_t kLongest = 64;
   const std::uint64_t window =
       std::clamp<std::uint64_t>((reference_bits + kSureBits) * count / entropy + 1, 3, kLongest);
-  const Matched matched = find_matched(stream.symbols, window);
-  const std::uint64_t replaced = entropy * matched.symbols / count;
-  const std::uint64_t references = reference_bits * matched.runs;
+  const WindowCover cover = cover_windows(stream.symbols, window);
+  const std::uint64_t replaced = entropy * cover.covered() / count;
+  const std::uint64_t references = reference_bits * cover.runs();
   return entropy - std::min(entropy, replaced - std::min(replaced, references));
 }
 

@@ -145,12 +145,11 @@ void AtomicFile::write(ByteView bytes) {
     if (buffer_.size() >= kWriteBuffer) flush();
   }
   size_ += bytes.size();
-  if (size_ - sync_started_ >= kSyncStep) start_sync();
+  if (sync_ == Sync::kToDisk && size_ - sync_started_ >= kSyncStep) start_sync();
 }
 
 void AtomicFile::start_sync() {
   flush();
-  if (sync_ == Sync::kLater) return;
 #ifdef SYNC_FILE_RANGE_WRITE
   // Only a hint: commit() finds out whether the bytes arrived.
   ::sync_file_range(fd_, static_cast<off_t>(sync_started_),

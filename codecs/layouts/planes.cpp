@@ -155,7 +155,7 @@ bool encode(const Analysis& tensor, const EncodeOptions& options, Encoding& out)
   const TensorView& view = tensor.tensor();
   if (view.element.width == 1) return false;
   StageChoice stages = options.stages;
-  stages.matches = tensor.repeats();
+  stages.matches = stages.matches && tensor.repeats();
   with_width(view.element.width, [&]<typename T>() {
     PlaneEncoder<T> encoder(view, stages);
     const unsigned head_bits = view.element.is_float ? best_head_bits<T>(view) : kMinHeadBits;

@@ -4,11 +4,11 @@
 #include <numeric>
 
 #include "codecs/layouts/repeats.h"
+#include "codecs/window_cover.h"
 
 namespace qc {
 namespace {
 
-constexpr std::uint64_t kMultiplier = 0x9e3779b97f4a7c15u;
 constexpr std::size_t kNowhere = SIZE_MAX;
 
 template <typename T>
@@ -42,7 +42,7 @@ std::vector<std::size_t> previous_occurrences(const std::vector<T>& elements, T 
   const std::size_t mask = last.size() - 1;
   for (std::size_t i = 0; i < elements.size(); ++i) {
     const T magnitude = elements[i] & static_cast<T>(~sign);
-    std::size_t at = (magnitude * kMultiplier) >> (64 - index_bits);
+    std::size_t at = (magnitude * kHashMultiplier) >> (64 - index_bits);
     while (last[at] != kNowhere && (elements[last[at]] & static_cast<T>(~sign)) != magnitude) {
       at = (at + 1) & mask;
     }
@@ -166,29 +166,17 @@ std::size_t covered_by_repeats(const TensorView& tensor, std::uint64_t columns,
   if (elements.size() <= window) return 0;
   const T sign = sign_mask<T>(tensor.element.is_float);
   const auto hash_of = [&](std::size_t i) {
-    const std::uint64_t mixed = ((elements[i] & static_cast<T>(~sign)) + 1) * kMultiplier;
-    return (mixed ^ (mixed >> 29)) * kMultiplier;
+    const std::uint64_t mixed = ((elements[i] & static_cast<T>(~sign)) + 1) * kHashMultiplier;
+    return (mixed ^ (mixed >> 29)) * kHashMultiplier;
   };
-  const unsigned index_bits =
-      std::clamp(static_cast<unsigned>(std::bit_width(elements.size())), 8U, 20U);
-  std::vector<std::uint32_t> tags(std::size_t{1} << index_bits);
+  WindowCover cover(elements.size(), window);
   std::uint64_t sum = 0;
-  std::size_t covered = 0;
-  std::size_t end_of_last = 0;
   for (std::size_t end = 1; end <= elements.size(); ++end) {
     sum += hash_of(end - 1);
     if (end > window) sum -= hash_of(end - 1 - window);
-    if (end < window) continue;
-    const std::uint64_t mixed = sum * kMultiplier;
-    std::uint32_t& tag = tags[mixed >> (64 - index_bits)];
-    const auto own = static_cast<std::uint32_t>(mixed) | 1;
-    if (tag == own) {
-      covered += end - std::max(end_of_last, end - window);
-      end_of_last = end;
-    }
-    tag = own;
+    if (end >= window) cover.add(end, sum);
   }
-  return covered;
+  return cover.covered();
 }
 
 }  // namespace

@@ -10,9 +10,10 @@ namespace qc {
 /// The longest code of any stream.
 inline constexpr unsigned kMaxCodeLength = 15;
 
-/// Optimal code lengths of at most `limit` bits for the counts, by package-merge (Larmore and
-/// Hirschberg, "A fast algorithm for optimal length-limited Huffman codes", 1990). Symbols that do
-/// not occur get 0. Requires at least two that do, and no more than 2^limit.
+/// Optimal code lengths of at most `limit` bits for the counts: Huffman's, or where these are
+/// longer, those of package-merge (Larmore and Hirschberg, "A fast algorithm for optimal
+/// length-limited Huffman codes", 1990). Symbols that do not occur get 0. Requires at least two
+/// that do, and no more than 2^limit.
 std::vector<std::uint8_t> huffman_lengths(std::span<const std::uint32_t> counts, unsigned limit);
 
 /// The canonical codes for the lengths: shorter codes first, then by symbol, each with its first

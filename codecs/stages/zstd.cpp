@@ -58,7 +58,7 @@ class ZstdReader final : public SymbolReader {
 
 // One byte for each symbol, or two.
 Bytes symbol_bytes(const SymbolStream& stream) {
-  if (stream.alphabet() <= 256) return {stream.symbols.begin(), stream.symbols.end()};
+  if (stream.alphabet() <= kByteAlphabet) return {stream.symbols.begin(), stream.symbols.end()};
   Bytes bytes(2 * stream.symbols.size());
   for (std::size_t i = 0; i < stream.symbols.size(); ++i) {
     store_le(bytes.data() + 2 * i, stream.symbols[i]);
@@ -93,7 +93,7 @@ bool encode(const SymbolStream& stream, std::size_t limit, Bytes& out) {
 
 SymbolReader* open(ByteView coded, std::uint64_t count, std::uint32_t alphabet,
                    DecodeContext& context, std::uint64_t& /*table_bytes*/) noexcept {
-  const unsigned width = alphabet <= 256 ? 1 : 2;
+  const unsigned width = alphabet <= kByteAlphabet ? 1 : 2;
   if (count > UINT64_MAX / width) return context.refuse("a stream is too long");
   const std::uint64_t size = count * width;
   if (zstd_content_size(coded) != size) {
