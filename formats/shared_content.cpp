@@ -26,13 +26,14 @@ std::uint64_t hash_of(const std::uint8_t* run) noexcept {
 }  // namespace
 
 std::uint64_t shared_bytes(std::span<const ByteView> payloads) {
+  if (payloads.size() < 2) return 0;
   std::unordered_map<std::uint64_t, std::size_t> first;  // hash to the payload that has it first
   std::uint64_t shared = 0;
   for (std::size_t payload = 0; payload < payloads.size(); ++payload) {
     const ByteView bytes = payloads[payload];
     for (std::size_t at = 0; at + kRun <= bytes.size(); at += kStep) {
       if (!is_sampled(bytes.data() + at)) continue;
-      const auto [entry, is_new] = first.emplace(hash_of(bytes.data() + at), payload);
+      const auto [entry, is_new] = first.try_emplace(hash_of(bytes.data() + at), payload);
       if (!is_new && entry->second != payload) ++shared;
     }
   }

@@ -77,10 +77,15 @@ bool may_win(const SymbolStream& stream, std::size_t limit) {
   constexpr int kTrialLevel = 3;
   const std::size_t count = stream.symbols.size();
   const bool is_short = count < kShort;
-  const bool repeats = matched_entropy_bits(stream) / 8 < limit - limit / (is_short ? 4 : 64);
-  if (is_short || (!repeats && stream.entropy > kFewBits * count)) return repeats;
-  const std::size_t hopeless = repeats ? limit + limit / 128 : limit - limit / 32;
-  return zstd_compress(symbol_bytes(stream), kTrialLevel).size() < hopeless;
+  const auto repeats = [&] {
+    return matched_entropy_bits(stream) / 8 < limit - limit / (is_short ? 4 : 64);
+  };
+  if (is_short) return repeats();
+  const bool has_few_bits = stream.entropy <= kFewBits * count;
+  if (!has_few_bits && !repeats()) return false;
+  const std::size_t fast = zstd_compress(symbol_bytes(stream), kTrialLevel).size();
+  if (has_few_bits && fast < limit - limit / 32) return true;
+  return fast < limit + limit / 128 && (!has_few_bits || repeats());
 }
 
 bool encode(const SymbolStream& stream, std::size_t limit, Bytes& out) {
