@@ -302,9 +302,11 @@ class Packer {
     if (size > kSmallModel && kSharedPart * shared_between_slots() < size) return std::nullopt;
     Index index;
     finish_index({}, std::vector<bool>(slots_.size(), false), kQcHeaderSize, index);
-    // A fast level tells a hopeless case: the slow one gains a few per cent.
+    // A fast level tells a hopeless case: the slow one gains a few per cent of a graph, and next to
+    // nothing where weights are most of the bytes.
     compress(index, kFastIndexLevel, true);
-    if (index.total > other_total + other_total / 16) return std::nullopt;
+    const std::uint64_t gain = size > kSmallModel ? 64 : 16;
+    if (index.total > other_total + other_total / gain) return std::nullopt;
     squeeze(index);
     if (index.total >= other_total) return std::nullopt;
     return index;

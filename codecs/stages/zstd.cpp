@@ -13,6 +13,9 @@ namespace {
 constexpr std::uint32_t kByteAlphabet = 256;
 constexpr int kLevel = 19;
 
+// Magic number, descriptor, size, a block's header and a byte: no frame is smaller.
+constexpr std::size_t kLeastFrame = 4 + 1 + 1 + 3 + 1;
+
 class ZstdReader final : public SymbolReader {
  public:
   void start(ByteView symbols, unsigned width, std::uint32_t alphabet) noexcept {
@@ -75,6 +78,7 @@ bool may_win(const SymbolStream& stream, std::size_t limit) {
   constexpr std::size_t kShort = std::size_t{1} << 10;
   constexpr std::uint64_t kFewBits = 5;
   constexpr int kTrialLevel = 3;
+  if (limit <= kLeastFrame) return false;
   const std::size_t count = stream.symbols.size();
   const bool is_short = count < kShort;
   const auto repeats = [&] {
