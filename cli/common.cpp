@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "core/byte_size.h"
 #include "core/error.h"
 
 namespace qc {
@@ -41,6 +42,18 @@ void add_common_options(CLI::App& command, CommonOptions& options, Writes writes
 void add_sync_option(CLI::App& command, CommonOptions& options) {
   command.add_flag("--no-sync", options.no_sync,
                    "Do not wait for the disk: a crash of the machine may lose the output");
+}
+
+CLI::Option* add_max_memory_option(CLI::App& command, std::uint64_t& bytes,
+                                   const std::string& help) {
+  const auto set = [&bytes](const std::string& text) {
+    try {
+      bytes = parse_byte_size(text);
+    } catch (const Error& error) {
+      throw CLI::ValidationError("--max-memory", error.what());
+    }
+  };
+  return command.add_option_function<std::string>("--max-memory", set, help)->type_name("SIZE");
 }
 
 void add_input(CLI::App& command, std::string& path, const std::string& name,

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <nlohmann/json_fwd.hpp>
@@ -59,6 +60,10 @@ void add_common_options(CLI::App& command, CommonOptions& options, Writes writes
 
 /// Adds --no-sync.
 void add_sync_option(CLI::App& command, CommonOptions& options);
+
+/// Adds --max-memory, which sets `bytes`.
+CLI::Option* add_max_memory_option(CLI::App& command, std::uint64_t& bytes,
+                                   const std::string& help);
 
 /// Adds the positional input file.
 void add_input(CLI::App& command, std::string& path, const std::string& name,

@@ -1,0 +1,18 @@
+// Sizes of memory as flags give them, and how much of it there is.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+namespace qc {
+
+/// A whole number with an optional unit: "400MB" and "400 MB" are 400,000,000 bytes, "2GiB" is
+/// 2^31; B, KB, MB, GB, TB, KiB, MiB, GiB and TiB, in either case. Throws Error(kUsage) for
+/// anything else.
+std::uint64_t parse_byte_size(std::string_view text);
+
+/// Bytes of memory that this process can have at most: those of the machine, or of its control
+/// group, where that is allowed less.
+std::uint64_t machine_memory();
+
+}  // namespace qc
