@@ -9,6 +9,7 @@
 #include "cli/common.h"
 #include "cli/table.h"
 #include "cli/text.h"
+#include "core/printable.h"
 #include "formats/model_diff.h"
 
 namespace qc {
@@ -53,7 +54,8 @@ struct DiffCommand {
   }
 
   std::string as_text(const ModelDiff& diff) const {
-    if (diff.identical) return fmt::format("{} and {} are identical\n", before, after);
+    if (diff.identical)
+      return printable(fmt::format("{} and {} are identical", before, after)) + "\n";
     std::string text;
     if (!diff.changed.empty()) {
       Table table(
@@ -64,11 +66,15 @@ struct DiffCommand {
     text += fmt::format("{} changed, {} equal\n", plural(diff.changed.size(), "tensor"),
                         diff.equal.size());
     if (common.verbose) {
-      for (const std::string& name : diff.equal) text += fmt::format("equal: {}\n", name);
+      for (const std::string& name : diff.equal)
+        text += fmt::format("equal: {}\n", printable(name));
     }
-    for (const std::string& name : diff.removed)
-      text += fmt::format("only in {}: {}\n", before, name);
-    for (const std::string& name : diff.added) text += fmt::format("only in {}: {}\n", after, name);
+    for (const std::string& name : diff.removed) {
+      text += printable(fmt::format("only in {}: {}", before, name)) + "\n";
+    }
+    for (const std::string& name : diff.added) {
+      text += printable(fmt::format("only in {}: {}", after, name)) + "\n";
+    }
     text += diff.graph_differs ? "the graph differs too (bytes outside the tensors)\n"
                                : "the graph is the same: no byte outside the tensors differs\n";
     return text;

@@ -12,6 +12,7 @@
 #include "cli/text.h"
 #include "cli/tuning.h"
 #include "core/error.h"
+#include "core/printable.h"
 
 namespace qc {
 namespace {
@@ -60,7 +61,7 @@ struct EvalCommand {
                      details ? fmt::format("{:.4f}", details->loss) : "-"});
     }
     const Score& score = scores.back().second;
-    return table.text() + (score.details ? "" : meaning_text(score) + "\n");
+    return table.text() + (score.details ? "" : printable(meaning_text(score)) + "\n");
   }
 };
 

@@ -10,6 +10,7 @@
 #include "cli/common.h"
 #include "cli/inspect.h"
 #include "core/error.h"
+#include "core/printable.h"
 #include "formats/qc_reader.h"
 #include "formats/qc_writer.h"
 #include "passes/glob.h"
@@ -88,7 +89,7 @@ struct InspectCommand {
     if (common.prints() && hardware) print(hardware_text(work(reader, breakdown)));
     if (common.prints() && common.verbose) {
       for (const auto& [key, value] : metadata) {
-        print(fmt::format("\n{}:\n{}{}", key, value, value.ends_with('\n') ? "" : "\n"));
+        print(fmt::format("\n{}:\n{}{}", printable(key), value, value.ends_with('\n') ? "" : "\n"));
       }
     }
     if (!common.quiet) {

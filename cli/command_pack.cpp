@@ -14,6 +14,7 @@
 #include "cli/param_flags.h"
 #include "cli/text.h"
 #include "core/error.h"
+#include "core/printable.h"
 #include "core/progress.h"
 #include "formats/qc_reader.h"
 #include "formats/qc_writer.h"
@@ -94,9 +95,10 @@ struct PackCommand {
                   {"negative_zeros", signs.json()},
                   {"seconds", seconds.count()}});
     } else if (common.prints()) {
-      print(fmt::format("{}  {} -> {}  {}  ({}, {:.2f} s)\n", stream_name(input),
-                        size_text(model.total_size()), target.string(), size_text(packed),
-                        ratio_text(model.total_size(), packed), seconds.count()));
+      print(fmt::format("{}  {} -> {}  {}  ({}, {:.2f} s)\n", printable(stream_name(input)),
+                        size_text(model.total_size()), printable(target.string()),
+                        size_text(packed), ratio_text(model.total_size(), packed),
+                        seconds.count()));
       print(signs.text(packed));
       if (common.verbose) {
         const Breakdown breakdown = break_down(QcReader::open(target), common.threads);

@@ -15,6 +15,7 @@
 #include "cli/text.h"
 #include "cli/tuning.h"
 #include "core/error.h"
+#include "core/printable.h"
 #include "formats/breakdown.h"
 #include "formats/qc_writer.h"
 #include "pipeline/pack_params.h"
@@ -68,9 +69,11 @@ struct RunCommand {
     pipeline.encode = encode_options(recipe.pack);
     pipeline.on_step = [&](const StepReport& step) {
       tools.monitor().clear();
-      if (common.prints()) print(step_line(step) + "\n");
+      if (common.prints()) print_progress(step_line(step) + "\n");
     };
-    if (common.prints() && !tools.description().empty()) print(tools.description() + "\n");
+    if (common.prints() && !tools.description().empty()) {
+      print_progress(printable(tools.description()) + "\n");
+    }
 
     PipelineReport report;
     TestScores scores;
@@ -169,7 +172,7 @@ struct RunCommand {
       print_json(document);
     } else if (common.prints()) {
       print(fmt::format("\n{}\n{}{}  {} -> {}  {}  ({:.1f} s)\n", inspect_text(breakdown, view),
-                        pipeline_text(report, scores), written.string(),
+                        pipeline_text(report, scores), printable(written.string()),
                         size_text(report.original_bytes), size_text(packed),
                         ratio_text(report.original_bytes, packed), seconds));
     }

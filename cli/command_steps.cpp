@@ -14,6 +14,7 @@
 #include "cli/text.h"
 #include "cli/tuning.h"
 #include "core/error.h"
+#include "core/printable.h"
 #include "engine/train_params.h"
 #include "pipeline/recipe.h"
 #include "pipeline/step.h"
@@ -125,7 +126,9 @@ struct StepCommand {
     require_absent(target, overwrite);
     pipeline.measures_packed = shows_steps();
     pipeline.on_step = [&](const StepReport&) { tools.monitor().clear(); };
-    if (common.prints() && !tools.description().empty()) print(tools.description() + "\n");
+    if (common.prints() && !tools.description().empty()) {
+      print_progress(printable(tools.description()) + "\n");
+    }
 
     PipelineReport report;
     TestScores scores;
@@ -210,7 +213,7 @@ struct StepCommand {
       if (shows_steps()) shown += pipeline_text(report, scores);
       if (!written.empty()) {
         shown += fmt::format("wrote {}: a plain ONNX file, {}; pack makes it small\n",
-                             written.string(), size_change(sizes));
+                             printable(written.string()), size_change(sizes));
       }
       print(shown);
     }

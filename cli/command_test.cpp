@@ -8,6 +8,7 @@
 #include "cli/commands.h"
 #include "cli/common.h"
 #include "cli/text.h"
+#include "core/printable.h"
 #include "core/progress.h"
 #include "formats/qc_reader.h"
 
@@ -43,8 +44,8 @@ struct TestCommand {
                   {"files", files},
                   {"original_bytes", total}});
     } else if (common.prints()) {
-      print(fmt::format("{}  ok: {} decoded to {}, every checksum matches\n", stream_name(input),
-                        plural(files, "file"), size_text(total)));
+      print(fmt::format("{}  ok: {} decoded to {}, every checksum matches\n",
+                        printable(stream_name(input)), plural(files, "file"), size_text(total)));
       if (common.verbose) print(file_list(reader));
     }
   }

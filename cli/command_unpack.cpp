@@ -10,6 +10,7 @@
 #include "cli/common.h"
 #include "cli/text.h"
 #include "core/error.h"
+#include "core/printable.h"
 #include "core/progress.h"
 #include "formats/qc_reader.h"
 
@@ -59,8 +60,8 @@ struct UnpackCommand {
                   {"original_bytes", total},
                   {"seconds", seconds.count()}});
     } else if (common.prints()) {
-      print(fmt::format("{}  {} -> {}  {}\n", input, size_text(reader.container_size()),
-                        fmt::join(outputs, ", "), size_text(total)));
+      print(fmt::format("{}  {} -> {}  {}\n", printable(input), size_text(reader.container_size()),
+                        printable(fmt::format("{}", fmt::join(outputs, ", "))), size_text(total)));
       if (common.verbose) print(file_list(reader));
     }
   }

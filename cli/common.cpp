@@ -2,11 +2,12 @@
 
 #include <fmt/format.h>
 
-#include <cstdio>
 #include <nlohmann/json.hpp>
 
 #include "core/byte_size.h"
 #include "core/error.h"
+#include "core/printable.h"
+#include "core/standard_streams.h"
 
 namespace qc {
 
@@ -67,23 +68,34 @@ std::filesystem::path with_extension(const std::filesystem::path& path,
   return out.replace_extension(extension);
 }
 
-void print(const std::string& text) {
-  const bool written = std::fwrite(text.data(), 1, text.size(), stdout) == text.size();
-  if (!written || std::fflush(stdout) != 0) {
-    throw Error(ErrorCode::kFile, "cannot write to standard output");
-  }
+void print(const std::string& text) { write_to_stdout(as_bytes(printable_lines(text))); }
+
+void print_progress(const std::string& text) noexcept {
+  // What fails now fails at the end too, where it is told.
+  write_all(STDOUT_FILENO, as_bytes(printable_lines(text)));
 }
 
 void print_json(const nlohmann::ordered_json& document) {
-  print(document.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n");
+  const auto text = document.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+  write_to_stdout(as_bytes(printable_json(text) + "\n"));
 }
 
-void warn(const std::string& text) { fmt::print(stderr, "warning: {}\n", text); }
+std::string error_lines(std::string_view text) {
+  std::string lines;
+  for (const char c : printable_lines(text)) {
+    // No part of an error may pass for a line of its own.
+    if (!lines.empty() && lines.back() == '\n' && c != ' ') lines += "  ";
+    lines += c;
+  }
+  return lines;
+}
+
+void warn(const std::string& text) { print_error(fmt::format("warning: {}\n", error_lines(text))); }
 
 std::string file_list(const QcReader& reader) {
   std::string text;
   for (const ManifestFile& file : reader.manifest().files) {
-    text += fmt::format("  {}  {} bytes  XXH3-128 {:02x}\n", file.path, file.size,
+    text += fmt::format("  {}  {} bytes  XXH3-128 {:02x}\n", printable(file.path), file.size,
                         fmt::join(file.digest, ""));
   }
   return text;

@@ -8,6 +8,7 @@
 #include <nlohmann/json_fwd.hpp>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 
 #include "cli/streams.h"
 #include "core/file.h"
@@ -73,12 +74,19 @@ void add_input(CLI::App& command, std::string& path, const std::string& name,
 std::filesystem::path with_extension(const std::filesystem::path& path,
                                      const std::string& extension);
 
-/// Prints text to standard output; throws Error(kFile) when that fails (a closed pipe, a full
-/// disk).
+/// Prints lines to standard output, as printable_lines() has them: names from files that are part
+/// of a line go through printable() before. Throws as write_to_stdout() does.
 void print(const std::string& text);
+
+/// The same while work is under way, which ends as it would if this fails: a later print() tells.
+void print_progress(const std::string& text) noexcept;
 
 /// Prints a JSON document and a newline. Strings that are not UTF-8 are repaired.
 void print_json(const nlohmann::ordered_json& document);
+
+/// Text of an error or a warning for standard error: printable, and with lines after the first
+/// indented.
+std::string error_lines(std::string_view text);
 
 /// Prints "warning: ..." to standard error.
 void warn(const std::string& text);

@@ -7,6 +7,7 @@
 #include "cli/inspect.h"
 #include "cli/table.h"
 #include "cli/text.h"
+#include "core/printable.h"
 #include "passes/glob.h"
 
 namespace qc {
@@ -129,8 +130,9 @@ std::string unknown_text(const HardwareView& view, const std::vector<std::string
   }
   for (const OpenInput& input : view.open_inputs) {
     const bool shapeless = input.dims.empty();
-    text += shapeless ? fmt::format("the graph gives input {} no shape", input.name)
-                      : fmt::format("the graph leaves sizes of input {} open: {}", input.name,
+    const std::string name = printable(input.name);
+    text += shapeless ? fmt::format("the graph gives input {} no shape", name)
+                      : fmt::format("the graph leaves sizes of input {} open: {}", name,
                                     sizes_text(input.dims, "?"));
     if (input.first) {
       text += fmt::format("; give them: --input-shape {}",

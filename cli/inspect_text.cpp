@@ -10,6 +10,7 @@
 #include "cli/table.h"
 #include "cli/text.h"
 #include "core/float_types.h"
+#include "core/printable.h"
 
 namespace qc {
 namespace {
@@ -241,7 +242,7 @@ std::vector<std::string> inspect_warnings(const Breakdown& breakdown) {
 
 std::string inspect_text(const Breakdown& breakdown, const InspectView& view) {
   std::string text =
-      fmt::format("{}{}\n\n", view.file, view.packed_now ? ": as if packed now" : "");
+      fmt::format("{}{}\n\n", printable(view.file), view.packed_now ? ": as if packed now" : "");
   const std::vector<const TensorBreakdown*> lines = chosen(breakdown, view);
   if (!lines.empty()) {
     Table table({"tensor", "weights", "kept %", "bits", "coded", "index", "coded", "b/weight",
@@ -261,13 +262,14 @@ std::string inspect_text(const Breakdown& breakdown, const InspectView& view) {
 
 std::string inspect_tensor_text(const TensorBreakdown& line, ByteView bytes) {
   const TensorInfo& tensor = line.tensor;
-  std::string text = fmt::format("{}\n  {} {}, {}{}{}\n", tensor.name, data_type_name(tensor.type),
-                                 shape_text(tensor.dims), role_name(tensor.role),
-                                 tensor.op.empty() ? "" : " of ", tensor.op);
+  std::string text =
+      fmt::format("{}\n  {} {}, {}{}{}\n", printable(tensor.name), data_type_name(tensor.type),
+                  shape_text(tensor.dims), role_name(tensor.role), tensor.op.empty() ? "" : " of ",
+                  printable(tensor.op));
   if (tensor.channel_axis >= 0)
     text += fmt::format("  output channels along axis {}\n", tensor.channel_axis);
-  text +=
-      fmt::format("  {} bytes, stored in {} as {}\n", tensor.size, line.stored_bytes, line.layout);
+  text += fmt::format("  {} bytes, stored in {} as {}\n", tensor.size, line.stored_bytes,
+                      printable(line.layout));
   text += fmt::format(
       "  {} of {} elements are not zero ({}%)", line.nonzeros, tensor.count(),
       percent_text(static_cast<double>(line.nonzeros), static_cast<double>(tensor.count())));

@@ -3,23 +3,33 @@
 
 #include <CLI/CLI.hpp>
 #include <csignal>
-#include <cstdio>
 #include <exception>
 #include <new>
+#include <sstream>
 
 #include "cli/common.h"
 #include "cli/program.h"
 #include "cli/usage_errors.h"
 #include "core/error.h"
 #include "core/page_buffer.h"
+#include "core/printable.h"
+#include "core/standard_streams.h"
 
 namespace {
 
 constexpr int kUsage = static_cast<int>(qc::ErrorCode::kUsage);
+constexpr int kFile = static_cast<int>(qc::ErrorCode::kFile);
 
 int report(const std::string& message, qc::ErrorCode code) {
-  fmt::print(stderr, "qcompress: {}\n", message);
+  qc::print_error(fmt::format("qcompress: {}\n", qc::error_lines(message)));
   return static_cast<int>(code);
+}
+
+// As a program ends that does not look after SIGPIPE.
+int end_without_reader() {
+  std::signal(SIGPIPE, SIG_DFL);
+  std::raise(SIGPIPE);
+  return kFile;
 }
 
 int run(int argc, char** argv) {
@@ -42,9 +52,12 @@ int run(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& success) {
-    return app.exit(success);
+    std::ostringstream help;
+    const int status = app.exit(success, help, help);
+    qc::print(help.str());
+    return status;
   } catch (const CLI::ParseError& error) {
-    fmt::print(stderr, "{}", qc::usage_message(app, error));
+    qc::print_error(qc::printable_lines(qc::usage_message(app, error)));
     return kUsage;
   }
   return 0;
@@ -53,6 +66,7 @@ int run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  if (!qc::occupy_standard_streams()) return kFile;
   // A write beyond a limit or to a closed pipe is an error to report, not the end of the process.
   std::signal(SIGXFSZ, SIG_IGN);
   std::signal(SIGPIPE, SIG_IGN);
@@ -63,8 +77,10 @@ int main(int argc, char** argv) {
   } catch (const qc::Error& error) {
     return report(error.what(), error.code());
   } catch (const qc::Interruption& interruption) {
-    fmt::print(stderr, "qcompress: {}\n", interruption.what());
+    qc::print_error(fmt::format("qcompress: {}\n", qc::error_lines(interruption.what())));
     return interruption.exit_status();
+  } catch (const qc::ReaderGone&) {
+    return end_without_reader();
   } catch (const std::bad_alloc&) {
     return report("out of memory; fewer threads (-j 1) need less", qc::ErrorCode::kLimit);
   } catch (const std::exception& error) {

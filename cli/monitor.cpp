@@ -8,6 +8,9 @@
 #include <csignal>
 #include <string_view>
 
+#include "core/printable.h"
+#include "core/standard_streams.h"
+
 namespace qc {
 namespace {
 
@@ -79,7 +82,7 @@ void ConsoleMonitor::on_epoch(const TuneRequest& request, const EpochReport& rep
     text += fmt::format("  held out: loss {:.4f}  top1 {:.2f}%{}", report.validation->loss,
                         100 * report.validation->top1, report.best ? " *" : "");
   }
-  fmt::print(stderr, "{}  {:.1f} s\n", text, report.seconds);
+  print_error(fmt::format("{}  {:.1f} s\n", printable(text), report.seconds));
 }
 
 bool ConsoleMonitor::stop_requested() {

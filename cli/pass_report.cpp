@@ -10,6 +10,7 @@
 
 #include "cli/table.h"
 #include "cli/text.h"
+#include "core/printable.h"
 
 namespace qc {
 namespace {
@@ -22,13 +23,14 @@ std::string untouched_text(const PassReport& report, bool verbose) {
       fmt::format("untouched: {} of floats (", plural(report.skipped.size(), "tensor"));
   std::string separator;
   for (const auto& [reason, uses] : reasons) {
-    text += fmt::format("{}{} {}", separator, uses, reason);
+    text += fmt::format("{}{} {}", separator, uses, printable(reason));
     separator = ", ";
   }
   text += verbose ? ")\n" : "); -v lists them\n";
   if (verbose) {
     for (const SkippedTensor& tensor : report.skipped) {
-      text += fmt::format("  {}  {}  {}\n", tensor.name, count_text(tensor.count), tensor.reason);
+      text += fmt::format("  {}  {}  {}\n", printable(tensor.name), count_text(tensor.count),
+                          printable(tensor.reason));
     }
   }
   return text;
@@ -50,7 +52,8 @@ std::string cleanups_text(const std::vector<Cleanup>& cleanups, bool verbose) {
   std::string text = table.text();
   if (!verbose) return text;
   for (const Cleanup& row : cleanups) {
-    for (const std::string& name : row.names) text += fmt::format("  {}: {}\n", row.what, name);
+    for (const std::string& name : row.names)
+      text += fmt::format("  {}: {}\n", row.what, printable(name));
   }
   return text;
 }
@@ -129,7 +132,7 @@ std::string pass_text(const PassReport& report, bool verbose) {
   if (!report.changed.empty()) text += changed_text(report);
   text += untouched_text(report, verbose);
   if (report.seeded) text += fmt::format("seed {}\n", report.seed);
-  for (const std::string& note : report.notes) text += fmt::format("note: {}\n", note);
+  for (const std::string& note : report.notes) text += fmt::format("note: {}\n", printable(note));
   return text;
 }
 

@@ -8,6 +8,7 @@
 #include "cli/pass_report.h"
 #include "cli/table.h"
 #include "cli/text.h"
+#include "core/printable.h"
 
 namespace qc {
 namespace {
@@ -26,14 +27,15 @@ std::string test_text(const TestScores& scores) {
   const std::string after = score_text(*scores.after);
   const std::string error = error_text(*scores.after);
   if (!scores.before) {
-    return fmt::format("{}: {} {}{}\n", data, scores.after->metric, after,
-                       error.empty() ? "" : ", error " + error);
+    return printable(fmt::format("{}: {} {}{}", data, scores.after->metric, after,
+                                 error.empty() ? "" : ", error " + error)) +
+           "\n";
   }
   std::string text =
       fmt::format("{}: {} {} -> {}  ({})", data, scores.after->metric, score_text(*scores.before),
                   after, change_text(*scores.before, scores.after->value));
   if (!error.empty()) text += fmt::format(", error {} -> {}", error_text(*scores.before), error);
-  return text + "\n";
+  return printable(text) + "\n";
 }
 
 std::string_view unit_of(const Score& score) {
@@ -61,7 +63,7 @@ std::string step_line(const StepReport& step) {
       percent_text(static_cast<double>(step.nonzero), static_cast<double>(step.weights)),
       size_text(step.packed_bytes));
   if (step.validation) text += fmt::format(", held-out {}", score_text(*step.validation));
-  return text + fmt::format("  ({:.1f} s)", step.seconds);
+  return printable(text) + fmt::format("  ({:.1f} s)", step.seconds);
 }
 
 std::string pipeline_text(const PipelineReport& report, const TestScores& scores) {
@@ -86,7 +88,7 @@ std::string pipeline_text(const PipelineReport& report, const TestScores& scores
   }
   std::string text = table.text() + test_text(scores);
   const std::optional<Score>& score = scores.after ? scores.after : report.validation_before;
-  if (score && !score->details) text += meaning_text(*score) + "\n";
+  if (score && !score->details) text += printable(meaning_text(*score)) + "\n";
   return text;
 }
 

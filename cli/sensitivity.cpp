@@ -10,6 +10,7 @@
 #include "cli/table.h"
 #include "cli/text.h"
 #include "core/error.h"
+#include "core/printable.h"
 #include "engine/train_params.h"
 #include "pipeline/sensitivity.h"
 
@@ -36,8 +37,9 @@ std::string as_text(const Sensitivity& sensitivity) {
   const Score& baseline = sensitivity.baseline;
   return fmt::format(
       "{} on held-out data {}; its change{} when one layer is pruned at a rate:\n{}{}",
-      baseline.metric, score_text(baseline), baseline.is_rate() ? " in points" : "", table.text(),
-      baseline.details ? "" : meaning_text(baseline) + "\n");
+      printable(baseline.metric), printable(score_text(baseline)),
+      baseline.is_rate() ? " in points" : "", table.text(),
+      baseline.details ? "" : printable(meaning_text(baseline)) + "\n");
 }
 
 nlohmann::ordered_json as_json(const Sensitivity& sensitivity) {
@@ -105,8 +107,9 @@ void run_sensitivity(const OnnxModel& model, const std::string& input, const Ste
                             max_drop));
   }
   if (common.prints()) {
-    print(fmt::format("wrote {0}: qcompress run {0} {1} --data {2}\n", target.string(), input,
-                      flags.data.empty() ? "DIR" : flags.data));
+    print(printable(fmt::format("wrote {0}: qcompress run {0} {1} --data {2}", target.string(),
+                                input, flags.data.empty() ? "DIR" : flags.data)) +
+          "\n");
   }
 }
 

@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "core/error.h"
+#include "core/standard_streams.h"
 
 namespace qc {
 
@@ -45,17 +46,16 @@ StandardOutput::StandardOutput(bool force) {
   }
 }
 
-void StandardOutput::write(ByteView bytes) {
-  while (!bytes.empty()) {
-    const ssize_t written = ::write(STDOUT_FILENO, bytes.data(), bytes.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) {
-      throw Error(ErrorCode::kFile,
-                  fmt::format("cannot write to standard output: {}", std::strerror(errno)));
-    }
-    bytes = bytes.subspan(static_cast<std::size_t>(written));
+void write_to_stdout(ByteView bytes) {
+  const int error = write_all(STDOUT_FILENO, bytes);
+  if (error == EPIPE) throw ReaderGone();
+  if (error != 0) {
+    throw Error(ErrorCode::kFile,
+                fmt::format("cannot write to standard output: {}", std::strerror(error)));
   }
 }
+
+void StandardOutput::write(ByteView bytes) { write_to_stdout(bytes); }
 
 void StandardOutput::restart() {
   throw Error(ErrorCode::kInternal, "standard output cannot be written anew");

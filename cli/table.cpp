@@ -1,10 +1,9 @@
 #include "cli/table.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 
 #include "cli/text.h"
+#include "core/printable.h"
 
 namespace qc {
 namespace {
@@ -16,11 +15,14 @@ constexpr std::size_t kMinName = 12;
 }  // namespace
 
 Table::Table(std::vector<std::string> headings, bool last_is_text) : last_is_text_(last_is_text) {
-  rows_.push_back(std::move(headings));
+  add_row(std::move(headings));
   add_rule();
 }
 
-void Table::add_row(std::vector<std::string> cells) { rows_.push_back(std::move(cells)); }
+void Table::add_row(std::vector<std::string> cells) {
+  for (std::string& cell : cells) cell = printable(cell);
+  rows_.push_back(std::move(cells));
+}
 
 void Table::add_rule() { rows_.emplace_back(); }
 
@@ -28,7 +30,9 @@ std::string Table::text() const {
   const std::size_t columns = rows_.front().size();
   std::vector<std::size_t> widths(columns, 0);
   for (const auto& row : rows_) {
-    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      widths[i] = std::max(widths[i], display_width(row[i]));
+    }
   }
   // A crowded table closes up before it shortens names.
   std::size_t cells = 0;
@@ -47,11 +51,10 @@ std::string Table::text() const {
       out += std::string(widths[0] + others, '-') + '\n';
       continue;
     }
-    std::string line = fmt::format("{:<{}}", shorten_middle(row[0], widths[0]), widths[0]);
+    std::string line = pad(shorten_middle(row[0], widths[0]), widths[0], Align::kLeft);
     for (std::size_t i = 1; i < row.size(); ++i) {
       const bool left = last_is_text_ && i + 1 == columns;
-      line += left ? fmt::format("{:{}}{:<{}}", "", gap, row[i], widths[i])
-                   : fmt::format("{:{}}{:>{}}", "", gap, row[i], widths[i]);
+      line += std::string(gap, ' ') + pad(row[i], widths[i], left ? Align::kLeft : Align::kRight);
     }
     line.erase(line.find_last_not_of(' ') + 1);
     out += line + '\n';

@@ -7,8 +7,9 @@
 
 namespace qc {
 
-/// A table at most kTableWidth columns wide: the first column is left-aligned and shortened in the
-/// middle where needed, the last may be left-aligned, the rest are right-aligned.
+/// A table at most kTableWidth columns wide, of printable() cells: the first column is left-aligned
+/// and shortened in the middle where needed, the last may be left-aligned, the rest are
+/// right-aligned.
 class Table {
  public:
   static constexpr std::size_t kTableWidth = 100;

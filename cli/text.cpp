@@ -4,6 +4,8 @@
 
 #include <array>
 
+#include "core/printable.h"
+
 namespace qc {
 namespace {
 
@@ -50,11 +52,18 @@ std::string percent_text(double part, double whole) {
 }
 
 std::string shorten_middle(std::string_view text, std::size_t width) {
-  if (text.size() <= width) return std::string(text);
-  if (width < 4) return std::string(text.substr(0, width));
+  std::string shown = printable(text);
+  if (display_width(shown) <= width) return shown;
+  if (width < 4) return std::string(first_columns(shown, width));
   const std::size_t tail = (width - 2) / 2;
   const std::size_t head = width - 2 - tail;
-  return fmt::format("{}..{}", text.substr(0, head), text.substr(text.size() - tail));
+  return std::string(first_columns(shown, head)).append("..").append(last_columns(shown, tail));
+}
+
+std::string pad(std::string_view text, std::size_t width, Align align) {
+  const std::size_t taken = display_width(text);
+  const std::string blanks(width > taken ? width - taken : 0, ' ');
+  return align == Align::kLeft ? std::string(text) + blanks : blanks + std::string(text);
 }
 
 std::string plural(std::uint64_t count, std::string_view noun) {

@@ -19,8 +19,14 @@ std::string ratio_text(std::uint64_t larger, std::uint64_t smaller);
 /// Part of a whole in per cent, "8.31"; "-" for an empty whole.
 std::string percent_text(double part, double whole);
 
-/// At most `width` characters; the middle of a longer text becomes "..".
+/// The text as printable() has it, in at most `width` columns; the middle of a longer one becomes
+/// "..".
 std::string shorten_middle(std::string_view text, std::size_t width);
+
+enum class Align { kLeft, kRight };
+
+/// Printable text with blanks on the other side, so that it takes at least `width` columns.
+std::string pad(std::string_view text, std::size_t width, Align align);
 
 /// A count and its noun: "1 tensor", "3 tensors".
 std::string plural(std::uint64_t count, std::string_view noun);

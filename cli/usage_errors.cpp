@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/near_names.h"
+#include "core/printable.h"
 
 namespace qc {
 namespace {
@@ -26,7 +27,7 @@ std::optional<std::string> unknown_flag(const std::vector<std::string>& argument
     return argument.size() > 1 && argument.front() == '-' && argument != "--";
   });
   if (found == arguments.end()) return std::nullopt;
-  return found->substr(0, found->find('='));
+  return printable(found->substr(0, found->find('=')));
 }
 
 std::string command_message(const CLI::App& app) {
@@ -44,7 +45,7 @@ std::string command_message(const CLI::App& app) {
             : did_you_mean(*flag, flags_of(app), "there are"));
   }
   if (rest.empty()) return fmt::format("qcompress: name a command\n\n{}", app.help());
-  return fmt::format("qcompress: there is no command {}{}", rest.front(),
+  return fmt::format("qcompress: there is no command {}{}", printable(rest.front()),
                      did_you_mean(rest.front(), commands, "there are"));
 }
 
@@ -68,7 +69,7 @@ std::string usage_message(const CLI::App& app, const CLI::ParseError& error) {
         message += did_you_mean(*flag, flags, "");
       }
     } else {
-      message = fmt::format("{}: {}", name, error.what());
+      message = fmt::format("{}: {}", name, printable(error.what()));
     }
   }
   const char* end = message.ends_with('\n') ? "" : "\n";

@@ -4,7 +4,9 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdio>
+
+#include "core/printable.h"
+#include "core/standard_streams.h"
 
 namespace qc {
 
@@ -16,15 +18,13 @@ void StatusLine::show(const std::function<std::string()>& text) {
   if (now - last_ < std::chrono::milliseconds(100)) return;
   last_ = now;
   shown_ = true;
-  std::fputs(fmt::format("\r{}\x1b[K", text()).c_str(), stderr);
-  std::fflush(stderr);
+  print_error(fmt::format("\r{}\x1b[K", printable(text())));
 }
 
 void StatusLine::clear() {
   if (!shown_) return;
   shown_ = false;
-  std::fputs("\r\x1b[K", stderr);
-  std::fflush(stderr);
+  print_error("\r\x1b[K");
 }
 
 Progress::Progress(std::string label, std::uint64_t total, bool enabled)

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "core/error.h"
+#include "core/standard_streams.h"
 
 namespace qc {
 namespace {
@@ -188,15 +189,6 @@ pid_t spawn(const ProcessOptions& options, int out, int err) {
   return child;
 }
 
-void show(std::string_view text) {
-  while (!text.empty()) {
-    const ssize_t written = ::write(STDERR_FILENO, text.data(), text.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) return;
-    text.remove_prefix(static_cast<std::size_t>(written));
-  }
-}
-
 // Cuts text into lines of bounded length.
 class Lines {
  public:
@@ -334,7 +326,7 @@ class Run {
       return 0;
     }
     const std::string_view text(buffer.data(), static_cast<std::size_t>(got));
-    if (options_.show_output) show(text);
+    if (options_.show_output) print_error(text);
     tail_.add(text);
     if (is_stdout) lines_.add(text);
     return text.size();

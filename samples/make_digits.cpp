@@ -19,6 +19,7 @@
 #include "core/error.h"
 #include "core/file.h"
 #include "core/random.h"
+#include "core/standard_streams.h"
 
 namespace qc {
 namespace {
@@ -353,10 +354,10 @@ int main(int argc, char** argv) {
   try {
     return qc::run(argc, argv);
   } catch (const qc::Error& error) {
-    fmt::print(stderr, "make_digits: {}\n", error.what());
+    qc::print_error(fmt::format("make_digits: {}\n", error.what()));
     return error.exit_status();
   } catch (const std::exception& error) {
-    fmt::print(stderr, "make_digits: {}\n", error.what());
+    qc::print_error(fmt::format("make_digits: {}\n", error.what()));
     return static_cast<int>(qc::ErrorCode::kFile);
   }
 }
