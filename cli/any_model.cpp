@@ -5,9 +5,11 @@
 
 namespace qc {
 
-OnnxModel open_any_model(const std::filesystem::path& path, unsigned threads) {
+OnnxModel open_any_model(const std::filesystem::path& path, unsigned threads,
+                         const ReadLimits& limits) {
   if (!is_qc_file(path)) return OnnxModel::open(path);
-  return OnnxModel::from_memory(QcReader::open(path).decode_to_memory(threads));
+  const QcReader reader = QcReader::open(path, limits);
+  return OnnxModel::from_memory(reader.decode_to_memory(threads), reader.limits().memory);
 }
 
 }  // namespace qc

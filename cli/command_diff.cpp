@@ -21,8 +21,8 @@ struct DiffCommand {
   std::string after;
 
   void run() const {
-    const ModelDiff diff =
-        diff_models(open_any_model(before, common.threads), open_any_model(after, common.threads));
+    const ModelDiff diff = diff_models(open_any_model(before, common.threads, common.limits),
+                                       open_any_model(after, common.threads, common.limits));
     if (common.json) {
       print_json(as_json(diff));
     } else if (common.prints()) {
@@ -104,6 +104,7 @@ void add_diff_command(CLI::App& app) {
   add_input(*sub, command->before, "before", "A .onnx or .qc file");
   add_input(*sub, command->after, "after", "A .onnx or .qc file");
   add_common_options(*sub, command->common, Writes::kNothing);
+  add_limit_options(*sub, command->common.limits);
   sub->callback([command] { command->run(); });
 }
 

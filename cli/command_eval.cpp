@@ -32,7 +32,8 @@ struct EvalCommand {
     for (const std::string& path : {baseline, input}) {
       if (path.empty()) continue;
       naming_errors(path, [&] {
-        scores.emplace_back(path, tools.evaluator()->test(open_any_model(path, common.threads)));
+        scores.emplace_back(
+            path, tools.evaluator()->test(open_any_model(path, common.threads, common.limits)));
       });
     }
     tools.monitor().clear();
@@ -76,6 +77,7 @@ void add_eval_command(CLI::App& app) {
       ->type_name("FILE");
   add_tuning_flags(*sub, command->tuning, Hooks::kBoth);
   add_common_options(*sub, command->common, Writes::kNothing);
+  add_limit_options(*sub, command->common.limits);
   sub->callback([command] { command->run(); });
 }
 

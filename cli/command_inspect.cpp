@@ -68,8 +68,9 @@ struct InspectCommand {
       options.threads = common.threads;
       pack_model(OnnxModel::open(input), options, packed);
     }
-    const QcReader reader =
-        view.packed_now ? QcReader::from_bytes(packed.bytes()) : QcReader::open(input);
+    const QcReader reader = view.packed_now
+                                ? QcReader::from_bytes(packed.bytes(), ReadLimits::none())
+                                : QcReader::open(input, common.limits);
     const auto depth = index ? BreakdownDepth::kIndex : BreakdownDepth::kElements;
     Breakdown breakdown;
     naming_errors(input, [&] { breakdown = break_down(reader, common.threads, depth); });
@@ -99,7 +100,8 @@ struct InspectCommand {
 
   HardwareView work(const QcReader& reader, const Breakdown& breakdown) const {
     const OnnxModel model = is_qc_file(input)
-                                ? OnnxModel::from_memory(reader.decode_to_memory(common.threads))
+                                ? OnnxModel::from_memory(reader.decode_to_memory(common.threads),
+                                                         reader.limits().memory)
                                 : OnnxModel::open(input);
     return hardware_view(model, breakdown, parse_shape(input_shape), common.threads);
   }
@@ -148,6 +150,7 @@ void add_inspect_command(CLI::App& app) {
                   "For --hardware: sizes of the model's input where the graph leaves them open")
       ->type_name("1x3x224x224");
   add_common_options(*sub, command->common, Writes::kNothing);
+  add_limit_options(*sub, command->common.limits);
   sub->callback([command] { command->run(); });
 }
 

@@ -13,6 +13,7 @@
 #include "cli/inspect.h"
 #include "cli/param_flags.h"
 #include "cli/text.h"
+#include "core/byte_size.h"
 #include "core/error.h"
 #include "core/printable.h"
 #include "core/progress.h"
@@ -84,6 +85,11 @@ struct PackCommand {
     const std::uint64_t packed = out.size();
     out.commit();
     const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+    const std::uint64_t likely = ReadLimits{}.for_container(packed).model;
+    if (model.total_size() > likely && !common.quiet) {
+      warn(fmt::format("it holds more than 1000 times its size: to unpack it, allow --max-size {}",
+                       byte_size_text(model.total_size())));
+    }
     if (common.quiet && !common.json) return;
     const SignCost signs(model, common.threads);
     if (common.json) {
@@ -101,7 +107,8 @@ struct PackCommand {
                         seconds.count()));
       print(signs.text(packed));
       if (common.verbose) {
-        const Breakdown breakdown = break_down(QcReader::open(target), common.threads);
+        const Breakdown breakdown =
+            break_down(QcReader::open(target, ReadLimits::none()), common.threads);
         InspectView view;
         view.file = target.string();
         print(inspect_text(breakdown, view));

@@ -163,7 +163,8 @@ struct RunCommand {
   void show_container(const PipelineReport& report, const TestScores& scores,
                       const std::filesystem::path& written, double seconds) const {
     const std::uint64_t packed = std::filesystem::file_size(written);
-    const Breakdown breakdown = break_down(QcReader::open(written), common.threads);
+    const Breakdown breakdown =
+        break_down(QcReader::open(written, ReadLimits::none()), common.threads);
     InspectView view;
     view.file = written.string();
     if (common.json) {

@@ -24,11 +24,11 @@ struct TestCommand {
     const Bytes stdin_bytes = from_stdin ? read_standard_input() : Bytes();
     std::optional<QcReader> opened;
     naming_errors(stream_name(input), [&] {
-      opened = from_stdin ? QcReader::from_bytes(stdin_bytes) : QcReader::open(input);
+      opened = from_stdin ? QcReader::from_bytes(stdin_bytes, common.limits)
+                          : QcReader::open(input, common.limits);
     });
     const QcReader& reader = *opened;
-    std::uint64_t total = 0;
-    for (const ManifestFile& file : reader.manifest().files) total += file.size;
+    const std::uint64_t total = reader.model_size();
     const std::size_t files = reader.manifest().files.size();
     {
       Progress progress("testing", total, common.prints());
@@ -59,6 +59,7 @@ void add_test_command(CLI::App& app) {
                               "qcompress test model.qc");
   add_input(*sub, command->input, "container", "The .qc file; - for standard input");
   add_common_options(*sub, command->common, Writes::kNothing);
+  add_limit_options(*sub, command->common.limits);
   sub->callback([command] { command->run(); });
 }
 

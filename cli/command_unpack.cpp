@@ -30,12 +30,12 @@ struct UnpackCommand {
     const Bytes stdin_bytes = from_stdin ? read_standard_input() : Bytes();
     std::optional<QcReader> opened;
     naming_errors(stream_name(input), [&] {
-      opened = from_stdin ? QcReader::from_bytes(stdin_bytes) : QcReader::open(input);
+      opened = from_stdin ? QcReader::from_bytes(stdin_bytes, common.limits)
+                          : QcReader::open(input, common.limits);
     });
     const QcReader& reader = *opened;
     if (common.to_stdout()) return unpack_to_stdout(reader);
-    std::uint64_t total = 0;
-    for (const ManifestFile& file : reader.manifest().files) total += file.size;
+    const std::uint64_t total = reader.model_size();
     const std::filesystem::path target = common.output_or(with_extension(input, ".onnx"));
     require_different(input, target);
     const auto start = std::chrono::steady_clock::now();
@@ -91,6 +91,7 @@ void add_unpack_command(CLI::App& app) {
   add_input(*sub, command->input, "container", "The .qc file; - for standard input");
   add_common_options(*sub, command->common, Writes::kFile);
   add_sync_option(*sub, command->common);
+  add_limit_options(*sub, command->common.limits);
   sub->callback([command] { command->run(); });
 }
 

@@ -45,16 +45,29 @@ void add_sync_option(CLI::App& command, CommonOptions& options) {
                    "Do not wait for the disk: a crash of the machine may lose the output");
 }
 
-CLI::Option* add_max_memory_option(CLI::App& command, std::uint64_t& bytes,
-                                   const std::string& help) {
-  const auto set = [&bytes](const std::string& text) {
+CLI::Option* add_size_option(CLI::App& command, const std::string& name, std::uint64_t& bytes,
+                             const std::string& help) {
+  const auto set = [&bytes, name](const std::string& text) {
     try {
       bytes = parse_byte_size(text);
     } catch (const Error& error) {
-      throw CLI::ValidationError("--max-memory", error.what());
+      throw CLI::ValidationError(name, error.what());
     }
   };
-  return command.add_option_function<std::string>("--max-memory", set, help)->type_name("SIZE");
+  return command.add_option_function<std::string>(name, set, help)->type_name("SIZE");
+}
+
+CLI::Option* add_max_memory_option(CLI::App& command, std::uint64_t& bytes,
+                                   const std::string& help) {
+  return add_size_option(command, "--max-memory", bytes, help);
+}
+
+void add_limit_options(CLI::App& command, ReadLimits& limits) {
+  add_max_memory_option(command, limits.memory,
+                        "Memory that reading a container may take (default: 1000 times its size or "
+                        "128 MiB, at most a quarter of the machine's)");
+  add_size_option(command, "--max-size", limits.model,
+                  "Bytes of the model that it may hold (default: 1000 times its own, or 128 MiB)");
 }
 
 void add_input(CLI::App& command, std::string& path, const std::string& name,

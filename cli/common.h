@@ -38,6 +38,7 @@ struct CommonOptions {
   bool quiet = false;
   bool verbose = false;
   unsigned threads = 0;
+  ReadLimits limits;
 
   Overwrite overwrite() const noexcept { return force ? Overwrite::kReplace : Overwrite::kRefuse; }
   Sync sync() const noexcept { return no_sync ? Sync::kLater : Sync::kToDisk; }
@@ -61,6 +62,13 @@ void add_common_options(CLI::App& command, CommonOptions& options, Writes writes
 
 /// Adds --no-sync.
 void add_sync_option(CLI::App& command, CommonOptions& options);
+
+/// Adds --max-memory and --max-size, for commands that read containers.
+void add_limit_options(CLI::App& command, ReadLimits& limits);
+
+/// Adds an option that sets `bytes` to a size such as 2GiB.
+CLI::Option* add_size_option(CLI::App& command, const std::string& name, std::uint64_t& bytes,
+                             const std::string& help);
 
 /// Adds --max-memory, which sets `bytes`.
 CLI::Option* add_max_memory_option(CLI::App& command, std::uint64_t& bytes,

@@ -30,6 +30,9 @@ void DecodeContext::reset(std::uint64_t tensor_bytes) noexcept {
   // Inflated streams: values of at most the tensor's size, and positions of a byte an element; or
   // what context models remember of every element and every place in a row.
   budget_ = 5 * std::min(tensor_bytes, std::uint64_t{1} << 60) + kFixedBudget;
+  is_capped_ = budget_ > most_;
+  if (is_capped_) budget_ = most_;
+  wanted_more_ = false;
   reason_ = nullptr;
   stats = nullptr;
   depth = 0;
@@ -38,7 +41,10 @@ void DecodeContext::reset(std::uint64_t tensor_bytes) noexcept {
 MutableBytes DecodeContext::take(std::uint64_t size) noexcept {
   const std::uint64_t rounded =
       (std::max<std::uint64_t>(size, 1) + kAlignment - 1) & ~(kAlignment - 1);
-  if (rounded < size || rounded > budget_) return {};
+  if (rounded < size || rounded > budget_) {
+    wanted_more_ |= is_capped_;
+    return {};
+  }
   for (Block& block : blocks_) {
     if (block.size - block.used < rounded) continue;
     budget_ -= rounded;
@@ -46,6 +52,8 @@ MutableBytes DecodeContext::take(std::uint64_t size) noexcept {
     block.used += rounded;
     return {at, static_cast<std::size_t>(size)};
   }
+  // Too small now, and the next time: kept, they would add up to far more than any budget.
+  std::erase_if(blocks_, [](const Block& block) { return block.used == 0; });
   const std::uint64_t block_size = std::max(rounded, kMinBlock);
   auto* memory = static_cast<std::uint8_t*>(::operator new(
       static_cast<std::size_t>(block_size), std::align_val_t(kAlignment), std::nothrow));

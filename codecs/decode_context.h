@@ -40,7 +40,8 @@ struct CodedStats {
 /// thread.
 class DecodeContext {
  public:
-  DecodeContext() = default;
+  /// No tensor may take more than `most` bytes, whatever its size.
+  explicit DecodeContext(std::uint64_t most = UINT64_MAX) noexcept : most_(most) {}
   ~DecodeContext();
   DecodeContext(const DecodeContext&) = delete;
   DecodeContext& operator=(const DecodeContext&) = delete;
@@ -63,7 +64,7 @@ class DecodeContext {
   /// `count` values of an arithmetic type; null when there is no room.
   template <typename T>
   T* make_array(std::uint64_t count) noexcept {
-    if (count > budget_ / sizeof(T)) return nullptr;
+    if (count > UINT64_MAX / sizeof(T)) return nullptr;
     const MutableBytes memory = take(count * sizeof(T));
     return memory.empty() ? nullptr : reinterpret_cast<T*>(memory.data());
   }
@@ -77,6 +78,8 @@ class DecodeContext {
     return nullptr;
   }
   const char* reason() const noexcept { return reason_ ? reason_ : "damaged"; }
+  /// Whether the tensor might have been decoded with more than the memory that was allowed.
+  bool wanted_more() const noexcept { return wanted_more_; }
 
   CodedStats* stats = nullptr;  ///< filled while opening, when not null
   unsigned depth = 0;           ///< of layouts inside layouts, while opening
@@ -92,7 +95,10 @@ class DecodeContext {
   };
 
   std::vector<Block> blocks_;
+  std::uint64_t most_;
   std::uint64_t budget_ = 0;
+  bool is_capped_ = false;  // the budget is less than the tensor could take
+  bool wanted_more_ = false;
   ZSTD_DCtx_s* zstd_ = nullptr;
   const char* reason_ = nullptr;
 };

@@ -71,6 +71,16 @@ std::uint64_t parse_byte_size(std::string_view text) {
                           text));
 }
 
+std::string byte_size_text(std::uint64_t bytes) {
+  constexpr std::array kNames = {"B", "KB", "MB", "GB", "TB"};
+  constexpr std::uint64_t kMost = 10'000;
+  std::size_t unit = 0;
+  for (; bytes >= kMost && unit + 1 < kNames.size(); ++unit) {
+    bytes = bytes / 1000 + (bytes % 1000 > 0 ? 1 : 0);
+  }
+  return fmt::format("{}{}", bytes, kNames[unit]);
+}
+
 std::uint64_t machine_memory() {
   const auto pages = static_cast<std::uint64_t>(std::max(0L, ::sysconf(_SC_PHYS_PAGES)));
   std::uint64_t memory = pages * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 namespace qc {
@@ -10,6 +11,9 @@ namespace qc {
 /// 2^31; B, KB, MB, GB, TB, KiB, MiB, GiB and TiB, in either case. Throws Error(kUsage) for
 /// anything else.
 std::uint64_t parse_byte_size(std::string_view text);
+
+/// A size as parse_byte_size() takes it, rounded up where it has more than four digits: "2685MB".
+std::string byte_size_text(std::uint64_t bytes);
 
 /// Bytes of memory that this process can have at most: those of the machine, or of its control
 /// group, where that is allowed less.

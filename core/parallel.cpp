@@ -140,4 +140,18 @@ void ordered_pipeline(std::size_t count, unsigned threads, std::size_t in_flight
   pipeline.rethrow();
 }
 
+MemoryGate::Share::Share(MemoryGate& gate, std::uint64_t bytes) : gate_(gate), bytes_(bytes) {
+  std::unique_lock lock(gate_.mutex_);
+  gate_.changed_.wait(lock, [&] { return bytes_ <= gate_.free_; });
+  gate_.free_ -= bytes_;
+}
+
+MemoryGate::Share::~Share() {
+  {
+    const std::lock_guard lock(gate_.mutex_);
+    gate_.free_ += bytes_;
+  }
+  gate_.changed_.notify_all();
+}
+
 }  // namespace qc

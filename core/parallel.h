@@ -1,8 +1,11 @@
 // Parallel loops with a fixed number of threads.
 #pragma once
 
+#include <condition_variable>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
+#include <mutex>
 
 namespace qc {
 
@@ -19,5 +22,30 @@ void parallel_for(std::size_t count, unsigned threads,
 void ordered_pipeline(std::size_t count, unsigned threads, std::size_t in_flight,
                       const std::function<void(std::size_t)>& produce,
                       const std::function<void(std::size_t)>& consume);
+
+/// Admits work as long as there is memory for it.
+class MemoryGate {
+ public:
+  explicit MemoryGate(std::uint64_t bytes) : free_(bytes) {}
+
+  /// Memory that nothing else is admitted to while this lives.
+  class Share {
+   public:
+    /// Waits until `bytes` are free: no more than the gate has in all.
+    Share(MemoryGate& gate, std::uint64_t bytes);
+    ~Share();
+    Share(const Share&) = delete;
+    Share& operator=(const Share&) = delete;
+
+   private:
+    MemoryGate& gate_;
+    std::uint64_t bytes_;
+  };
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::uint64_t free_;
+};
 
 }  // namespace qc

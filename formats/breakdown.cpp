@@ -68,6 +68,7 @@ class Accountant {
   Accountant(const QcReader& reader, unsigned threads) : reader_(reader), threads_(threads) {}
 
   Breakdown run(BreakdownDepth depth) {
+    if (depth == BreakdownDepth::kElements) reader_.require_model_size();
     for (TensorInfo& tensor : packed_tensors(reader_)) {
       if (tensor.storage == Storage::kNone) continue;
       TensorBreakdown line;
@@ -91,7 +92,7 @@ class Accountant {
 
  private:
   void describe_units() {
-    DecodeContext context;
+    DecodeContext context(reader_.limits().memory);
     for (const QcUnit& unit : reader_.units()) {
       CodedTensorInfo info;
       if (const DecodeFailure failure = describe_tensor(unit.stored, unit.size, context, info)) {
@@ -145,11 +146,22 @@ class Accountant {
   }
 
   void measure_tensors() {
+    // Beside its elements, those that are not zero and a table of the distinct ones.
+    constexpr std::uint64_t kCopies = 4;
+    const std::uint64_t memory = reader_.limits().memory;
+    MemoryGate gate(memory);
+    PackedElements packed(reader_);
+    for (TensorBreakdown& line : result_.tensors) {
+      if (!line.tensor.elements || line.tensor.count() == 0) continue;
+      line.measured = line.tensor.size <= memory / kCopies;
+      if (line.measured) packed.expect(line.tensor);
+    }
     parallel_for(result_.tensors.size(), threads_, [&](std::size_t i) {
       TensorBreakdown& line = result_.tensors[i];
       const TensorInfo& tensor = line.tensor;
-      if (!tensor.elements || tensor.count() == 0) return;
-      Bytes elements = packed_elements(reader_, tensor);
+      if (!line.measured || !tensor.elements || tensor.count() == 0) return;
+      const MemoryGate::Share share(gate, kCopies * tensor.size);
+      Bytes elements = packed.of(tensor);
       const Element element = element_of(tensor.type);
       if (elements.empty() || elements.size() % element.width != 0) return;
       if (tensor.has_values()) {
@@ -243,27 +255,55 @@ double TensorBreakdown::bits_per_element() const noexcept {
 }
 
 std::vector<TensorInfo> packed_tensors(const QcReader& reader) {
-  return make_tensors(walk_model(reader.gapped(0)), [&](const std::string& location) {
+  std::map<std::string_view, std::size_t> file_at;
+  const auto& files = reader.manifest().files;
+  for (std::size_t i = 1; i < files.size(); ++i) file_at.emplace(files[i].path, i);
+  const WireModel wire = walk_model(reader.gapped(0), reader.limits().memory);
+  return make_tensors(wire, [&](const std::string& location) {
     const std::string path = std::filesystem::path(location).lexically_normal().generic_string();
-    const auto& files = reader.manifest().files;
-    for (std::size_t i = 1; i < files.size(); ++i) {
-      if (files[i].path == path) return ExternalFile{i, files[i].size};
-    }
+    const auto found = file_at.find(path);
+    if (found != file_at.end()) return ExternalFile{found->second, files[found->second].size};
     throw Error(ErrorCode::kCorrupt, fmt::format("the container holds no file {}", location));
   });
 }
 
-Bytes packed_elements(const QcReader& reader, const TensorInfo& tensor) {
-  if (!tensor.elements) return {};
-  for (std::size_t i = 0; i < reader.slots().size(); ++i) {
-    const QcSlot& slot = reader.slots()[i];
-    if (slot.file != tensor.file || slot.offset != tensor.offset) continue;
-    DecodeContext context;
-    return reader.decode_slot(i, context);
+PackedElements::PackedElements(const QcReader& reader)
+    : reader_(reader), shared_(reader, reader.limits().memory) {
+  for (std::size_t slot = 0; slot < reader.slots().size(); ++slot) {
+    const QcSlot& place = reader.slots()[slot];
+    slot_at_.emplace(std::pair(place.file, place.offset), slot);
   }
-  const ByteView bytes = reader.gapped(tensor.file).at(tensor.offset);
+}
+
+const std::size_t* PackedElements::slot_of(const TensorInfo& tensor) const {
+  const auto found = slot_at_.find({tensor.file, tensor.offset});
+  return found != slot_at_.end() ? &found->second : nullptr;
+}
+
+void PackedElements::expect(const TensorInfo& tensor) {
+  if (!tensor.elements) return;
+  if (const std::size_t* slot = slot_of(tensor)) {
+    shared_.expect(*slot);
+  } else if (!literal_.contains(tensor.file)) {
+    literal_.emplace(tensor.file, reader_.gapped(tensor.file));
+  }
+}
+
+Bytes PackedElements::of(const TensorInfo& tensor) {
+  if (!tensor.elements) return {};
+  if (const std::size_t* slot = slot_of(tensor)) {
+    DecodeContext context(reader_.limits().memory);
+    return reader_.decode_slot(*slot, context, shared_);
+  }
+  const ByteView bytes = literal_.at(tensor.file).at(tensor.offset);
   if (bytes.size() < tensor.size) return {};
   return {bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(tensor.size)};
+}
+
+Bytes packed_elements(const QcReader& reader, const TensorInfo& tensor) {
+  PackedElements packed(reader);
+  packed.expect(tensor);
+  return packed.of(tensor);
 }
 
 Breakdown break_down(const QcReader& reader, unsigned threads, BreakdownDepth depth) {

@@ -1,8 +1,11 @@
 // Where the bytes of a container go, tensor by tensor and in total.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "codecs/decode_context.h"
@@ -84,11 +87,33 @@ enum class BreakdownDepth {
   kIndex,     ///< reads the index and the heads of units: nothing of TensorBreakdown::measured
 };
 
-/// Adds up where the bytes go. Throws Error(kCorrupt) as the reader does.
+/// Adds up where the bytes go. Within the reader's limits: a tensor that is too large for them is
+/// not measured. Throws Error as the reader does.
 Breakdown break_down(const QcReader& reader, unsigned threads,
                      BreakdownDepth depth = BreakdownDepth::kElements);
 
-/// The elements of a tensor of a packed model; empty when it has none. Throws Error(kCorrupt).
+/// Decodes tensors of a packed model, what they share only once. Safe on several threads.
+class PackedElements {
+ public:
+  /// Of a reader that outlives this.
+  explicit PackedElements(const QcReader& reader);
+
+  /// Announces a call of of(): all announcements come before the first call.
+  void expect(const TensorInfo& tensor);
+
+  /// The elements of a tensor; empty when it has none. Throws Error as the reader does.
+  Bytes of(const TensorInfo& tensor);
+
+ private:
+  const std::size_t* slot_of(const TensorInfo& tensor) const;
+
+  const QcReader& reader_;
+  std::map<std::pair<std::size_t, std::uint64_t>, std::size_t> slot_at_;  // by file and offset
+  std::map<std::size_t, GappedBytes> literal_;                            // by file
+  SharedUnits shared_;
+};
+
+/// The same for one tensor.
 Bytes packed_elements(const QcReader& reader, const TensorInfo& tensor);
 
 /// The tensors of a packed model, without decoding any.

@@ -1,5 +1,7 @@
 #include "formats/manifest.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <span>
@@ -22,6 +24,14 @@ constexpr std::uint64_t kMaxFieldNumber = (std::uint64_t{1} << 29) - 1;
 constexpr std::size_t kSlotColumnsAlways = 3;
 
 [[noreturn]] void damaged() { throw Error(ErrorCode::kCorrupt, "the manifest is damaged"); }
+
+[[noreturn]] void too_many(std::uint64_t most) {
+  throw Error(
+      ErrorCode::kLimit,
+      fmt::format("its manifest lists more than the {} slots, units or files for which there "
+                  "is memory; if you trust it, allow more with --max-memory",
+                  most));
+}
 
 std::uint64_t checked(std::uint64_t number) {
   if (number > kMaxNumber) damaged();
@@ -74,43 +84,49 @@ void for_each_field(ByteView message, Take&& take) {
   }
 }
 
+// The columns of the messages Slots and Units, in the order of their fields, each with a limit.
+struct Columns {
+  std::uint64_t most = 0;
+  std::array<Numbers, 7> slots;
+  std::array<Numbers, 3> units;
+
+  void add(std::uint64_t number, Numbers& list) const {
+    if (list.size() >= most) too_many(most);
+    list.push_back(number);
+  }
+};
+
 // Takes the entries of a list of varints, should the field be part of it.
-void take_varints(const Field& field, std::uint64_t number, Numbers& list) {
-  if (field.is(number, kVarint)) list.push_back(field.value);
+void take_varints(const Field& field, std::uint64_t number, const Columns& columns, Numbers& list) {
+  if (field.is(number, kVarint)) columns.add(field.value, list);
   if (!field.is(number, kLengthDelimited)) return;
   ByteReader in(field.bytes);
   while (!in.at_end()) {
-    list.push_back(in.varint());
+    columns.add(in.varint(), list);
     if (!in.ok()) damaged();
   }
 }
 
-void take_fixed32(const Field& field, std::uint64_t number, Numbers& list) {
+void take_fixed32(const Field& field, std::uint64_t number, const Columns& columns, Numbers& list) {
   const bool is_list = field.is(number, kLengthDelimited);
   if (!is_list && !field.is(number, kFixed32)) return;
   if (field.bytes.size() % sizeof(std::uint32_t) != 0) damaged();
-  for (ByteReader in(field.bytes); !in.at_end();) list.push_back(in.le<std::uint32_t>());
+  for (ByteReader in(field.bytes); !in.at_end();) columns.add(in.le<std::uint32_t>(), list);
 }
-
-// The columns of the messages Slots and Units, in the order of their fields.
-struct Columns {
-  std::array<Numbers, 7> slots;
-  std::array<Numbers, 3> units;
-};
 
 void take_slots(ByteView message, Columns& columns) {
   for_each_field(message, [&](const Field& field) {
     for (std::size_t i = 0; i < columns.slots.size(); ++i) {
-      take_varints(field, i + 1, columns.slots[i]);
+      take_varints(field, i + 1, columns, columns.slots[i]);
     }
   });
 }
 
 void take_units(ByteView message, Columns& columns) {
   for_each_field(message, [&](const Field& field) {
-    take_varints(field, 1, columns.units[0]);
-    take_varints(field, 2, columns.units[1]);
-    take_fixed32(field, 3, columns.units[2]);
+    take_varints(field, 1, columns, columns.units[0]);
+    take_varints(field, 2, columns, columns.units[1]);
+    take_fixed32(field, 3, columns, columns.units[2]);
   });
 }
 
@@ -230,15 +246,20 @@ Bytes serialize_manifest(const Manifest& manifest) {
   return out;
 }
 
-Manifest parse_manifest(ByteView bytes) {
+Manifest parse_manifest(ByteView bytes, std::uint64_t most) {
   Manifest manifest;
   Columns columns;
+  columns.most = most;
   for_each_field(bytes, [&](const Field& field) {
     if (field.is(1, kLengthDelimited)) manifest.writer = field.text();
-    if (field.is(2, kLengthDelimited)) manifest.files.push_back(parse_file(field.bytes));
+    if (field.is(2, kLengthDelimited)) {
+      if (manifest.files.size() >= most) too_many(most);
+      manifest.files.push_back(parse_file(field.bytes));
+    }
     if (field.is(3, kLengthDelimited)) take_slots(field.bytes, columns);
     if (field.is(4, kLengthDelimited)) take_units(field.bytes, columns);
     if (field.is(5, kLengthDelimited)) {
+      if (manifest.metadata.size() >= most) too_many(most);
       auto [key, value] = parse_metadata(field.bytes);
       manifest.metadata.insert_or_assign(std::move(key), std::move(value));
     }
@@ -249,6 +270,7 @@ Manifest parse_manifest(ByteView bytes) {
     const bool left_out = i >= kSlotColumnsAlways && slots[i].empty();
     if (slots[i].size() != slot_count && !left_out) damaged();
   }
+  manifest.slots.reserve(slot_count);
   for (std::size_t i = 0; i < slot_count; ++i) {
     ManifestSlot slot;
     slot.literal_before = entry(slots[0], i);
@@ -265,6 +287,7 @@ Manifest parse_manifest(ByteView bytes) {
   }
   const auto& units = columns.units;
   if (units[1].size() != units[0].size() || units[2].size() != units[0].size()) damaged();
+  manifest.units.reserve(units[0].size());
   for (std::size_t i = 0; i < units[0].size(); ++i) {
     manifest.units.push_back(
         {entry(units[0], i), entry(units[1], i), static_cast<std::uint32_t>(units[2][i])});

@@ -49,8 +49,9 @@ extern const std::string kWriter;
 /// The same bytes for the same manifest, always.
 Bytes serialize_manifest(const Manifest& manifest);
 
-/// Throws Error(kCorrupt) when the bytes are no manifest. Only the form is checked: that lists
-/// agree in length, and that every number can be added to others without overflow.
-Manifest parse_manifest(ByteView bytes);
+/// Throws Error: kCorrupt when the bytes are no manifest, kLimit when it lists more than `most`
+/// files, slots, units or metadata. Only the form is checked: that lists agree in length, and that
+/// every number can be added to others without overflow.
+Manifest parse_manifest(ByteView bytes, std::uint64_t most = UINT64_MAX);
 
 }  // namespace qc

@@ -30,9 +30,9 @@ std::string_view role_name(Role role) noexcept {
 namespace {
 
 // Of files that are no models it says what they are, where that is known.
-WireModel walk_onnx(ByteView bytes) {
+WireModel walk_onnx(ByteView bytes, std::uint64_t memory) {
   try {
-    return walk_model(GappedBytes(bytes));
+    return walk_model(GappedBytes(bytes), memory);
   } catch (const Error&) {
     const std::string foreign = foreign_format(bytes);
     if (foreign.empty()) throw;
@@ -55,8 +55,10 @@ OnnxModel OnnxModel::open(const std::filesystem::path& path) {
   return model;
 }
 
-OnnxModel OnnxModel::from_memory(std::vector<std::pair<std::filesystem::path, Bytes>> files) {
+OnnxModel OnnxModel::from_memory(std::vector<std::pair<std::filesystem::path, Bytes>> files,
+                                 std::uint64_t memory) {
   OnnxModel model;
+  model.memory_ = memory;
   model.owned_ = std::move(files);
   if (model.owned_.empty()) throw Error(ErrorCode::kInternal, "a model needs a file");
   model.load(model.owned_.front().second, model.owned_.front().first);
@@ -111,7 +113,7 @@ void OnnxModel::load(ByteView model_bytes, const std::filesystem::path& name) {
                 "qcompress unpack");
   }
   files_.push_back({name, model_bytes});
-  tensors_ = make_tensors(walk_onnx(model_bytes), [this](const std::string& location) {
+  tensors_ = make_tensors(walk_onnx(model_bytes, memory_), [this](const std::string& location) {
     const std::size_t file = external_file(location);
     return ExternalFile{file, files_[file].bytes.size()};
   });
@@ -228,7 +230,7 @@ OnnxModel OnnxModel::with_main_file(Bytes bytes) const {
 }
 
 OnnxModel OnnxModel::derived(OwnedFiles files) const {
-  OnnxModel model = from_memory(std::move(files));
+  OnnxModel model = from_memory(std::move(files), memory_);
   model.path_ = path_;
   model.folder_ = folder_;
   return model;

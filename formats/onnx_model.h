@@ -75,8 +75,9 @@ class OnnxModel {
   static OnnxModel open(const std::filesystem::path& path);
 
   /// The same from bytes in memory, for a model that was unpacked there. The first file is the
-  /// .onnx file; the rest are looked up by relative path.
-  static OnnxModel from_memory(std::vector<std::pair<std::filesystem::path, Bytes>> files);
+  /// .onnx file; the rest are looked up by relative path. `memory`: as for walk_model().
+  static OnnxModel from_memory(std::vector<std::pair<std::filesystem::path, Bytes>> files,
+                               std::uint64_t memory = 0);
 
   const std::vector<ModelFile>& files() const noexcept { return files_; }
   const std::vector<TensorInfo>& tensors() const noexcept { return tensors_; }
@@ -122,6 +123,7 @@ class OnnxModel {
   std::filesystem::path path_;
   std::filesystem::path folder_;
   std::vector<std::unique_ptr<MappedFile>> mappings_;
+  std::uint64_t memory_ = 0;  // for the graph, as for walk_model()
   OwnedFiles owned_;
   std::vector<ModelFile> files_;
   std::vector<TensorInfo> tensors_;

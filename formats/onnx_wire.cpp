@@ -7,6 +7,7 @@
 #include <limits>
 #include <span>
 
+#include "core/byte_size.h"
 #include "core/error.h"
 
 namespace qc {
@@ -60,6 +61,44 @@ std::span<const NestedField> nested_fields(Message message) noexcept {
   return {};
 }
 
+// Which fields of a message are text, or numbers as wide in memory as in the file.
+std::span<const std::uint32_t> plain_fields(Message message) noexcept {
+  static constexpr std::array<std::uint32_t, 4> kModel = {2, 3, 4, 6};
+  static constexpr std::array<std::uint32_t, 2> kGraph = {2, 10};
+  static constexpr std::array<std::uint32_t, 7> kNode = {1, 2, 3, 4, 6, 7, 8};
+  static constexpr std::array<std::uint32_t, 6> kAttribute = {1, 4, 7, 9, 13, 21};
+  static constexpr std::array<std::uint32_t, 7> kFunction = {1, 4, 5, 6, 8, 10, 13};
+  static constexpr std::array<std::uint32_t, 3> kTensor = {6, 8, 12};
+  switch (message) {
+    case Message::kModel:
+      return kModel;
+    case Message::kGraph:
+      return kGraph;
+    case Message::kNode:
+      return kNode;
+    case Message::kAttribute:
+      return kAttribute;
+    case Message::kFunction:
+      return kFunction;
+    case Message::kTensor:
+      return kTensor;
+    case Message::kTraining:
+    case Message::kSparse:
+      break;
+  }
+  return {};
+}
+
+// What parsed messages take in memory, from above: one that is walked, of a tensor all that is
+// known of it, a field, and a byte of a message that is not walked, which may hold empty messages.
+constexpr std::uint64_t kMessageBytes = 256;
+constexpr std::uint64_t kTensorBytes = 1024;
+constexpr std::uint64_t kFieldBytes = 48;
+constexpr std::uint64_t kBytesPerByte = 32;
+// So much is allowed on any machine.
+constexpr std::uint64_t kAlways = std::uint64_t{1} << 27;
+constexpr std::uint64_t kPartOfTheMachine = 4;
+
 // Fields of TensorProto.
 constexpr std::uint32_t kDims = 1;
 constexpr std::uint32_t kDataType = 2;
@@ -92,7 +131,7 @@ void append_text_varint(std::string& out, std::uint64_t value) {
 
 class Walker {
  public:
-  explicit Walker(const GappedBytes& file) : file_(file) {}
+  Walker(const GappedBytes& file, std::uint64_t memory) : file_(file), memory_(memory) {}
 
   WireModel run() {
     bool has_graph = false;
@@ -159,8 +198,29 @@ class Walker {
     return std::string(as_text(bytes.first(end - begin)));
   }
 
-  // Appends the bytes of the file as they are.
-  void copy(std::uint64_t begin, std::uint64_t end, std::string& out) { out += text(begin, end); }
+  void charge(std::uint64_t bytes) {
+    parsed_bytes_ += bytes;
+    if (parsed_bytes_ <= (memory_ == 0 ? kAlways : memory_)) return;
+    if (memory_ == 0) {
+      memory_ = std::max(kAlways, machine_memory() / kPartOfTheMachine);
+      return charge(0);
+    }
+    throw Error(ErrorCode::kLimit,
+                fmt::format("its graph could take more than the {} of memory that are allowed",
+                            byte_size_text(memory_)));
+  }
+
+  // Appends a field of a message as it is.
+  void copy(Message message, std::uint64_t begin, const Field& field, std::string& out) {
+    const std::span<const std::uint32_t> plain = plain_fields(message);
+    const bool is_plain = field.type != kLengthDelimited ||
+                          std::find(plain.begin(), plain.end(), field.number) != plain.end();
+    const std::uint64_t size = std::min(field.end - begin, UINT64_MAX / kBytesPerByte / 2);
+    charge(kFieldBytes + (is_plain ? size : kBytesPerByte * size));
+    const ByteView bytes = file_.at(begin);
+    if (bytes.size() < field.end - begin) damaged(begin, "a payload lies where none may be");
+    out += as_text(bytes.first(field.end - begin));
+  }
 
   void walk(Message message, std::uint64_t begin, std::uint64_t end, int depth, std::string& out) {
     if (depth > kMaxMessageNesting) damaged(begin, "messages are nested too deep");
@@ -176,9 +236,10 @@ class Walker {
           nested.begin(), nested.end(),
           [&](const NestedField& candidate) { return candidate.field == field.number; });
       if (field.type != kLengthDelimited || found == nested.end()) {
-        copy(start, field.end, out);
+        copy(message, start, field, out);
         continue;
       }
+      charge(kMessageBytes);
       std::string inner;
       walk(found->message, field.begin, field.end, depth + 1, inner);
       append_field(field.number, inner, out);
@@ -199,6 +260,7 @@ class Walker {
   }
 
   void walk_tensor(std::uint64_t begin, std::uint64_t end, std::string& out) {
+    charge(kTensorBytes);
     WireTensor tensor;
     bool external = false;
     for (std::uint64_t at = begin; at < end;) {
@@ -252,7 +314,7 @@ class Walker {
         default:
           break;
       }
-      copy(start, field.end, out);
+      copy(Message::kTensor, start, field, out);
     }
     if (external) tensor.storage = Storage::kExternal;
     const auto index = static_cast<std::uint32_t>(model_.tensors.size());
@@ -275,6 +337,8 @@ class Walker {
   }
 
   const GappedBytes& file_;
+  std::uint64_t memory_;  // 0: not known yet
+  std::uint64_t parsed_bytes_ = 0;
   WireModel model_;
 };
 
@@ -308,9 +372,9 @@ ByteView GappedBytes::at(std::uint64_t offset) const noexcept {
   return literal_.subspan(begin, std::max(begin, end) - begin);
 }
 
-WireModel walk_model(const GappedBytes& file) {
+WireModel walk_model(const GappedBytes& file, std::uint64_t memory) {
   if (file.size() == 0) throw Error(ErrorCode::kCorrupt, "it is empty: not an ONNX model");
-  return Walker(file).run();
+  return Walker(file, memory).run();
 }
 
 }  // namespace qc

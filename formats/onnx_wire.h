@@ -59,8 +59,10 @@ struct WireModel {
 
 /// Walks a ModelProto: initializers, sparse initializers, tensors in attributes, subgraphs at any
 /// depth, functions and training info. Throws Error(kCorrupt) when the bytes are no well-formed
-/// message, have no graph or are nested deeper than kMaxMessageNesting. Fed with untrusted bytes.
-WireModel walk_model(const GappedBytes& file);
+/// message, have no graph or are nested deeper than kMaxMessageNesting. Throws Error(kLimit) when
+/// the graph, parsed, could take more than `memory` bytes: an empty message is two bytes in a file
+/// and hundreds in memory. 0: a quarter of the machine's. Fed with untrusted bytes.
+WireModel walk_model(const GappedBytes& file, std::uint64_t memory = 0);
 
 /// Messages inside each other; ONNX needs three for each level of subgraphs.
 inline constexpr int kMaxMessageNesting = 200;

@@ -3,17 +3,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <map>
-#include <memory>
-#include <mutex>
 #include <utility>
 
 #include "codecs/zstd_bytes.h"
+#include "core/byte_size.h"
 #include "core/error.h"
-#include "core/page_buffer.h"
 #include "core/parallel.h"
 #include "formats/checksum.h"
 #include "formats/container_path.h"
+#include "formats/context_pool.h"
 #include "formats/graph_dictionary.h"
 
 namespace qc {
@@ -22,79 +20,20 @@ namespace {
 // The most that zstd can shrink: a block of 128 KiB in 4 bytes.
 constexpr std::uint64_t kMaxZstdRatio = std::uint64_t{1} << 15;
 
-// Smaller models are decoded before another thread has started.
-constexpr std::uint64_t kMinParallel = std::uint64_t{1} << 20;
+// The index may take this part of the memory, with what its manifest becomes.
+constexpr std::uint64_t kIndexPart = 2;
+// What a slot takes, more or less: an entry of each column, while these grow, a ManifestSlot and a
+// QcSlot. Files and units take less.
+constexpr std::uint64_t kEntryBytes = 512;
 
 [[noreturn]] void corrupt(const std::string& what) { throw Error(ErrorCode::kCorrupt, what); }
 
-// Contexts for as many threads as decode at a time.
-class ContextPool {
- public:
-  std::unique_ptr<DecodeContext> take() {
-    const std::lock_guard lock(mutex_);
-    if (free_.empty()) return std::make_unique<DecodeContext>();
-    auto context = std::move(free_.back());
-    free_.pop_back();
-    return context;
-  }
-
-  void give(std::unique_ptr<DecodeContext> context) {
-    const std::lock_guard lock(mutex_);
-    free_.push_back(std::move(context));
-  }
-
- private:
-  std::mutex mutex_;
-  std::vector<std::unique_ptr<DecodeContext>> free_;
-};
-
-// Gives stored bytes that were decoded back to the system, neighbours together: a call for each of
-// many small units would take longer than decoding them.
-class Releaser {
- public:
-  explicit Releaser(const MappedFile& file) : file_(file) {}
-
-  void add(ByteView part) {
-    const bool is_next =
-        !pending_.empty() && part.data() >= end() && part.data() < end() + kQcAlignment;
-    if (is_next) {
-      pending_ = {pending_.data(), part.data() + part.size()};
-    } else {
-      release();
-      pending_ = part;
-    }
-    if (pending_.size() >= kStep) release();
-  }
-
- private:
-  static constexpr std::size_t kStep = std::size_t{1} << 20;
-
-  const std::uint8_t* end() const noexcept { return pending_.data() + pending_.size(); }
-
-  void release() {
-    file_.release(pending_);
-    pending_ = {};
-  }
-
-  const MappedFile& file_;
-  ByteView pending_;
-};
-
-// A piece of a file: literal bytes, a range of a decoded unit, or a transposed slot.
-struct Piece {
-  std::size_t file = 0;
-  ByteView literal;
-  std::optional<std::size_t> unit;
-  std::uint64_t begin = 0;
-  std::uint64_t size = 0;
-  std::optional<std::size_t> transposed = {};
-};
-
 }  // namespace
 
-QcReader QcReader::open(const std::filesystem::path& path) {
+QcReader QcReader::open(const std::filesystem::path& path, const ReadLimits& limits) {
   QcReader reader;
   reader.mapping_ = MappedFile(path);
+  reader.limits_ = limits.for_container(reader.mapping_.bytes().size());
   try {
     reader.parse(reader.mapping_.bytes());
   } catch (const Error& error) {
@@ -103,8 +42,9 @@ QcReader QcReader::open(const std::filesystem::path& path) {
   return reader;
 }
 
-QcReader QcReader::from_bytes(ByteView bytes) {
+QcReader QcReader::from_bytes(ByteView bytes, const ReadLimits& limits) {
   QcReader reader;
+  reader.limits_ = limits.for_container(bytes.size());
   reader.parse(bytes);
   return reader;
 }
@@ -127,10 +67,21 @@ void QcReader::parse(ByteView bytes) {
       zstd_content_size(stored) != footer.index_size) {
     corrupt("the index is damaged (sizes)");
   }
+  const std::uint64_t room = limits_.memory / kIndexPart;
+  if (footer.index_size > room) {
+    throw Error(
+        ErrorCode::kLimit,
+        fmt::format("its index says that it takes {}, {} times the {} it is stored in; if you "
+                    "trust the container, allow --max-memory {}",
+                    byte_size_text(footer.index_size), footer.index_size / footer.index_stored_size,
+                    byte_size_text(footer.index_stored_size),
+                    byte_size_text(kIndexPart * std::uint64_t{footer.index_size})));
+  }
   index_.resize(footer.index_size);
   const ByteView dictionary = footer.dictionary == 1 ? graph_dictionary() : ByteView();
   if (!zstd_decompress(stored, index_, dictionary)) corrupt("the index is damaged");
-  manifest_ = parse_manifest(ByteView(index_).last(footer.manifest_size));
+  manifest_ = parse_manifest(ByteView(index_).last(footer.manifest_size),
+                             (room - footer.index_size) / kEntryBytes);
   overhead_.index = footer.index_stored_size;
   overhead_.manifest_raw = footer.manifest_size;
   overhead_.literal_raw = footer.index_size - footer.manifest_size;
@@ -141,6 +92,7 @@ void QcReader::parse(ByteView bytes) {
 void QcReader::place_units(std::uint64_t units_end) {
   std::uint64_t end = kQcHeaderSize;
   std::uint64_t stored = 0;
+  units_.reserve(manifest_.units.size());
   for (const ManifestUnit& unit : manifest_.units) {
     if (unit.size == 0) corrupt("a unit is empty");
     if (unit.size > kQcMaxUnit) throw Error(ErrorCode::kLimit, "a unit is larger than 64 MiB");
@@ -168,6 +120,7 @@ void QcReader::place_slots() {
   }
   ByteView literals = ByteView(index_).first(overhead_.literal_raw);
   std::vector<std::uint64_t> filled(units_.size(), 0);
+  slots_.reserve(manifest_.slots.size());
   std::size_t next = 0;
   for (std::size_t file = 0; file < manifest_.files.size(); ++file) {
     const ManifestFile& entry = manifest_.files[file];
@@ -227,6 +180,25 @@ void QcReader::place_slots() {
   }
 }
 
+std::uint64_t QcReader::model_size() const noexcept {
+  std::uint64_t size = 0;
+  for (const ManifestFile& file : manifest_.files) {
+    size = std::min(size, UINT64_MAX - file.size) + file.size;
+  }
+  return size;
+}
+
+void QcReader::require_model_size() const {
+  const std::uint64_t size = model_size();
+  if (size <= limits_.model) return;
+  throw Error(
+      ErrorCode::kLimit,
+      fmt::format("it says that it holds {}, {} times its own {}; if you trust it and there is "
+                  "room, allow --max-size {}",
+                  byte_size_text(size), size / bytes_.size(), byte_size_text(bytes_.size()),
+                  byte_size_text(size)));
+}
+
 ByteView QcReader::manifest_bytes() const noexcept {
   return ByteView(index_).last(overhead_.manifest_raw);
 }
@@ -235,8 +207,8 @@ ByteView QcReader::literal(std::size_t file) const { return literals_[file]; }
 
 GappedBytes QcReader::gapped(std::size_t file) const {
   std::vector<GappedBytes::Gap> gaps;
-  for (const QcSlot& slot : slots_) {
-    if (slot.file == file) gaps.push_back({slot.offset, slot.size});
+  for (const QcSlot& slot : std::ranges::equal_range(slots_, file, {}, &QcSlot::file)) {
+    gaps.push_back({slot.offset, slot.size});
   }
   return {literals_[file], std::move(gaps)};
 }
@@ -248,11 +220,18 @@ void QcReader::decode_unit(std::size_t unit, MutableBytes out, DecodeContext& co
     corrupt(fmt::format("unit {} is damaged (checksum)", unit));
   }
   if (const DecodeFailure failure = decode_tensor(source.stored, out, context, mode)) {
+    if (context.wanted_more()) {
+      throw Error(
+          ErrorCode::kLimit,
+          fmt::format("unit {} takes more memory to decode than is allowed; if you trust the "
+                      "container, allow more with --max-memory",
+                      unit));
+    }
     corrupt(fmt::format("unit {} is damaged: {}", unit, failure));
   }
 }
 
-std::vector<QcReader::UnitPart> QcReader::unit_parts(const QcSlot& slot) const {
+std::vector<UnitPart> QcReader::unit_parts(const QcSlot& slot) const {
   std::vector<UnitPart> parts;
   std::uint64_t begin = slot.unit_offset;
   std::uint64_t offset = 0;
@@ -281,7 +260,7 @@ void QcReader::load_slot(std::size_t slot_index, MutableBytes out, unsigned thre
   Bytes before_turn(transposed ? slot.size : 0);
   const MutableBytes target = transposed ? MutableBytes(before_turn) : out;
   const std::vector<UnitPart> parts = unit_parts(slot);
-  ContextPool contexts;
+  ContextPool contexts(limits_.memory);
   parallel_for(parts.size(), thread_count(threads), [&](std::size_t i) {
     auto context = contexts.take();
     decode_part(parts[i], target, *context);
@@ -290,159 +269,31 @@ void QcReader::load_slot(std::size_t slot_index, MutableBytes out, unsigned thre
   if (transposed) transpose(before_turn, *transposed, out);
 }
 
-Bytes QcReader::decode_slot(std::size_t slot_index, DecodeContext& context) const {
+Bytes QcReader::decode_slot(std::size_t slot_index, DecodeContext& context,
+                            SharedUnits& shared) const {
   const QcSlot& slot = slots_[slots_[slot_index].repeat_of.value_or(slot_index)];
   Bytes out(slot.size);
-  for (const UnitPart& part : unit_parts(slot)) decode_part(part, out, context);
-  if (const auto& transposed = slots_[slot_index].transposed) {
-    Bytes turned(out.size());
-    transpose(out, *transposed, turned);
-    return turned;
+  for (const UnitPart& part : unit_parts(slot)) {
+    const MutableBytes target = MutableBytes(out).subspan(part.offset, part.size);
+    if (units_[part.unit].slot_count < 2) {
+      decode_unit(part.unit, target, context);
+      continue;
+    }
+    const ByteView unit = shared.use(part.unit, context);
+    std::copy_n(unit.data() + part.begin, part.size, target.data());
+    shared.done(part.unit);
   }
-  return out;
+  const auto& transposed = slots_[slot_index].transposed;
+  if (!transposed) return out;
+  Bytes turned(out.size());
+  transpose(out, *transposed, turned);
+  return turned;
 }
 
-void QcReader::decode_files(const std::vector<ByteSink*>& sinks, unsigned threads,
-                            const ProgressFunction& progress) const {
-  ContextPool contexts;
-  // Units that several slots share are small and decoded once.
-  std::map<std::size_t, Bytes> shared;
-  for (std::size_t unit = 0; unit < units_.size(); ++unit) {
-    if (units_[unit].slot_count < 2) continue;
-    auto context = contexts.take();
-    Bytes& bytes = shared[unit];
-    bytes.resize(units_[unit].size);
-    decode_unit(unit, bytes, *context);
-    contexts.give(std::move(context));
-  }
-
-  std::vector<Piece> pieces;
-  std::size_t next = 0;
-  for (std::size_t file = 0; file < manifest_.files.size(); ++file) {
-    ByteView literal = literals_[file];
-    std::uint64_t at = 0;
-    const auto add_literal = [&](std::uint64_t size) {
-      pieces.push_back({file, literal.first(size), std::nullopt, 0, size, {}});
-      literal = literal.subspan(size);
-    };
-    for (; next < slots_.size() && slots_[next].file == file; ++next) {
-      const QcSlot& slot = slots_[next];
-      add_literal(slot.offset - at);
-      at = slot.offset + slot.size;
-      if (slot.transposed) {
-        pieces.push_back({file, {}, std::nullopt, 0, slot.size, next});
-        continue;
-      }
-      for (const UnitPart& part : unit_parts(slots_[slot.repeat_of.value_or(next)])) {
-        pieces.push_back({file, {}, part.unit, part.begin, part.size, {}});
-      }
-    }
-    add_literal(literal.size());
-  }
-
-  std::uint64_t total = 0;
-  std::uint64_t largest = 0;  // unit
-  for (const Piece& piece : pieces) {
-    total += piece.size;
-    if (piece.unit) largest = std::max(largest, units_[*piece.unit].size);
-  }
-  std::vector<Hasher> hashers(manifest_.files.size());
-  PageBufferPool buffers;
-  Releaser releaser(mapping_);
-  std::vector<PageBuffer> decoded(pieces.size());
-  std::vector<Bytes> turned(pieces.size());
-  const unsigned workers = total < kMinParallel ? 1 : thread_count(threads);
-  ordered_pipeline(
-      pieces.size(), workers, 2 * std::size_t{workers},
-      [&](std::size_t i) {
-        const Piece& piece = pieces[i];
-        const bool has_unit = piece.unit && !shared.contains(*piece.unit);
-        if (!has_unit && !piece.transposed) return;
-        auto context = contexts.take();
-        if (has_unit) {
-          decoded[i] = buffers.take(largest);
-          decode_unit(*piece.unit, decoded[i].bytes().first(units_[*piece.unit].size), *context);
-        } else {
-          turned[i] = decode_slot(*piece.transposed, *context);
-        }
-        contexts.give(std::move(context));
-      },
-      [&](std::size_t i) {
-        const Piece& piece = pieces[i];
-        PageBuffer own = std::exchange(decoded[i], {});
-        const Bytes slot = piece.transposed ? std::move(turned[i]) : Bytes();
-        ByteView bytes = piece.transposed ? ByteView(slot) : piece.literal;
-        if (piece.unit) {
-          const auto found = shared.find(*piece.unit);
-          bytes = (found != shared.end() ? ByteView(found->second) : ByteView(own.bytes()))
-                      .subspan(piece.begin, piece.size);
-        }
-        hashers[piece.file].update(bytes);
-        if (sinks[piece.file] != nullptr) sinks[piece.file]->write(bytes);
-        if (progress) progress(bytes.size());
-        if (piece.unit) releaser.add(units_[*piece.unit].stored);
-        buffers.give(std::move(own));
-      });
-  for (std::size_t file = 0; file < manifest_.files.size(); ++file) {
-    if (!checksum_matches(hashers[file].digest(), manifest_.files[file].digest)) {
-      corrupt(fmt::format("{} does not have the checksum it was packed with",
-                          manifest_.files[file].path));
-    }
-  }
-}
-
-std::vector<std::pair<std::filesystem::path, Bytes>> QcReader::decode_to_memory(
-    unsigned threads) const {
-  std::vector<MemorySink> memory(manifest_.files.size());
-  std::vector<ByteSink*> sinks;
-  sinks.reserve(memory.size());
-  for (MemorySink& sink : memory) sinks.push_back(&sink);
-  decode_files(sinks, threads, {});
-  std::vector<std::pair<std::filesystem::path, Bytes>> files;
-  for (std::size_t i = 0; i < memory.size(); ++i) {
-    files.emplace_back(manifest_.files[i].path, memory[i].take());
-  }
-  return files;
-}
-
-void QcReader::unpack(const std::filesystem::path& path, Overwrite overwrite, unsigned threads,
-                      const ProgressFunction& progress, Sync sync) const {
-  std::vector<std::unique_ptr<AtomicFile>> outputs(manifest_.files.size());
-  std::vector<ByteSink*> sinks(manifest_.files.size(), nullptr);
-  for (std::size_t i = 0; i < outputs.size(); ++i) {
-    const ManifestFile& file = manifest_.files[i];
-    const std::filesystem::path target = i == 0 ? path : path.parent_path() / file.path;
-    if (i > 0 && target.lexically_normal() == path.lexically_normal()) {
-      throw Error(ErrorCode::kUsage,
-                  fmt::format("{} is where the model's external data goes; name another output",
-                              path.string()));
-    }
-    std::error_code error;
-    if (i > 0 && std::filesystem::file_size(target, error) == file.size && !error) {
-      const MappedFile there(target);
-      const Digest digest = xxh3_128(there.bytes(), [&](ByteView piece) { there.release(piece); });
-      if (digest == file.digest) continue;
-    }
-    if (i > 0) {
-      if (overwrite == Overwrite::kRefuse && std::filesystem::exists(target, error)) {
-        throw Error(ErrorCode::kFile,
-                    fmt::format("{} exists already, with other content; unpack to another folder "
-                                "with -o, or use -f to overwrite it",
-                                target.string()));
-      }
-      std::filesystem::create_directories(target.parent_path(), error);
-    }
-    outputs[i] = std::make_unique<AtomicFile>(target, overwrite, sync);
-    sinks[i] = outputs[i].get();
-  }
-  decode_files(sinks, threads, progress);
-  for (const auto& output : outputs) {
-    if (output) output->start_sync();
-  }
-  // The .onnx file last: it never refers to data that is not there yet.
-  for (std::size_t i = outputs.size(); i-- > 0;) {
-    if (outputs[i]) outputs[i]->commit();
-  }
+Bytes QcReader::decode_slot(std::size_t slot_index, DecodeContext& context) const {
+  SharedUnits shared(*this, limits_.memory);
+  shared.expect(slot_index);
+  return decode_slot(slot_index, context, shared);
 }
 
 }  // namespace qc

@@ -14,6 +14,8 @@
 #include "formats/manifest.h"
 #include "formats/onnx_wire.h"
 #include "formats/qc_layout.h"
+#include "formats/read_limits.h"
+#include "formats/shared_units.h"
 
 namespace qc {
 
@@ -37,6 +39,14 @@ struct QcSlot {
   std::optional<Transposition> transposed;
 };
 
+/// Some bytes of a unit, and where in a slot they go.
+struct UnitPart {
+  std::size_t unit;
+  std::uint64_t begin;  ///< in the unit
+  std::uint64_t size;
+  std::uint64_t offset;  ///< in the slot
+};
+
 /// How the bytes of a container are spent, beside its units.
 struct QcOverhead {
   std::uint64_t framing = 0;       ///< header, footer and padding
@@ -50,9 +60,9 @@ using ProgressFunction = std::function<void(std::uint64_t bytes)>;
 class QcReader {
  public:
   /// Reads header, footer and index. Throws Error: kFile, kCorrupt, kUnsupported or kLimit.
-  static QcReader open(const std::filesystem::path& path);
+  static QcReader open(const std::filesystem::path& path, const ReadLimits& limits = {});
   /// The same for bytes that outlive the reader.
-  static QcReader from_bytes(ByteView bytes);
+  static QcReader from_bytes(ByteView bytes, const ReadLimits& limits = {});
 
   const Manifest& manifest() const noexcept { return manifest_; }
   ByteView manifest_bytes() const noexcept;
@@ -60,6 +70,13 @@ class QcReader {
   const std::vector<QcSlot>& slots() const noexcept { return slots_; }
   const QcOverhead& overhead() const noexcept { return overhead_; }
   std::uint64_t container_size() const noexcept { return bytes_.size(); }
+  /// The limits that hold, defaults put in.
+  const ReadLimits& limits() const noexcept { return limits_; }
+
+  /// Bytes of all files together, as the container says.
+  std::uint64_t model_size() const noexcept;
+  /// Throws Error(kLimit) when that is more than ReadLimits::model.
+  void require_model_size() const;
 
   /// A file of the model without the bytes of its slots.
   ByteView literal(std::size_t file) const;
@@ -75,11 +92,17 @@ class QcReader {
   /// huge pages is filled fastest. Throws Error(kCorrupt).
   void load_slot(std::size_t slot_index, MutableBytes out, unsigned threads) const;
 
-  /// The same on one thread, in new memory.
+  /// The same on one thread, in new memory. Units of several slots come from `shared`, where the
+  /// slot was announced once for this call.
+  Bytes decode_slot(std::size_t slot_index, DecodeContext& context, SharedUnits& shared) const;
   Bytes decode_slot(std::size_t slot_index, DecodeContext& context) const;
 
+  /// Where the bytes of a slot that repeats no other are.
+  std::vector<UnitPart> unit_parts(const QcSlot& slot) const;
+
   /// Decodes every file in order, hands its bytes to `sinks[file]` (null: nowhere) and compares its
-  /// checksum. Throws Error(kCorrupt).
+  /// checksum. Takes time in proportion to what comes out, and memory within the limits. Throws
+  /// Error: kCorrupt, kLimit.
   void decode_files(const std::vector<ByteSink*>& sinks, unsigned threads,
                     const ProgressFunction& progress) const;
 
@@ -92,15 +115,6 @@ class QcReader {
               const ProgressFunction& progress, Sync sync = Sync::kToDisk) const;
 
  private:
-  // Some bytes of a unit, and where in a slot they go.
-  struct UnitPart {
-    std::size_t unit;
-    std::uint64_t begin;
-    std::uint64_t size;
-    std::uint64_t offset;
-  };
-
-  std::vector<UnitPart> unit_parts(const QcSlot& slot) const;
   void decode_part(const UnitPart& part, MutableBytes out, DecodeContext& context) const;
   void parse(ByteView bytes);
   void place_units(std::uint64_t units_end);
@@ -108,6 +122,7 @@ class QcReader {
 
   MappedFile mapping_;
   ByteView bytes_;
+  ReadLimits limits_;
   Manifest manifest_;
   Bytes index_;  // uncompressed
   std::vector<ByteView> literals_;

@@ -41,7 +41,9 @@ onnx::ModelProto parse_model(ByteView bytes) {
 }
 
 onnx::ModelProto read_skeleton(const OnnxModel& model) {
-  return parse_model(as_bytes(walk_model(GappedBytes(model.files().front().bytes)).skeleton));
+  // How much memory it takes was looked at when the model was opened.
+  const GappedBytes file(model.files().front().bytes);
+  return parse_model(as_bytes(walk_model(file, UINT64_MAX).skeleton));
 }
 
 std::map<std::size_t, const onnx::NodeProto*> nodes_by_position(const onnx::GraphProto& graph) {

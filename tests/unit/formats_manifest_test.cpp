@@ -7,13 +7,13 @@
 #include <functional>
 
 #include "codecs/tensor_codec.h"
-#include "codecs/zstd_bytes.h"
 #include "core/error.h"
 #include "core/random.h"
 #include "formats/graph_dictionary.h"
 #include "formats/manifest.h"
 #include "formats/qc_reader.h"
 #include "model_files.h"
+#include "raw_container.h"
 #include "spec_container.h"
 
 namespace qc {
@@ -111,8 +111,7 @@ class Parts {
     const Bytes pooled = bell_payload(30, 2);
     for (const Bytes& bytes : {first_, pooled}) {
       units_.push_back(encode_tensor({bytes, {4, true}, {}}, {}));
-      manifest.units.push_back(
-          {bytes.size(), units_.back().size(), static_cast<std::uint32_t>(xxh3_64(units_.back()))});
+      manifest.units.push_back(test::unit_entry(units_.back(), bytes.size()));
     }
     manifest.slots = {{3, 160, 0, {}, {}},
                       {3, 80, 1, {}, {}},
@@ -138,22 +137,9 @@ class Parts {
   }
 
   Bytes container() const {
-    Bytes out;
-    append(out, qc_header());
-    for (const Bytes& unit : units_) append(out, unit);
-    Bytes index = literals;
     Bytes text = serialize_manifest(manifest);
     if (patch != nullptr) patch(text);
-    append(index, text);
-    const Bytes stored = zstd_compress(index, 3);
-    append(out, stored);
-    QcFooter footer;
-    footer.index_stored_size = static_cast<std::uint32_t>(stored.size());
-    footer.index_size = static_cast<std::uint32_t>(index.size());
-    footer.manifest_size = static_cast<std::uint32_t>(text.size());
-    footer.index_checksum = xxh3_64(stored);
-    append(out, footer_bytes(footer));
-    return out;
+    return test::raw_container(units_, literals, text);
   }
 
   Manifest manifest;

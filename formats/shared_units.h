@@ -1,0 +1,44 @@
+// Units that hold several slots, decoded once for all of these.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <mutex>
+
+#include "codecs/decode_context.h"
+#include "core/bytes.h"
+
+namespace qc {
+
+class QcReader;
+
+/// Keeps each such unit from the first time it is used to the last that was announced. Safe on
+/// several threads.
+class SharedUnits {
+ public:
+  /// Of a reader that outlives this, in at most `memory` bytes at a time.
+  SharedUnits(const QcReader& reader, std::uint64_t memory) : reader_(reader), memory_(memory) {}
+
+  /// Announces that the bytes of a slot will be used once, those that it repeats if it is a repeat.
+  void expect(std::size_t slot);
+
+  /// The bytes of a unit of several slots, decoded at the first call; they stay until done() was
+  /// called as often as the unit was announced. Throws Error: kCorrupt when it is damaged, kLimit
+  /// when the units that are in use together take too much memory.
+  ByteView use(std::size_t unit, DecodeContext& context);
+  void done(std::size_t unit);
+
+ private:
+  struct Unit {
+    std::uint64_t uses = 0;  // left
+    Bytes bytes;             // empty before the first
+  };
+
+  const QcReader& reader_;
+  std::uint64_t memory_;
+  std::mutex mutex_;
+  std::map<std::size_t, Unit> units_;
+  std::uint64_t taken_ = 0;
+};
+
+}  // namespace qc
