@@ -52,7 +52,7 @@ ConsoleMonitor::~ConsoleMonitor() { release(); }
 
 int ConsoleMonitor::signal() const { return interrupted; }
 
-void ConsoleMonitor::release() {
+void ConsoleMonitor::release() const {
   if (catches_) to_default();
 }
 

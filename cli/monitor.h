@@ -28,7 +28,7 @@ class ConsoleMonitor final : public Monitor {
   /// The signal that requested the stop; 0 where none did.
   int signal() const;
   /// From now on signals end the process at once.
-  void release();
+  void release() const;
 
   /// Makes room for other output.
   void clear() { line_.clear(); }
