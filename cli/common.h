@@ -22,7 +22,7 @@ class Interruption : public std::runtime_error {
   Interruption(int signal, const std::string& message)
       : std::runtime_error(message), signal_(signal) {}
 
-  /// What shells show for it: 130 after Ctrl-C, 143 after SIGTERM.
+  /// What shells show for it: 130 after Ctrl-C, 143 after SIGTERM, 129 after SIGHUP.
   int exit_status() const noexcept { return 128 + signal_; }
 
  private:

@@ -47,7 +47,7 @@ int run(int argc, char** argv) {
       "\n"
       "Exit status: 0 fine, 1 internal error, 2 usage, 3 file, 4 corrupt input,\n"
       "5 unsupported, 6 limit, 7 accuracy gate missed; interrupted: 130 by Ctrl-C, 143 by\n"
-      "SIGTERM.");
+      "SIGTERM, 129 by SIGHUP.");
   qc::add_commands(app);
   try {
     app.parse(argc, argv);

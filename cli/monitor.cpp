@@ -16,11 +16,21 @@ namespace {
 
 volatile std::sig_atomic_t interrupted = 0;
 
-constexpr std::array kSignals = {SIGINT, SIGTERM};
+constexpr std::array kSignals = {SIGINT, SIGTERM, SIGHUP};
 
-void on_interrupt(int signal) {
+extern "C" void on_interrupt(int signal);
+
+void to_default() {
+  for (const int number : kSignals) {
+    struct sigaction action {};
+    ::sigaction(number, nullptr, &action);
+    if (action.sa_handler == on_interrupt) std::signal(number, SIG_DFL);
+  }
+}
+
+extern "C" void on_interrupt(int signal) {
   interrupted = signal;
-  for (const int number : kSignals) std::signal(number, SIG_DFL);
+  to_default();
   constexpr std::string_view kText = "\nending after what is under way; again: at once\n";
   if (::isatty(STDERR_FILENO) == 1) {
     [[maybe_unused]] const auto written = ::write(STDERR_FILENO, kText.data(), kText.size());
@@ -42,9 +52,8 @@ ConsoleMonitor::~ConsoleMonitor() { release(); }
 
 int ConsoleMonitor::signal() const { return interrupted; }
 
-void ConsoleMonitor::release() {
-  if (!catches_) return;
-  for (const int number : kSignals) std::signal(number, SIG_DFL);
+void ConsoleMonitor::release() const {
+  if (catches_) to_default();
 }
 
 void ConsoleMonitor::on_evaluation(std::uint64_t samples, std::uint64_t total) {
@@ -89,7 +98,12 @@ bool ConsoleMonitor::stop_requested() {
   if (!catches_) {
     catches_ = true;
     interrupted = 0;
-    for (const int number : kSignals) std::signal(number, on_interrupt);
+    // nohup has SIGHUP ignored.
+    for (const int number : kSignals) {
+      if (std::signal(number, on_interrupt) == SIG_IGN && number == SIGHUP) {
+        std::signal(number, SIG_IGN);
+      }
+    }
   }
   return interrupted != 0;
 }

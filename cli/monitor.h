@@ -1,4 +1,5 @@
-// Shows on standard error how training gets on, and ends it on Ctrl-C and SIGTERM.
+// Shows on standard error how training gets on, and ends it on Ctrl-C, SIGTERM and
+// SIGHUP.
 #pragma once
 
 #include <chrono>
@@ -13,7 +14,8 @@ namespace qc {
 class ConsoleMonitor final : public Monitor {
  public:
   /// `enabled` shows the progress line, `epochs` prints a line for each epoch too. Once somebody
-  /// has asked for it, the first Ctrl-C or SIGTERM requests a stop and the second ends the process.
+  /// has asked for it, the first Ctrl-C, SIGTERM or SIGHUP requests a stop and the second ends the
+  /// process.
   ConsoleMonitor(bool enabled, bool epochs);
   ~ConsoleMonitor() override;
 
@@ -26,7 +28,7 @@ class ConsoleMonitor final : public Monitor {
   /// The signal that requested the stop; 0 where none did.
   int signal() const;
   /// From now on signals end the process at once.
-  void release();
+  void release() const;
 
   /// Makes room for other output.
   void clear() { line_.clear(); }

@@ -13,6 +13,9 @@ namespace qc {
 namespace {
 
 constexpr std::uint64_t kGrowth = std::uint64_t{16} << 20;
+// From so many bytes on there is room for all: more is not copied again and again. The system
+// provides it page by page, as it is filled.
+constexpr std::uint64_t kSetAside = std::uint64_t{64} << 20;
 constexpr int kGzipWindow = 15 + 16;  // zlib: the largest window, in a gzip wrapper
 
 // A gzip file, of several members perhaps.
@@ -80,25 +83,37 @@ void grow_and_read(Inflow& inflow, Bytes& bytes, std::uint64_t more) {
 
 }  // namespace
 
-Bytes read_announced(Inflow& inflow, const std::string& name, const AnnouncedSize& announced) {
+void require_memory(const std::string& name, std::uint64_t bytes, std::uint64_t limit) {
+  if (bytes <= limit) return;
+  throw Error(
+      ErrorCode::kLimit,
+      fmt::format("{} takes more than {} bytes of memory, the limit for a file of a data "
+                  "set; decompress it (.gz), write .npy files (.npz), or take fewer samples",
+                  name, limit));
+}
+
+Bytes read_announced(Inflow& inflow, const std::string& name, std::uint64_t stored,
+                     const AnnouncedSize& announced) {
   Bytes bytes;
   grow_and_read(inflow, bytes, kHeaderBytes);
   const std::optional<std::uint64_t> expected = announced(bytes);
-  const std::uint64_t limit = expected.value_or(kMaxUnannounced);
-  while (bytes.size() < limit) {
+  const std::uint64_t limit = std::max(kMaxInMemory, stored);
+  if (expected) require_memory(name, *expected, limit);
+  const std::uint64_t most = expected.value_or(limit);
+  while (bytes.size() < most) {
     const std::size_t had = bytes.size();
-    grow_and_read(inflow, bytes, std::min(limit - had, std::max<std::uint64_t>(kGrowth, had)));
+    const bool set_aside = had >= kSetAside;
+    if (set_aside) bytes.reserve(most);
+    const std::uint64_t step = set_aside ? kGrowth : std::max<std::uint64_t>(kGrowth, had);
+    grow_and_read(inflow, bytes, std::min(most - had, step));
     if (bytes.size() == had) break;
   }
   std::uint8_t beyond = 0;
-  const bool more = bytes.size() > limit || inflow.read({&beyond, 1}) != 0;
-  if (more && !expected) {
-    throw Error(ErrorCode::kLimit,
-                fmt::format("{} holds more than {} bytes; decompress it first", name, limit));
-  }
+  const bool more = bytes.size() > most || inflow.read({&beyond, 1}) != 0;
+  if (more && !expected) require_memory(name, limit + 1, limit);
   if (more) {
     throw Error(ErrorCode::kCorrupt,
-                fmt::format("{} holds more than the {} bytes its header announces", name, limit));
+                fmt::format("{} holds more than the {} bytes its header announces", name, most));
   }
   if (expected && bytes.size() != *expected) wrong_size(name, bytes.size(), *expected);
   return bytes;
@@ -108,7 +123,7 @@ Blob read_blob(const std::filesystem::path& path, const AnnouncedSize& announced
   MappedFile file(path);
   if (path.extension() == ".gz") {
     GzipInflow inflow(file.bytes(), path.string());
-    return Blob(read_announced(inflow, path.string(), announced));
+    return Blob(read_announced(inflow, path.string(), file.bytes().size(), announced));
   }
   const ByteView bytes = file.bytes();
   const auto expected = announced(bytes.first(std::min(bytes.size(), kHeaderBytes)));

@@ -39,19 +39,26 @@ class Blob {
 /// At most so many bytes are shown to an AnnouncedSize.
 inline constexpr std::size_t kHeaderBytes = std::size_t{64} << 10;
 
-/// Beyond this, data without an announced size is not decompressed.
-inline constexpr std::uint64_t kMaxUnannounced = std::uint64_t{1} << 30;
+/// The memory that a file of a data set may take: what it holds decompressed, or what its labels
+/// and names come to. A compressed file that is larger itself may take as much as that.
+inline constexpr std::uint64_t kMaxInMemory = std::uint64_t{1} << 30;
+
+/// Throws Error(kLimit) naming `name` when `bytes` are more than `limit`.
+void require_memory(const std::string& name, std::uint64_t bytes,
+                    std::uint64_t limit = kMaxInMemory);
 
 /// The size of the whole that its first bytes announce, nothing where the format has no header.
 /// May throw Error(kCorrupt).
 using AnnouncedSize = std::function<std::optional<std::uint64_t>(ByteView first)>;
 
-/// Reads all that `inflow` gives. Memory grows with the bytes that are there, not with what the
-/// header announces. Throws Error(kCorrupt) naming `name` when there are fewer or more bytes.
-Bytes read_announced(Inflow& inflow, const std::string& name, const AnnouncedSize& announced);
+/// Reads all that `inflow` gives, of a file with `stored` bytes. Memory grows with the bytes that
+/// are there, not with what the header announces. Throws Error naming `name`: kCorrupt when there
+/// are fewer or more bytes than announced, kLimit when they are too many.
+Bytes read_announced(Inflow& inflow, const std::string& name, std::uint64_t stored,
+                     const AnnouncedSize& announced);
 
-/// A file: mapped, or inflated when its name ends in ".gz". Throws Error(kFile, kCorrupt), the
-/// latter also when it holds fewer or more bytes than announced.
+/// A file: mapped, or inflated when its name ends in ".gz". Throws Error(kFile) and as
+/// read_announced() does.
 Blob read_blob(const std::filesystem::path& path, const AnnouncedSize& announced);
 
 }  // namespace qc

@@ -9,6 +9,7 @@
 
 #include "core/error.h"
 #include "core/file.h"
+#include "core/toml_nesting.h"
 
 namespace qc {
 namespace {
@@ -175,16 +176,21 @@ void read_key(const Place& place, DatasetConfig& config) {
 
 DatasetConfig read_dataset_config(const std::filesystem::path& path) {
   const MappedFile file(path);
+  return parse_dataset_config(as_text(file.bytes()), path.string());
+}
+
+DatasetConfig parse_dataset_config(std::string_view text, const std::string& path) {
+  require_shallow_toml(text, path);
   toml::table table;
   try {
-    table = toml::parse(as_text(file.bytes()), path.string());
+    table = toml::parse(text, path);
   } catch (const toml::parse_error& error) {
-    throw Error(ErrorCode::kUsage, fmt::format("{}:{}: {}", path.string(),
-                                               error.source().begin.line, error.description()));
+    throw Error(ErrorCode::kUsage,
+                fmt::format("{}:{}: {}", path, error.source().begin.line, error.description()));
   }
   DatasetConfig config;
   for (const auto& [key, node] : table) {
-    read_key({.file = path.string(), .key = key.str(), .node = node}, config);
+    read_key({.file = path, .key = key.str(), .node = node}, config);
   }
   return config;
 }

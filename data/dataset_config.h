@@ -44,4 +44,7 @@ struct DatasetConfig {
 /// is wrong in it.
 DatasetConfig read_dataset_config(const std::filesystem::path& path);
 
+/// The same from text; `path` is for messages.
+DatasetConfig parse_dataset_config(std::string_view text, const std::string& path);
+
 }  // namespace qc

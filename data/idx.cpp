@@ -72,10 +72,14 @@ struct IdxFile {
   Blob blob;
 };
 
-IdxFile read_idx(const fs::path& path, std::size_t min_rank, std::size_t max_rank) {
+// `check` sees the header before anything is read because of it.
+template <typename Check>
+IdxFile read_idx(const fs::path& path, std::size_t min_rank, std::size_t max_rank,
+                 const Check& check) {
   IdxHeader header;
   Blob blob = read_blob(path, [&](ByteView first) {
     header = parse_header(first, path.string(), min_rank, max_rank);
+    check(header.dims);
     return header.offset + header.values();
   });
   return {std::move(header), std::move(blob)};
@@ -143,14 +147,16 @@ std::unique_ptr<SampleSource> open_idx(const FormatRequest& request) {
                                               "beside it",
                                               images_path.string()));
   }
-  const IdxFile labels = read_idx(*labels_path, 1, 1);
-  IdxFile images = read_idx(images_path, 3, 4);
-  const auto& dims = images.header.dims;
-  if (dims[0] != labels.header.dims[0]) {
-    corrupt(fmt::format("{} holds {} samples, but {} holds {} labels", images_path.string(),
-                        dims[0], labels_path->string(), labels.header.dims[0]));
-  }
   SampleArray array;
+  const IdxFile labels = read_idx(*labels_path, 1, 1, [&](const auto& sizes) {
+    require_memory(labels_path->string(), sizes[0] * sizeof(array.labels[0]));
+  });
+  IdxFile images = read_idx(images_path, 3, 4, [&](const auto& sizes) {
+    if (sizes[0] == labels.header.dims[0]) return;
+    corrupt(fmt::format("{} holds {} samples, but {} holds {} labels", images_path.string(),
+                        sizes[0], labels_path->string(), labels.header.dims[0]));
+  });
+  const auto& dims = images.header.dims;
   const std::size_t channels = dims.size() == 4 ? dims[1] : 1;
   array.form.grid = planar_grid(channels, dims[dims.size() - 2], dims.back());
   array.form.bytes = true;

@@ -70,23 +70,21 @@ std::optional<fs::path> find_label_file(const FormatRequest& request, const fs::
 
 std::unique_ptr<SampleSource> open_labelled(const fs::path& label_file, const fs::path& root,
                                             const FormatRequest& request) {
-  std::vector<LabelledImage> images;
-  std::vector<std::int64_t> labels;
-  for (const LabelLine& line : read_label_file(label_file)) {
+  ImageList images(root);
+  read_label_file(label_file, [&](const LabelLine& line) {
     if (!stays_inside(line.file)) {
       throw Error(ErrorCode::kCorrupt,
                   fmt::format("{}: {} lies outside its folder", label_file.string(), line.file));
     }
-    fs::path path = root / line.file;
-    if (!fs::exists(path)) path = root / "images" / line.file;
-    if (!fs::exists(path)) {
+    std::string file = line.file;
+    if (!fs::exists(root / file)) file = (fs::path("images") / file).string();
+    if (!fs::exists(root / file)) {
       throw Error(ErrorCode::kFile, fmt::format("{} names {}, which is not in {}",
                                                 label_file.string(), line.file, root.string()));
     }
-    images.push_back({.path = std::move(path), .label = line.label});
-    labels.push_back(line.label);
-  }
-  const std::int64_t classes = count_classes(labels, request.config, label_file.string());
+    images.add(file, line.label, label_file.string());
+  });
+  const std::int64_t classes = count_classes(images.labels(), request.config, label_file.string());
   return std::make_unique<ImageSource>(std::move(images), classes,
                                        fmt::format("pictures of {}", label_file.string()));
 }
@@ -109,7 +107,7 @@ std::unique_ptr<SampleSource> open_class_folders(const fs::path& root,
   const auto train = has_splits ? train_folder(request) : std::nullopt;
   const fs::path& numbering = train ? *train : root;
   const auto names = class_names(numbering);
-  std::vector<LabelledImage> images;
+  ImageList images(root);
   for (const fs::path& folder : sorted_entries(root)) {
     if (!fs::is_directory(folder)) continue;
     const auto name = names.find(folder.filename().string());
@@ -117,11 +115,12 @@ std::unique_ptr<SampleSource> open_class_folders(const fs::path& root,
       throw Error(ErrorCode::kCorrupt, fmt::format("{} is a class without a folder in {}",
                                                    folder.string(), numbering.string()));
     }
-    for (fs::path& file : sorted_entries(folder)) {
-      if (is_image_name(file)) images.push_back({std::move(file), name->second});
+    for (const fs::path& file : sorted_entries(folder)) {
+      const std::string relative = (folder.filename() / file.filename()).string();
+      if (is_image_name(file)) images.add(relative, name->second, root.string());
     }
   }
-  if (images.empty()) return nullptr;
+  if (images.size() == 0) return nullptr;
   const auto found = static_cast<std::int64_t>(names.size());
   const std::int64_t classes = request.config.classes.value_or(found);
   if (classes < found) {

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "core/file.h"
+#include "data/blob.h"
 
 namespace qc {
 namespace {
@@ -26,13 +27,26 @@ SampleView view_of(const ImageSize& size, ByteView pixels) {
 
 }  // namespace
 
-ImageSource::ImageSource(std::vector<LabelledImage> images, std::int64_t classes,
-                         std::string description)
+void ImageList::add(std::string_view file, std::int64_t label, const std::string& list) {
+  constexpr std::size_t kEach =
+      sizeof(std::size_t) + sizeof(label) + sizeof(std::atomic<const Image*>);
+  require_memory(list, names_.size() + file.size() + kEach * (size() + 1));
+  names_ += file;
+  ends_.push_back(names_.size());
+  labels_.push_back(label);
+}
+
+std::filesystem::path ImageList::path(std::size_t index) const {
+  const std::size_t begin = index == 0 ? 0 : ends_[index - 1];
+  return folder_ / std::string_view(names_).substr(begin, ends_[index] - begin);
+}
+
+ImageSource::ImageSource(ImageList images, std::int64_t classes, std::string description)
     : images_(std::move(images)),
       classes_(classes),
       description_(std::move(description)),
       kept_(images_.size()) {
-  const MappedFile first(images_.front().path);
+  const MappedFile first(images_.path(0));
   form_.grid = view_of(image_size(first.bytes(), name(0)), {}).grid;
   form_.uniform = false;
   form_.bytes = true;
@@ -56,7 +70,7 @@ const Image& ImageSource::keep(std::size_t index, std::unique_ptr<const Image> i
 SampleView ImageSource::view(std::size_t index, SampleBuffer& buffer) const {
   const Image* kept = kept_[index].load();
   if (kept == nullptr) {
-    const MappedFile file(images_[index].path);
+    const MappedFile file(images_.path(index));
     auto image = std::make_unique<Image>(decode_image(file.bytes(), name(index)));
     if (!reserve(image->pixels.size())) {
       buffer.bytes = std::move(image->pixels);

@@ -54,12 +54,13 @@ std::optional<std::int64_t> parse_integer(std::string_view text) {
 
 }  // namespace
 
-std::vector<LabelLine> read_label_file(const std::filesystem::path& path) {
+void read_label_file(const std::filesystem::path& path,
+                     const std::function<void(const LabelLine&)>& take) {
   const MappedFile mapped(path);
   std::string_view rest = as_text(mapped.bytes());
   constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
   if (rest.starts_with(kByteOrderMark)) rest.remove_prefix(kByteOrderMark.size());
-  std::vector<LabelLine> lines;
+  bool any = false;
   for (std::size_t number = 1; !rest.empty(); ++number) {
     const std::size_t end = rest.find('\n');
     std::string_view line = trim(rest.substr(0, end));
@@ -74,12 +75,12 @@ std::vector<LabelLine> read_label_file(const std::filesystem::path& path) {
                   fmt::format("{}:{}: a line must be \"file,class index\", the index from 0",
                               path.string(), number));
     }
-    lines.push_back({.file = *file, .label = *label});
+    any = true;
+    take({.file = *file, .label = *label});
   }
-  if (lines.empty()) {
+  if (!any) {
     throw Error(ErrorCode::kCorrupt, fmt::format("{} names no pictures", path.string()));
   }
-  return lines;
 }
 
 }  // namespace qc

@@ -3,8 +3,8 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <string>
-#include <vector>
 
 namespace qc {
 
@@ -13,8 +13,10 @@ struct LabelLine {
   std::int64_t label = 0;
 };
 
-/// Reads a label file. Further columns and a first line of column names are skipped. Throws Error:
-/// kFile when it cannot be read, kCorrupt naming the line that is wrong, or when there is none.
-std::vector<LabelLine> read_label_file(const std::filesystem::path& path);
+/// Reads a label file and gives its lines one by one. Further columns and a first line of column
+/// names are skipped. Throws Error: kFile when it cannot be read, kCorrupt naming the line that is
+/// wrong, or when there is none.
+void read_label_file(const std::filesystem::path& path,
+                     const std::function<void(const LabelLine&)>& take);
 
 }  // namespace qc

@@ -42,20 +42,55 @@ struct Array {
 // Whether there is an array of a name, without ".npy".
 using HasArray = std::function<bool(const std::string&)>;
 
+// Sees a header before anything is read because of it.
+using CheckHeader = std::function<void(const NpyHeader&)>;
+
 // `read` gets a function that parses the header.
 template <typename Read>
-Array read_array(const std::string& name, const Read& read) {
+Array read_array(const std::string& name, const CheckHeader& check, const Read& read) {
   NpyHeader header;
   Blob blob = read([&](ByteView first) {
     header = parse_npy_header(first, name);
+    check(header);
     return header.size;
   });
   return {.name = name, .header = std::move(header), .blob = std::move(blob)};
 }
 
-Array read_npy(const fs::path& path) {
-  return read_array(path.string(),
+Array read_npy(const fs::path& path, const CheckHeader& check) {
+  return read_array(path.string(), check,
                     [&](const AnnouncedSize& announced) { return read_blob(path, announced); });
+}
+
+// Requires whole numbers, one per sample, that fit into memory.
+CheckHeader holds_labels(const std::string& name) {
+  return [name](const NpyHeader& header) {
+    const bool column = header.shape.size() == 2 && header.shape[1] == 1;
+    const DataType type = header.type;
+    const bool real =
+        type == DataType::kFloat || type == DataType::kDouble || type == DataType::kFloat16;
+    if (real || (header.shape.size() != 1 && !column)) {
+      throw Error(ErrorCode::kUnsupported,
+                  fmt::format("{} holds {} of shape {}; labels are whole numbers, one per sample",
+                              name, data_type_name(type), shape_text(header.shape)));
+    }
+    const auto count = static_cast<std::uint64_t>(header.shape[0]);
+    require_memory(name, std::min(count, kMaxInMemory) * sizeof(std::int64_t));
+  };
+}
+
+// Requires a sample for every label.
+CheckHeader fits(const Array& labels, const std::string& name) {
+  return [&labels, name](const NpyHeader& header) {
+    if (header.shape.empty() || element_count(header.shape) == std::uint64_t{0}) {
+      throw Error(ErrorCode::kCorrupt, fmt::format("{} holds no samples: its shape is {}", name,
+                                                   shape_text(header.shape)));
+    }
+    if (header.shape[0] == labels.header.shape[0]) return;
+    throw Error(ErrorCode::kCorrupt,
+                fmt::format("{} holds {} samples, but {} holds {} labels", name, header.shape[0],
+                            labels.name, labels.header.shape[0]));
+  };
 }
 
 std::optional<PairNames> find_pair(Split split, const HasArray& has) {
@@ -71,15 +106,7 @@ std::optional<PairNames> find_pair(Split split, const HasArray& has) {
 
 std::vector<std::int64_t> read_labels(const Array& array) {
   const NpyHeader& header = array.header;
-  const bool column = header.shape.size() == 2 && header.shape[1] == 1;
   const DataType type = header.type;
-  const bool real =
-      type == DataType::kFloat || type == DataType::kDouble || type == DataType::kFloat16;
-  if (real || (header.shape.size() != 1 && !column)) {
-    throw Error(ErrorCode::kUnsupported,
-                fmt::format("{} holds {} of shape {}; labels are whole numbers, one per sample",
-                            array.name, data_type_name(type), shape_text(header.shape)));
-  }
   const std::size_t width = data_type_bits(type) / 8;
   const bool is_signed = type == DataType::kInt8 || type == DataType::kInt16 ||
                          type == DataType::kInt32 || type == DataType::kInt64;
@@ -126,19 +153,8 @@ SampleForm make_form(const Array& array, const DatasetConfig& config) {
 
 std::unique_ptr<SampleSource> join(Array samples, const Array& labels, const DatasetConfig& config,
                                    std::string description) {
-  const std::vector<std::int64_t>& shape = samples.header.shape;
-  if (shape.empty() || element_count(shape) == std::uint64_t{0}) {
-    throw Error(ErrorCode::kCorrupt, fmt::format("{} holds no samples: its shape is {}",
-                                                 samples.name, shape_text(shape)));
-  }
   SampleArray array;
   array.labels = read_labels(labels);
-  const auto count = static_cast<std::size_t>(shape[0]);
-  if (array.labels.size() != count) {
-    throw Error(ErrorCode::kCorrupt,
-                fmt::format("{} holds {} samples, but {} holds {} labels", samples.name, count,
-                            labels.name, array.labels.size()));
-  }
   array.type = samples.header.type;
   array.form = make_form(samples, config);
   array.classes = count_classes(array.labels, config, labels.name);
@@ -147,7 +163,7 @@ std::unique_ptr<SampleSource> join(Array samples, const Array& labels, const Dat
                          .blob = std::move(samples.blob),
                          .first = samples.header.offset,
                          .stride = array.form.grid.elements() * (data_type_bits(array.type) / 8),
-                         .count = count});
+                         .count = array.labels.size()});
   return std::make_unique<ArraySource>(std::move(array));
 }
 
@@ -192,8 +208,9 @@ std::unique_ptr<SampleSource> open_npy(const FormatRequest& request) {
     samples = request.folder / fmt::format("{}.npy", pair->samples);
   }
   if (samples.extension() != ".npy") return nullptr;
-  const Array labels = read_npy(labels_of(samples, request));
-  return join(read_npy(samples), labels, request.config,
+  const fs::path labels_path = labels_of(samples, request);
+  const Array labels = read_npy(labels_path, holds_labels(labels_path.string()));
+  return join(read_npy(samples, fits(labels, samples.string())), labels, request.config,
               fmt::format(".npy files in {}", request.folder.string()));
 }
 
@@ -209,17 +226,20 @@ std::unique_ptr<SampleSource> open_npz(const FormatRequest& request) {
                             path.string(), split_name(request.split), split_name(request.split),
                             split_name(request.split)));
   }
-  const auto read = [&](std::string_view name) {
-    const std::string member = fmt::format("{}.npy", name);
+  const auto name_of = [&](std::string_view array) {
+    return fmt::format("{}.npy in {}", array, path.string());
+  };
+  const auto read = [&](std::string_view array, const CheckHeader& check) {
+    const std::string member = fmt::format("{}.npy", array);
     if (!archive.contains(member)) {
       throw Error(ErrorCode::kFile, fmt::format("{} has no member {}", path.string(), member));
     }
-    return read_array(
-        fmt::format("{} in {}", member, path.string()),
-        [&](const AnnouncedSize& announced) { return archive.read(member, announced); });
+    return read_array(name_of(array), check, [&](const AnnouncedSize& announced) {
+      return archive.read(member, announced);
+    });
   };
-  const Array labels = read(pair->labels);
-  return join(read(pair->samples), labels, request.config,
+  const Array labels = read(pair->labels, holds_labels(name_of(pair->labels)));
+  return join(read(pair->samples, fits(labels, name_of(pair->samples))), labels, request.config,
               fmt::format("npz file {}", path.string()));
 }
 

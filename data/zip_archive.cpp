@@ -81,7 +81,7 @@ bool ZipArchive::contains(const std::string& member) const {
 Blob ZipArchive::read(const std::string& member, const AnnouncedSize& announced) const {
   const std::string name = fmt::format("{} in {}", member, handle_->name);
   MemberInflow inflow(handle_->zip, member, name);
-  return Blob(read_announced(inflow, name, announced));
+  return Blob(read_announced(inflow, name, handle_->file.bytes().size(), announced));
 }
 
 }  // namespace qc

@@ -20,7 +20,8 @@ class ZipArchive {
 
   bool contains(const std::string& member) const;
 
-  /// A member's bytes. Throws Error(kCorrupt) for a damaged one and where read_announced() does.
+  /// A member's bytes. Throws Error(kCorrupt) for a damaged one, and as
+  /// read_announced() does.
   Blob read(const std::string& member, const AnnouncedSize& announced) const;
 
  private:

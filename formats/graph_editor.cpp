@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <iterator>
 #include <limits>
 #include <utility>
 
@@ -13,10 +14,6 @@
 
 namespace qc {
 namespace {
-
-bool makes(const onnx::NodeProto& node, const std::string& value) {
-  return std::ranges::find(node.output(), value) != node.output().end();
-}
 
 // Names of inner graphs do not hide outer ones, so every use of the name is one of the value.
 void rename_in(onnx::NodeProto& node, const std::string& value, const std::string& name) {
@@ -45,7 +42,10 @@ GraphEditor::GraphEditor(onnx::ModelProto& model) : graph_(*model.mutable_graph(
     if (opset.domain().empty() || opset.domain() == "ai.onnx") opset_ = opset.version();
   }
   count_uses(graph_);
-  for (auto& node : *graph_.mutable_node()) nodes_.push_back(std::move(node));
+  for (auto& node : *graph_.mutable_node()) {
+    nodes_.push_back(std::move(node));
+    index_outputs(std::prev(nodes_.end()));
+  }
   graph_.clear_node();
 }
 
@@ -68,11 +68,26 @@ void GraphEditor::count_node(const onnx::NodeProto& node, bool added) {
   for (const std::string& output : node.output()) names_.insert(output);
 }
 
+void GraphEditor::index_outputs(Position node) {
+  for (const std::string& output : node->output()) producers_.try_emplace(output, node);
+}
+
+void GraphEditor::forget_outputs(Position node) {
+  for (const std::string& output : node->output()) {
+    const auto found = producers_.find(output);
+    if (found != producers_.end() && found->second == node) producers_.erase(found);
+  }
+}
+
+GraphEditor::Position GraphEditor::find_producer(const std::string& value) {
+  const auto found = producers_.find(value);
+  return found == producers_.end() ? nodes_.end() : found->second;
+}
+
 onnx::NodeProto* GraphEditor::producer(const std::string& value) {
   if (value.empty()) return nullptr;
-  const auto found =
-      std::ranges::find_if(nodes_, [&](const auto& node) { return makes(node, value); });
-  return found == nodes_.end() ? nullptr : &*found;
+  const Position node = find_producer(value);
+  return node == nodes_.end() ? nullptr : &*node;
 }
 
 std::size_t GraphEditor::uses(const std::string& value) const {
@@ -81,8 +96,13 @@ std::size_t GraphEditor::uses(const std::string& value) const {
 }
 
 std::string GraphEditor::new_name(const std::string& name) {
-  std::string candidate = name;
-  for (int i = 2; !names_.insert(candidate).second; ++i) candidate = fmt::format("{}_{}", name, i);
+  if (names_.insert(name).second) return name;
+  // Names stay in use, so the numbers tried before need not be tried again.
+  int& number = next_numbers_.try_emplace(name, 2).first->second;
+  std::string candidate;
+  do {
+    candidate = fmt::format("{}_{}", name, number++);
+  } while (!names_.insert(candidate).second);
   return candidate;
 }
 
@@ -96,7 +116,7 @@ void GraphEditor::insert(Position before, std::string_view op,
   node.add_output(output);
   for (const auto& attribute : attributes) *node.add_attribute() = attribute;
   count_node(node, true);
-  nodes_.insert(before, std::move(node));
+  index_outputs(nodes_.insert(before, std::move(node)));
 }
 
 std::string GraphEditor::constant(const std::string& name, onnx::TensorProto value) {
@@ -139,6 +159,7 @@ GraphEditor::Position GraphEditor::replace(Position node, onnx::TensorProto tens
   count_node(*node, false);
   tensor.set_name(node->output(0));
   *graph_.add_initializer() = std::move(tensor);
+  forget_outputs(node);
   return nodes_.erase(node);
 }
 
@@ -150,6 +171,10 @@ void GraphEditor::rename(const std::string& value, const std::string& name) {
   for (auto& tensor : *graph_.mutable_initializer()) replace(tensor.mutable_name());
   for (auto& info : *graph_.mutable_value_info()) replace(info.mutable_name());
   uses_[name] += std::exchange(uses_[value], 0);
+  if (auto made = producers_.extract(value)) {
+    made.key() = name;
+    producers_.insert(std::move(made));
+  }
 }
 
 void GraphEditor::set_input(onnx::NodeProto& node, int index, const std::string& value) {
@@ -158,12 +183,18 @@ void GraphEditor::set_input(onnx::NodeProto& node, int index, const std::string&
   node.set_input(index, value);
 }
 
+void GraphEditor::set_output(Position node, int index, const std::string& value) {
+  forget_outputs(node);
+  node->set_output(index, value);
+  index_outputs(node);
+}
+
 void GraphEditor::remove_unused(const std::string& value) {
-  const auto node =
-      std::ranges::find_if(nodes_, [&](const auto& each) { return makes(each, value); });
+  const Position node = find_producer(value);
   if (node == nodes_.end()) return remove_unused_initializer(value);
   if (std::ranges::any_of(node->output(), [&](const auto& out) { return uses(out) > 0; })) return;
   count_node(*node, false);
+  forget_outputs(node);
   nodes_.erase(node);
 }
 

@@ -12,13 +12,14 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "formats/onnx_model.h"
 
 namespace qc {
 
-/// The nodes of a model's main graph under change.
+/// The nodes of a model's main graph under change. Outputs of nodes are changed through it alone.
 class GraphEditor {
  public:
   using Position = std::list<onnx::NodeProto>::iterator;
@@ -51,6 +52,8 @@ class GraphEditor {
   void rename(const std::string& value, const std::string& name);
 
   void set_input(onnx::NodeProto& node, int index, const std::string& value);
+  /// Has a node make another value, which nothing else makes, in the place of one of its outputs.
+  void set_output(Position node, int index, const std::string& value);
   /// Takes out the node or initializer that makes a value, if nothing uses its outputs any more. An
   /// initializer that is listed as an input stays.
   void remove_unused(const std::string& value);
@@ -61,6 +64,9 @@ class GraphEditor {
  private:
   void count_uses(const onnx::GraphProto& graph);
   void count_node(const onnx::NodeProto& node, bool added);
+  void index_outputs(Position node);
+  void forget_outputs(Position node);
+  Position find_producer(const std::string& value);
   void remove_unused_initializer(const std::string& name);
   std::string constant(const std::string& name, onnx::TensorProto value);
 
@@ -71,6 +77,8 @@ class GraphEditor {
   std::map<std::string, std::string> constant_names_;
   std::map<std::string, std::size_t> uses_;
   std::set<std::string> names_;
+  std::unordered_map<std::string, Position> producers_;  // the first node for each value
+  std::unordered_map<std::string, int> next_numbers_;    // of new names
 };
 
 onnx::AttributeProto int_attribute(const std::string& name, std::int64_t value);

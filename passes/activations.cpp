@@ -9,6 +9,7 @@
 #include <optional>
 #include <set>
 #include <string_view>
+#include <unordered_map>
 
 #include "core/error.h"
 #include "core/float_types.h"
@@ -35,6 +36,9 @@ constexpr std::array<std::string_view, 6> kActivations = {"Relu", "LeakyRelu", "
 constexpr std::array<std::string_view, 6> kNeverNegative = {"Relu",    "HardSigmoid", "Sigmoid",
                                                             "Softmax", "Softplus",    "Abs"};
 
+// Nodes that are followed upwards from a layer; a graph that is no graph has circles.
+constexpr int kLongestChain = 256;
+
 template <typename Names>
 bool among(const Names& names, std::string_view name) {
   return std::ranges::find(names, name) != names.end();
@@ -49,6 +53,7 @@ class Rewriter {
       const TensorInfo& tensor = model.tensors()[index];
       weights_[tensor.name] = &tensor;
     }
+    for (const TensorInfo& tensor : model.tensors()) by_name_.try_emplace(tensor.name, &tensor);
     std::set<std::string> stored;
     for (const auto& tensor : proto.graph().initializer()) stored.insert(tensor.name());
     for (const auto& input : proto.graph().input()) {
@@ -117,7 +122,7 @@ class Rewriter {
   }
 
   bool reads_network_input(std::string value) {
-    for (;;) {
+    for (int depth = 0; depth < kLongestChain; ++depth) {
       if (inputs_.contains(value)) return true;
       const onnx::NodeProto* node = graph_.producer(value);
       const bool passes =
@@ -126,6 +131,7 @@ class Rewriter {
       if (!passes) return false;
       value = node->input(0);
     }
+    return false;
   }
 
   // Rounding or a sign, with at most a product or sum behind it.
@@ -146,17 +152,19 @@ class Rewriter {
     if (node.op_type() != "Clip") return among(kNeverNegative, node.op_type());
     if (const auto* least = find_attribute(node, "min")) return least->f() >= 0;
     if (node.input_size() < 2) return false;
-    const auto least = std::ranges::find(model_.tensors(), node.input(1), &TensorInfo::name);
-    if (least == model_.tensors().end() || !least->has_values() || least->count() != 1)
-      return false;
-    return load_floats(least->type, model_.payload(*least)).front() >= 0;
+    const auto found = by_name_.find(node.input(1));
+    if (found == by_name_.end()) return false;
+    const TensorInfo& least = *found->second;
+    if (!least.has_values() || least.count() != 1) return false;
+    return load_floats(least.type, model_.payload(least)).front() >= 0;
   }
 
   // Behind a rectifier all signs are the same. One that only this layer sees is taken out; else
   // false, with a note.
   bool take_out_activation(onnx::NodeProto& layer) {
     bool only_here = true;
-    for (onnx::NodeProto* user = &layer;;) {
+    onnx::NodeProto* user = &layer;
+    for (int depth = 0; depth < kLongestChain; ++depth) {
       const std::string value = user->input(0);
       onnx::NodeProto* node = graph_.producer(value);
       if (node == nullptr || node->input_size() == 0) return true;
@@ -176,6 +184,7 @@ class Rewriter {
       if (!among(kMoves, node->op_type()) && !among(kPools, node->op_type())) return true;
       user = node;
     }
+    return true;
   }
 
   std::string add(GraphEditor::Position before, std::string_view op,
@@ -260,7 +269,7 @@ class Rewriter {
     const std::string output = layer->output(0);
     const std::string bias = layer->input_size() > 2 ? layer->input(2) : "";
     const std::string plain = graph_.new_name(output + "/unscaled");
-    layer->set_output(0, plain);
+    graph_.set_output(layer, 0, plain);
     if (!bias.empty()) {
       graph_.set_input(*layer, 2, "");
       layer->mutable_input()->RemoveLast();
@@ -323,7 +332,10 @@ class Rewriter {
   // BatchNorm - activation - Conv - Pool loses least (XNOR-Net, section 3.2).
   void check_order(const onnx::NodeProto& layer, const std::string& value) {
     const onnx::NodeProto* node = graph_.producer(value);
-    while (node != nullptr && node->input_size() > 0 && among(kMoves, node->op_type())) {
+    for (int depth = 0; depth < kLongestChain; ++depth) {
+      const bool moves =
+          node != nullptr && node->input_size() > 0 && among(kMoves, node->op_type());
+      if (!moves) break;
       node = graph_.producer(node->input(0));
     }
     if (node != nullptr && node->op_type() == "BatchNormalization") return;
@@ -344,6 +356,7 @@ class Rewriter {
   const ActivationForm& form_;
   std::vector<std::string>& notes_;
   std::map<std::string, const TensorInfo*> weights_;
+  std::unordered_map<std::string_view, const TensorInfo*> by_name_;  // the first of each name
   std::set<std::string> inputs_;
   std::map<std::string, std::string> quantised_;  // by what they quantise
   std::vector<std::string> taken_out_;

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <array>
 #include <optional>
+#include <string_view>
+#include <unordered_map>
 #include <utility>
 
 #include "core/error.h"
@@ -45,17 +47,27 @@ constexpr std::array<std::string_view, 8> kBetween = {"Add",         "Identity",
                                                       "AveragePool", "GlobalAveragePool", "Flatten",
                                                       "Reshape",     "Transpose"};
 
+// The first node that reads each value.
+using Users = std::unordered_map<std::string_view, const onnx::NodeProto*>;
+
+Users users_of(const onnx::GraphProto& graph) {
+  Users users;
+  for (const onnx::NodeProto& node : graph.node()) {
+    for (const std::string& input : node.input()) users.try_emplace(input, &node);
+  }
+  return users;
+}
+
 // True when a BatchNormalization comes behind the value that a node makes.
-bool is_normalised(const onnx::GraphProto& graph, const onnx::NodeProto& layer) {
+bool is_normalised(const Users& users, const onnx::NodeProto& layer) {
   const onnx::NodeProto* node = &layer;
   for (int depth = 0; node != nullptr && node->output_size() > 0 && depth < 8; ++depth) {
-    const auto user = std::ranges::find_if(graph.node(), [&](const onnx::NodeProto& other) {
-      return std::ranges::find(other.input(), node->output(0)) != other.input().end();
-    });
-    if (user == graph.node().end()) return false;
-    if (user->op_type() == "BatchNormalization") return true;
-    const bool between = std::ranges::find(kBetween, user->op_type()) != kBetween.end();
-    node = between ? &*user : nullptr;
+    const auto user = users.find(node->output(0));
+    if (user == users.end()) return false;
+    const std::string& op = user->second->op_type();
+    if (op == "BatchNormalization") return true;
+    const bool between = std::ranges::find(kBetween, op) != kBetween.end();
+    node = between ? user->second : nullptr;
   }
   return false;
 }
@@ -65,12 +77,13 @@ std::optional<std::string> note_on_scale(const OnnxModel& model,
                                          const std::vector<std::size_t>& chosen) {
   const onnx::ModelProto skeleton = read_skeleton(model);
   const auto nodes = nodes_by_position(skeleton.graph());
+  const Users users = users_of(skeleton.graph());
   std::vector<std::string> bare;
   for (const std::size_t tensor : chosen) {
     const TensorInfo& info = model.tensors()[tensor];
     const auto node = nodes.find(info.position);
     if (node == nodes.end() || node->second->op_type() != info.op) continue;
-    if (!is_normalised(skeleton.graph(), *node->second)) bare.push_back(info.name);
+    if (!is_normalised(users, *node->second)) bare.push_back(info.name);
   }
   if (bare.empty()) return std::nullopt;
   constexpr std::size_t kMostNames = 5;

@@ -101,7 +101,7 @@ void require_command(const HookKind& kind, const std::string& command) {
   throw Error(ErrorCode::kUsage, fmt::format("there is no {} command", kind.name));
 }
 
-// A private folder, removed with everything in it at the end.
+// A private folder, removed with everything in it at the end, before a signal ends the process too.
 class TemporaryFolder {
  public:
   TemporaryFolder() {
@@ -128,6 +128,7 @@ class TemporaryFolder {
                             parent.empty() ? "TMPDIR" : parent.string(), reason));
   }
 
+  DeferredEnd deferred_;
   fs::path path_;
 };
 

@@ -26,6 +26,10 @@ using Clock = std::chrono::steady_clock;
 
 // How long the end of the command, a stop or the time-out may go unnoticed.
 constexpr int kSliceMilliseconds = 20;
+// Between asking a command to end and killing it, where a signal is to end this process.
+constexpr std::chrono::milliseconds kSignalGrace{2000};
+// How long killed processes may take to be gone, with the files that they write.
+constexpr std::chrono::milliseconds kKillTime{200};
 // More than a pipe holds: what the command itself wrote before its end.
 constexpr std::size_t kMaxLeftover = std::size_t{1} << 20;
 
@@ -68,53 +72,44 @@ struct Pipe {
   Descriptor write;
 };
 
-std::atomic<pid_t> running_group = 0;
-static_assert(std::atomic<pid_t>::is_always_lock_free, "a signal handler reads it");
+// How many ends are deferred now, and by what signal the process is to end.
+int deferred_ends = 0;
+std::atomic<int> noted_signal = 0;
+std::atomic<int> noted_count = 0;
+static_assert(std::atomic<int>::is_always_lock_free, "a signal handler writes it");
 
-extern "C" void end_group_and_self(int number) {
-  const pid_t group = running_group.load();
-  if (group > 0) ::kill(-group, SIGTERM);
-  std::signal(number, SIG_DFL);
-  ::raise(number);
+extern "C" void note_signal(int number) {
+  noted_signal = number;
+  ++noted_count;
 }
 
-// While a command runs, signals that end this process end the command too: it is in a process group
-// of its own, where a key of the terminal does not reach it. The program's own handlers stay.
-class SignalGuard {
+constexpr std::array kEndingSignals = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+
+using Handler = void (*)(int);
+
+void replace_handler(int number, Handler from, Handler to) {
+  struct sigaction action {};
+  ::sigaction(number, nullptr, &action);
+  if (action.sa_handler != from) return;
+  action = {};
+  action.sa_handler = to;
+  ::sigaction(number, &action, nullptr);
+}
+
+// Where children's ends are ignored, their exit status is lost.
+class ChildrenCount {
  public:
-  SignalGuard() {
-    take_over();
-    // Where children's ends are ignored, their exit status is lost.
+  ChildrenCount() {
     struct sigaction action {};
     action.sa_handler = SIG_DFL;
-    ::sigaction(SIGCHLD, &action, &children_before_);
+    ::sigaction(SIGCHLD, &action, &before_);
   }
-  ~SignalGuard() {
-    for (const int number : kForwarded) replace(number, end_group_and_self, SIG_DFL);
-    ::sigaction(SIGCHLD, &children_before_, nullptr);
-  }
-  SignalGuard(const SignalGuard&) = delete;
-  SignalGuard& operator=(const SignalGuard&) = delete;
-
-  /// To be repeated: a handler of the program's may go back to the default when it is called.
-  static void take_over() {
-    for (const int number : kForwarded) replace(number, SIG_DFL, end_group_and_self);
-  }
+  ~ChildrenCount() { ::sigaction(SIGCHLD, &before_, nullptr); }
+  ChildrenCount(const ChildrenCount&) = delete;
+  ChildrenCount& operator=(const ChildrenCount&) = delete;
 
  private:
-  using Handler = void (*)(int);
-
-  static void replace(int number, Handler from, Handler to) {
-    struct sigaction action {};
-    ::sigaction(number, nullptr, &action);
-    if (action.sa_handler != from) return;
-    action = {};
-    action.sa_handler = to;
-    ::sigaction(number, &action, nullptr);
-  }
-
-  static constexpr std::array kForwarded = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
-  struct sigaction children_before_ {};
+  struct sigaction before_ {};
 };
 
 std::vector<std::string> environment_with(const std::map<std::string, std::string>& added) {
@@ -244,35 +239,34 @@ class Run {
     Pipe out;
     Pipe err;
     group_ = spawn(options, out.write.get(), err.write.get());
-    running_group = group_;
     out_ = std::move(out.read);
     err_ = std::move(err.read);
   }
 
   // Reached with the command still there only when a callback has thrown.
   ~Run() {
-    if (reaped_) return;
-    ::kill(-group_, SIGKILL);
-    reap();
+    if (!reaped_) kill_all();
   }
   Run(const Run&) = delete;
   Run& operator=(const Run&) = delete;
 
   ProcessResult to_end() {
-    while (!is_over()) {
-      SignalGuard::take_over();
+    while (true) {
+      DeferredEnd::take_over();
+      if (DeferredEnd::noted() > seen_signals_) end_for_signal();
+      if (is_over()) break;
       wait_for_output();
       if (ending_) {
         if (Clock::now() < kill_at_) continue;
-        ::kill(-group_, SIGKILL);
+        kill_all();
         break;
       }
       if (options_.stop_requested && options_.stop_requested()) {
         result_.stopped = true;
-        end(SIGINT);
+        end(SIGINT, options_.grace);
       } else if (options_.timeout.count() > 0 && Clock::now() - start_ >= options_.timeout) {
         result_.timed_out = true;
-        end(SIGTERM);
+        end(SIGTERM, options_.grace);
       }
     }
     reap();
@@ -301,10 +295,24 @@ class Run {
     return got == 0 && info.si_pid == group_;
   }
 
-  void end(int signal) {
+  void end(int signal, std::chrono::milliseconds grace) {
     ::kill(-group_, signal);
     ending_ = true;
-    kill_at_ = Clock::now() + options_.grace;
+    kill_at_ = Clock::now() + grace;
+  }
+
+  // Somebody wants this process to end: soon, and at once where it is told again.
+  void end_for_signal() {
+    const bool again = seen_signals_ > 0;
+    seen_signals_ = DeferredEnd::noted();
+    end(again ? SIGKILL : SIGTERM, std::min(options_.grace, kSignalGrace));
+  }
+
+  void kill_all() {
+    ::kill(-group_, SIGKILL);
+    reap();
+    const Clock::time_point give_up = Clock::now() + kKillTime;
+    while (::kill(-group_, 0) == 0 && Clock::now() < give_up) ::poll(nullptr, 0, 1);
   }
 
   void wait_for_output() {
@@ -343,7 +351,6 @@ class Run {
 
   void reap() {
     if (reaped_) return;
-    running_group = 0;
     int status = 0;
     while (::waitpid(group_, &status, 0) < 0 && errno == EINTR) {
     }
@@ -364,14 +371,36 @@ class Run {
   Lines lines_;
   Tail tail_;
   ProcessResult result_;
+  int seen_signals_ = 0;
   bool ending_ = false;
   bool reaped_ = false;
 };
 
 }  // namespace
 
+DeferredEnd::DeferredEnd() {
+  if (deferred_ends++ > 0) return;
+  noted_count = 0;
+  take_over();
+}
+
+DeferredEnd::~DeferredEnd() {
+  if (--deferred_ends > 0) return;
+  for (const int number : kEndingSignals) replace_handler(number, note_signal, SIG_DFL);
+  if (noted_count == 0) return;
+  std::signal(noted_signal, SIG_DFL);
+  std::raise(noted_signal);
+}
+
+void DeferredEnd::take_over() {
+  for (const int number : kEndingSignals) replace_handler(number, SIG_DFL, note_signal);
+}
+
+int DeferredEnd::noted() noexcept { return noted_count; }
+
 ProcessResult run_process(const ProcessOptions& options) {
-  const SignalGuard guard;
+  const DeferredEnd deferred;
+  const ChildrenCount children;
   return Run(options).to_end();
 }
 

@@ -9,6 +9,22 @@
 
 namespace qc {
 
+/// While one of these lives, a signal that would end this process is noted, so that what it has
+/// begun can be taken back first; when the last of them goes, the process ends by that signal. What
+/// the program handles itself or ignores stays so. For one thread.
+class DeferredEnd {
+ public:
+  DeferredEnd();
+  ~DeferredEnd();
+  DeferredEnd(const DeferredEnd&) = delete;
+  DeferredEnd& operator=(const DeferredEnd&) = delete;
+
+  /// Notes signals whose handlers have gone back to the default, as some do when they are called.
+  static void take_over();
+  /// How many signals have been noted.
+  static int noted() noexcept;
+};
+
 struct ProcessOptions {
   std::string command;                                  ///< for /bin/sh
   std::map<std::string, std::string> environment = {};  ///< added to this process's
@@ -36,9 +52,10 @@ inline constexpr std::size_t kTailLines = 20;
 inline constexpr std::size_t kTailBytes = 4096;
 
 /// Runs a command to its end, with nothing to read, in a process group of its own. On time-out or
-/// stop the whole group is asked to end and then killed, and so it is when a signal that nothing
-/// handles ends this process. Processes that the command leaves behind are not waited for. One
-/// command runs at a time. Throws Error(kFile) when there is no shell to run.
+/// stop the whole group is asked to end and then killed, and so it is, sooner, when a signal that
+/// nothing handles is to end this process; that happens as DeferredEnd says. Processes that the
+/// command leaves behind are not waited for. One command runs at a time. Throws Error(kFile) when
+/// there is no shell to run.
 ProcessResult run_process(const ProcessOptions& options);
 
 /// A word that the shell reads as `text`, whatever is in it.

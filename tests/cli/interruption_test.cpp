@@ -163,7 +163,8 @@ bits = 3
 TEST_F(InterruptionTest, ARunSaysWhatItIsAndGoesOn) {
   write("go", "");
   run_well(tuned({"run", "recipe.toml", "model.onnx", "-o", "whole.qc", "-q"}));
-  for (const auto& [signal, status] : {std::pair("INT", 130), std::pair("TERM", 143)}) {
+  for (const auto& [signal, status] :
+       {std::pair("INT", 130), std::pair("TERM", 143), std::pair("HUP", 129)}) {
     for (const char* name : {"go", "started", "tunings", "model.qc"}) fs::remove(file(name));
     const RunResult result = interrupt({"run", "recipe.toml", "model.onnx"}, signal);
     EXPECT_EQ(result.exit_code, status) << result.err;

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 #include <onnx/onnx_pb.h>
+#include <zlib.h>
 
 #include <array>
 #include <cstdint>
@@ -15,10 +16,12 @@
 #include <vector>
 
 #include "codecs/layout_table.h"
+#include "core/file.h"
 #include "formats/onnx_model.h"
 #include "formats/qc_writer.h"
 #include "formats/transposition.h"
 #include "model_builder.h"
+#include "pipeline/npz_writer.h"
 #include "plain_container.h"
 #include "test_tensors.h"
 
@@ -256,7 +259,82 @@ void write_containers(const fs::path& folder) {
   write_container(folder, "external", OnnxModel::from_memory(std::move(files)));
 }
 
+std::string gzip(const fs::path& scratch, const std::string& bytes) {
+  const gzFile file = gzopen(scratch.c_str(), "wb9");
+  const bool written =
+      file != nullptr && gzwrite(file, bytes.data(), static_cast<unsigned>(bytes.size())) > 0;
+  if (file == nullptr || gzclose(file) != Z_OK || !written) throw std::runtime_error("gzip");
+  const MappedFile compressed(scratch);
+  return std::string(as_text(compressed.bytes()));
+}
+
+/// A data set as fuzz_data reads it, of two files or of one.
+std::string data_seed(char kind, const std::string& labels, const std::string& samples) {
+  const auto size = static_cast<std::uint16_t>(labels.size());
+  return std::string(1, kind) + static_cast<char>(size & 0xffU) + static_cast<char>(size >> 8U) +
+         labels + samples;
+}
+
+std::string data_seed(char kind, const std::string& samples) {
+  return std::string(1, kind) + samples;
+}
+
+void write_data(const fs::path& folder) {
+  write_seed(folder, "recipe", std::string(1, '\0') + R"(name = "a"
+seed = 3
+validation = 0.2
+[defaults]
+epochs = 1
+[[step]]
+do = "prune"
+rate = 0.8
+exclude = ["fc*", 'b']
+[[step]]
+do = "share"
+bits = 4
+[pack]
+huffman = true
+)");
+  write_seed(folder, "config",
+             "\x01"
+             R"(scale = 0.5
+mean = [0.5]
+std = 0.25
+layout = "NHWC"
+channels = "RGB"
+resize = 4
+crop = [2, 2]
+classes = 10
+)");
+
+  const std::string labels("\0\0\x08\x01\0\0\0\x02\0\x01", 10);
+  const std::string images("\0\0\x08\x03\0\0\0\x02\0\0\0\x02\0\0\0\3uvwxyzUVWXYZ", 28);
+  const fs::path scratch = folder / "scratch";
+  write_seed(folder, "idx", data_seed(2, labels, images));
+  write_seed(folder, "idx-gz", data_seed(3, gzip(scratch, labels), gzip(scratch, images)));
+
+  const NpzArray numbers{"y_train", "<i8", {2}, Bytes(16)};
+  const NpzArray floats{"x_train", "<f4", {2, 1, 2, 2}, Bytes(32)};
+  const Bytes y = make_npy(numbers);
+  const Bytes x = make_npy(floats);
+  write_seed(folder, "npy", data_seed(4, std::string(as_text(y)), std::string(as_text(x))));
+  fs::remove(scratch);
+  write_npz(scratch, std::array{numbers, floats});
+  write_seed(folder, "npz", data_seed(5, std::string(as_text(MappedFile(scratch).bytes()))));
+
+  // A grey pixel.
+  const std::string png(
+      "\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\1\0\0\0\1\x08\0\0\0\0:~\x9bU\0\0\0\nIDATx\xda"
+      "c`\0\0\0\2\0\1\xe5'\xde\xfc\0\0\0\0IEND\xae"
+      "B`\x82",
+      67);
+  write_seed(folder, "csv", data_seed(6, "file,class\na.png,0\n\"a.png\",1,more\n", png));
+  write_seed(folder, "cifar", data_seed(7, gzip(scratch, std::string(3073, '\1'))));
+  fs::remove(scratch);
+}
+
 void write_corpus(const fs::path& folder) {
+  write_data(folder / "data");
   write_onnx(folder / "onnx");
   write_layouts(folder / "layouts");
   write_containers(folder / "container");

@@ -117,6 +117,16 @@ TEST(DatasetConfig, MistakesAreToldWithTheirLine) {
   }
 }
 
+TEST(DatasetConfig, DeepNestingIsRefused) {
+  std::string deep = "a";
+  for (int i = 0; i < 50000; ++i) deep += ".a";
+  for (const std::string& text : {deep + " = 1", "mean = " + std::string(50000, '[')}) {
+    const auto [code, message] = error_of([&] { parse_dataset_config(text, "dataset.toml"); });
+    EXPECT_EQ(code, ErrorCode::kUsage);
+    EXPECT_THAT(message, StartsWith("dataset.toml:1: "));
+  }
+}
+
 TEST(DatasetConfig, MayLieElsewhere) {
   const TempDir folder;
   write_file(folder / "train-images-idx3-ubyte", idx_bytes({1, 1, 1}, "\x64"));

@@ -478,6 +478,15 @@ TEST(ReadRecipe, ReadsAFileAndNamesIt) {
               HasSubstr("none.toml"));
 }
 
+TEST(ReadRecipe, DeepNestingIsRefused) {
+  std::string keys = "a";
+  for (int i = 0; i < 50000; ++i) keys += ".a";
+  const std::string text = "name = " + std::string(50000, '[');
+  for (const std::string& deep : {keys + " = 1", "[" + keys + "]", text}) {
+    EXPECT_THAT(refused(deep), StartsWith("r.toml:1: "));
+  }
+}
+
 TEST(ReadRecipe, BytesThatAreNoTextAreRefused) {
   EXPECT_THAT(refused(std::string_view("\xff\xfe\0\0", 4)), StartsWith("r.toml:1:"));
 }
