@@ -58,7 +58,6 @@ class Interpreter {
     const Operator* row;
     std::int64_t opset;
     std::vector<std::string_view> last_uses;  // values that no later node of this graph reads
-    std::uint64_t number = 0;                 // in its graph
     bool widen = false;                       // libtorch has no kernel for the narrow floats here
   };
 
@@ -68,7 +67,7 @@ class Interpreter {
                  const std::vector<std::string_view>& wanted);
   void require_declared_types(const std::vector<std::string>& wanted, const Values& results) const;
   Values execute_node(Step& step);
-  void quantize_gradient_of(const Step& step, const Values& outputs) const;
+  void quantize_gradient_of(const Step& step, const Values& outputs);
   Value look_up(std::string_view name);
 
   const GraphModel& model_;
@@ -76,6 +75,7 @@ class Interpreter {
   std::unordered_map<const Graph*, std::vector<Step>> plans_;
   Scope* scope_ = nullptr;
   Mode mode_;
+  std::uint64_t quantized_gradients_ = 0;  // of this run
 };
 
 }  // namespace qc::torch_engine
