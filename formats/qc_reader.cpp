@@ -10,6 +10,7 @@
 
 #include "codecs/zstd_bytes.h"
 #include "core/error.h"
+#include "core/memory_size.h"
 #include "core/page_buffer.h"
 #include "core/parallel.h"
 #include "formats/checksum.h"
@@ -278,7 +279,7 @@ void QcReader::decode_part(const UnitPart& part, MutableBytes out, DecodeContext
 void QcReader::load_slot(std::size_t slot_index, MutableBytes out, unsigned threads) const {
   const QcSlot& slot = slots_[slots_[slot_index].repeat_of.value_or(slot_index)];
   const auto& transposed = slots_[slot_index].transposed;
-  Bytes before_turn(transposed ? slot.size : 0);
+  Bytes before_turn(transposed ? memory_size(slot.size) : 0);
   const MutableBytes target = transposed ? MutableBytes(before_turn) : out;
   const std::vector<UnitPart> parts = unit_parts(slot);
   ContextPool contexts;
@@ -292,7 +293,7 @@ void QcReader::load_slot(std::size_t slot_index, MutableBytes out, unsigned thre
 
 Bytes QcReader::decode_slot(std::size_t slot_index, DecodeContext& context) const {
   const QcSlot& slot = slots_[slots_[slot_index].repeat_of.value_or(slot_index)];
-  Bytes out(slot.size);
+  Bytes out(memory_size(slot.size));
   for (const UnitPart& part : unit_parts(slot)) decode_part(part, out, context);
   if (const auto& transposed = slots_[slot_index].transposed) {
     Bytes turned(out.size());

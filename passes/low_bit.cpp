@@ -10,6 +10,7 @@
 
 #include "core/error.h"
 #include "core/float_types.h"
+#include "core/memory_size.h"
 #include "core/parallel.h"
 #include "core/random.h"
 #include "core/zeros.h"
@@ -31,7 +32,7 @@ Outcome convert(const OnnxModel& model, std::size_t index, const LowBitRequest& 
   std::vector<float> weights(values->size());
   apply_form(request.form, *values, channel_map(tensor.dims, tensor.channel_axis),
              stream_seed(request.seed, StreamPurpose::kLowBitWeights, index), weights);
-  outcome.payload.resize(static_cast<std::size_t>(tensor.size));
+  outcome.payload.resize(memory_size(tensor.size));
   store_floats(tensor.type, weights, outcome.payload);
   // A negative scale may be too small for the type.
   make_zeros_positive(tensor.type, outcome.payload);

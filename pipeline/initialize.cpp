@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "core/float_types.h"
+#include "core/memory_size.h"
 #include "core/random.h"
 
 namespace qc {
@@ -19,7 +20,7 @@ PayloadEdits initial_weights(const OnnxModel& model, std::uint64_t seed) {
         std::max<std::uint64_t>(1, channel_map(tensor.dims, tensor.channel_axis).count);
     const auto fan_in = static_cast<double>(std::max<std::uint64_t>(1, tensor.count() / channels));
     const double bound = std::sqrt(6 / fan_in);
-    Bytes payload(tensor.size);
+    Bytes payload(memory_size(tensor.size));
     SplitMix64 random = random_stream(seed, StreamPurpose::kInitialWeights, i);
     for (std::uint64_t element = 0; element < tensor.count(); ++element) {
       const double drawn = tensor.role == Role::kWeight ? bound * (2 * random.uniform() - 1) : 0.0;
