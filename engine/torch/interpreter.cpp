@@ -10,6 +10,7 @@
 #include "core/error.h"
 #include "core/random.h"
 #include "engine/torch/convert.h"
+#include "engine/torch/memory_limit.h"
 #include "passes/kernels/dorefa.h"
 
 namespace qc::torch_engine {
@@ -65,8 +66,8 @@ Values run_widened(const Operator& row, const OpContext& narrow, Interpreter& in
 
 }  // namespace
 
-Interpreter::Interpreter(const GraphModel& model, at::Device device)
-    : model_(model), constants_(device) {
+Interpreter::Interpreter(const GraphModel& model, at::Device device, const ExecutionLimits& limits)
+    : model_(model), constants_(device), limits_(limits) {
   compile(model.graph);
 }
 
@@ -105,6 +106,7 @@ void Interpreter::find_last_uses(const Graph& graph, std::vector<Step>& steps) {
 Values Interpreter::run(const Values& inputs, const std::vector<std::string>& wanted, Mode mode) {
   mode_ = mode;
   quantized_gradients_ = 0;
+  iterations_ = 0;
   Values results = execute(model_.graph, inputs, {wanted.begin(), wanted.end()});
   require_declared_types(wanted, results);
   return results;
@@ -122,6 +124,12 @@ void Interpreter::require_declared_types(const std::vector<std::string>& wanted,
                               data_type_name(output.type), data_type_name(type)));
     }
   }
+}
+
+void Interpreter::count_iteration(const OpContext& op) {
+  if (iterations_++ < limits_.iterations) return;
+  op.exceed(fmt::format("more than {} iterations of loops; --max-iterations allows more",
+                        limits_.iterations));
 }
 
 Values Interpreter::run_subgraph(const Graph& graph, const Values& arguments) {
@@ -184,8 +192,12 @@ Values Interpreter::execute_node(Step& step) {
       }
     }
     return run_widened(*step.row, context, *this);
+  } catch (const MemoryLimitError& error) {
+    context.exceed(error.what());
   } catch (const Error&) {
     throw;
+  } catch (const std::bad_alloc&) {
+    context.exceed("out of memory");
   } catch (const c10::Error& error) {
     context.refuse(first_line(error));
   } catch (const std::exception& error) {

@@ -35,12 +35,16 @@ class Interpreter {
  public:
   /// Throws Error(kUnsupported) naming the first operator, its node and opset, that has no row in
   /// the table. The model must outlive this.
-  Interpreter(const GraphModel& model, at::Device device);
+  Interpreter(const GraphModel& model, at::Device device, const ExecutionLimits& limits);
 
   /// The values called `wanted` for one value of each graph input.
   Values run(const Values& inputs, const std::vector<std::string>& wanted, Mode mode);
 
   Values run_subgraph(const Graph& graph, const Values& arguments);
+
+  /// Called before every iteration of a node that repeats a graph. Throws Error(kLimit) after too
+  /// many of them.
+  void count_iteration(const OpContext& op);
 
   Constants& constants() { return constants_; }
   const Mode& mode() const { return mode_; }
@@ -75,6 +79,8 @@ class Interpreter {
   std::unordered_map<const Graph*, std::vector<Step>> plans_;
   Scope* scope_ = nullptr;
   Mode mode_;
+  ExecutionLimits limits_;
+  std::uint64_t iterations_ = 0;           // of this run
   std::uint64_t quantized_gradients_ = 0;  // of this run
 };
 
