@@ -28,12 +28,13 @@ struct EvalCommand {
       throw Error(ErrorCode::kUsage, "eval needs data: --data DIR, or --eval-cmd CMD");
     }
     Tuning tools(tuning, common);
+    const ReadLimits limits{tuning.limits.memory, common.limits.model};
     std::vector<std::pair<std::string, Score>> scores;
     for (const std::string& path : {baseline, input}) {
       if (path.empty()) continue;
       naming_errors(path, [&] {
-        scores.emplace_back(
-            path, tools.evaluator()->test(open_any_model(path, common.threads, common.limits)));
+        scores.emplace_back(path,
+                            tools.evaluator()->test(open_any_model(path, common.threads, limits)));
       });
     }
     tools.monitor().clear();
@@ -77,7 +78,7 @@ void add_eval_command(CLI::App& app) {
       ->type_name("FILE");
   add_tuning_flags(*sub, command->tuning, Hooks::kBoth);
   add_common_options(*sub, command->common, Writes::kNothing);
-  add_limit_options(*sub, command->common.limits);
+  add_max_size_option(*sub, command->common.limits.model);
   sub->callback([command] { command->run(); });
 }
 

@@ -62,12 +62,17 @@ CLI::Option* add_max_memory_option(CLI::App& command, std::uint64_t& bytes,
   return add_size_option(command, "--max-memory", bytes, help);
 }
 
+void add_max_size_option(CLI::App& command, std::uint64_t& bytes) {
+  add_size_option(command, "--max-size", bytes,
+                  "Bytes of the model that a container may hold (default: 1000 times its own, or "
+                  "128 MiB)");
+}
+
 void add_limit_options(CLI::App& command, ReadLimits& limits) {
   add_max_memory_option(command, limits.memory,
                         "Memory that reading a container may take (default: 1000 times its size or "
                         "128 MiB, at most a quarter of the machine's)");
-  add_size_option(command, "--max-size", limits.model,
-                  "Bytes of the model that it may hold (default: 1000 times its own, or 128 MiB)");
+  add_max_size_option(command, limits.model);
 }
 
 void add_input(CLI::App& command, std::string& path, const std::string& name,

@@ -66,6 +66,9 @@ void add_sync_option(CLI::App& command, CommonOptions& options);
 /// Adds --max-memory and --max-size, for commands that read containers.
 void add_limit_options(CLI::App& command, ReadLimits& limits);
 
+/// Adds the second of them, which sets `bytes`.
+void add_max_size_option(CLI::App& command, std::uint64_t& bytes);
+
 /// Adds an option that sets `bytes` to a size such as 2GiB.
 CLI::Option* add_size_option(CLI::App& command, const std::string& name, std::uint64_t& bytes,
                              const std::string& help);

@@ -25,6 +25,18 @@ void add_tuning_flags(CLI::App& command, TuningFlags& flags, Hooks hooks) {
       ->type_name("NAME")
       ->needs(data)
       ->group(group);
+  add_max_memory_option(command, flags.limits.memory,
+                        "Most memory for the tensors of a network that runs, like 400MB or 2GiB; "
+                        "default: a quarter of the machine's")
+      ->needs(data)
+      ->group(group);
+  command
+      .add_option("--max-iterations", flags.limits.iterations,
+                  "Most iterations of a network's loops, each time it runs")
+      ->capture_default_str()
+      ->type_name("N")
+      ->needs(data)
+      ->group(group);
   if (hooks == Hooks::kNone) return;
   command
       .add_option("--finetune-cmd", flags.finetune_command,
@@ -73,7 +85,7 @@ void Tuning::open(const TuningFlags& flags, const CommonOptions& common,
   hooks.stop_requested = [this] { return monitor_.stop_requested(); };
   check_hook_options(hooks);
   if (!flags.data.empty()) {
-    workbench.engine = {common.threads, flags.device};
+    workbench.engine = {common.threads, flags.device, flags.limits};
     workbench.data = {flags.data, flags.data_config};
     workbench_ = std::make_unique<EngineWorkbench>(workbench, monitor_);
     evaluator_ = workbench_.get();

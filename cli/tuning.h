@@ -22,6 +22,7 @@ struct TuningFlags {
   std::string eval_command;
   int timeout = 0;  ///< seconds
   std::string device = "cpu";
+  ExecutionLimits limits;
 
   bool evaluates() const { return !data.empty() || !eval_command.empty(); }
   bool tunes() const { return !data.empty() || !finetune_command.empty(); }
@@ -30,7 +31,8 @@ struct TuningFlags {
 /// Which of the flags a command takes.
 enum class Hooks { kNone, kBoth };
 
-/// Adds --data, --data-config and --device, and with hooks --finetune-cmd, --eval-cmd and
+/// Adds --data, --data-config, --device and the limits of the engine, and with hooks
+/// --finetune-cmd, --eval-cmd and
 /// --cmd-timeout.
 void add_tuning_flags(CLI::App& command, TuningFlags& flags, Hooks hooks);
 

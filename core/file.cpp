@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "core/error.h"
+#include "core/memory_size.h"
 
 namespace qc {
 namespace {
@@ -58,7 +59,7 @@ MappedFile::MappedFile(const std::filesystem::path& path) {
   if (!S_ISREG(status.st_mode)) {
     throw Error(ErrorCode::kFile, fmt::format("{} is not a regular file", path.string()));
   }
-  const auto size = static_cast<std::size_t>(status.st_size);
+  const auto size = memory_size(static_cast<std::uint64_t>(status.st_size));
   if (size == 0) return;
   void* mapping = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.get(), 0);
   if (mapping == MAP_FAILED) {

@@ -44,7 +44,7 @@ class MemorySink final : public ByteSink {
   void write(ByteView bytes) override { append(bytes_, bytes); }
   void restart() override { bytes_.clear(); }
   /// For so many bytes in all: growing takes as much again.
-  void reserve(std::uint64_t bytes) { bytes_.reserve(bytes); }
+  void reserve(std::size_t bytes) { bytes_.reserve(bytes); }
   const Bytes& bytes() const noexcept { return bytes_; }
   Bytes take() { return std::move(bytes_); }
 

@@ -1,8 +1,23 @@
 #include "core/float_types.h"
 
 #include <bit>
+#include <cmath>
 
 namespace qc {
+namespace {
+
+// The double as a float32 that rounds on to a narrower type as the double itself does: of the two
+// floats around it the one with an odd mantissa, which is never half way between two narrow ones.
+float round_to_odd(double value) noexcept {
+  const auto nearest = static_cast<float>(value);
+  const auto bits = std::bit_cast<std::uint32_t>(nearest);
+  const double error = std::fabs(value) - std::fabs(static_cast<double>(nearest));
+  const bool inexact = error < 0 || error > 0;  // false for a NaN
+  if (!inexact || bits % 2 == 1) return nearest;
+  return std::bit_cast<float>(error > 0 ? bits + 1 : bits - 1);
+}
+
+}  // namespace
 
 float half_to_float(std::uint16_t bits) noexcept {
   const std::uint32_t sign = static_cast<std::uint32_t>(bits & 0x8000u) << 16;
@@ -79,33 +94,31 @@ std::vector<float> load_floats(DataType type, ByteView payload) {
 
 void store_value(DataType type, MutableBytes payload, std::size_t index, double value) noexcept {
   std::uint8_t* to = payload.data() + index * (data_type_bits(type) / 8);
-  const auto single = static_cast<float>(value);
   switch (type) {
     case DataType::kFloat16:
-      store_le(to, float_to_half(single));
+      store_le(to, float_to_half(round_to_odd(value)));
       break;
     case DataType::kBfloat16:
-      store_le(to, float_to_bfloat16(single));
+      store_le(to, float_to_bfloat16(round_to_odd(value)));
       break;
     case DataType::kDouble:
       store_le(to, value);
       break;
     default:
-      store_le(to, single);
+      store_le(to, static_cast<float>(value));
   }
 }
 
 double stored_value(DataType type, double value) noexcept {
-  const auto single = static_cast<float>(value);
   switch (type) {
     case DataType::kFloat16:
-      return static_cast<double>(half_to_float(float_to_half(single)));
+      return static_cast<double>(half_to_float(float_to_half(round_to_odd(value))));
     case DataType::kBfloat16:
-      return static_cast<double>(bfloat16_to_float(float_to_bfloat16(single)));
+      return static_cast<double>(bfloat16_to_float(float_to_bfloat16(round_to_odd(value))));
     case DataType::kDouble:
       return value;
     default:
-      return static_cast<double>(single);
+      return static_cast<double>(static_cast<float>(value));
   }
 }
 

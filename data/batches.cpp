@@ -22,15 +22,6 @@ namespace {
 
 constexpr std::size_t kAhead = 4;  // batches
 
-// Keeps the draws of shuffled() and hold_out() apart for equal seeds.
-constexpr std::uint64_t kHoldOutStream = 0x686f6c645f6f7574;
-
-// A generator for a pair: neighbouring seeds and streams share no numbers, as plain sums would.
-SplitMix64 generator(std::uint64_t seed, std::uint64_t stream) {
-  const std::uint64_t mixed = SplitMix64(seed).next();
-  return SplitMix64(SplitMix64(mixed ^ stream).next());
-}
-
 // Uniform in [0, bound): what lies beyond the last multiple of the bound is drawn again.
 std::size_t below(SplitMix64& random, std::size_t bound) {
   const std::uint64_t wide = bound;
@@ -184,15 +175,16 @@ std::vector<std::size_t> in_order(std::size_t count) {
 }
 
 std::vector<std::size_t> shuffled(std::size_t count, std::uint64_t seed, std::uint64_t epoch) {
-  return permutation(count, generator(seed, epoch));
+  return permutation(count, random_stream(seed, StreamPurpose::kShuffle, epoch));
 }
 
-HeldOut hold_out(std::size_t count, std::size_t held_out_count, std::uint64_t seed) {
+HeldOut hold_out(std::size_t count, std::size_t held_out_count, std::uint64_t seed,
+                 StreamPurpose purpose) {
   if (held_out_count > count) {
     throw Error(ErrorCode::kInternal,
                 fmt::format("{} samples held out of {}", held_out_count, count));
   }
-  const std::vector<std::size_t> order = permutation(count, generator(seed, kHoldOutStream));
+  const std::vector<std::size_t> order = permutation(count, random_stream(seed, purpose));
   const auto border = order.begin() + static_cast<std::ptrdiff_t>(held_out_count);
   HeldOut split{.kept = {border, order.end()}, .held_out = {order.begin(), border}};
   std::ranges::sort(split.kept);

@@ -6,6 +6,7 @@
 #include <memory>
 #include <vector>
 
+#include "core/random.h"
 #include "data/dataset.h"
 
 namespace qc {
@@ -41,11 +42,12 @@ std::vector<std::size_t> in_order(std::size_t count);
 std::vector<std::size_t> shuffled(std::size_t count, std::uint64_t seed, std::uint64_t epoch);
 
 /// Training samples split in two: `held_out` (a validation set, drawn by `seed`) and the rest, both
-/// in ascending order. Requires held_out_count <= count.
+/// in ascending order. Other purposes draw other samples. Requires held_out_count <= count.
 struct HeldOut {
   std::vector<std::size_t> kept;
   std::vector<std::size_t> held_out;
 };
-HeldOut hold_out(std::size_t count, std::size_t held_out_count, std::uint64_t seed);
+HeldOut hold_out(std::size_t count, std::size_t held_out_count, std::uint64_t seed,
+                 StreamPurpose purpose = StreamPurpose::kHoldOut);
 
 }  // namespace qc

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "core/error.h"
+#include "core/memory_size.h"
 
 namespace qc {
 namespace {
@@ -77,7 +78,7 @@ class GzipInflow final : public Inflow {
 
 void grow_and_read(Inflow& inflow, Bytes& bytes, std::uint64_t more) {
   const std::size_t had = bytes.size();
-  bytes.resize(had + static_cast<std::size_t>(more));
+  bytes.resize(memory_size(had + more));
   bytes.resize(had + inflow.read(MutableBytes(bytes).subspan(had)));
 }
 

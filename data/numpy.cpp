@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/error.h"
+#include "core/memory_size.h"
 #include "data/array_source.h"
 #include "data/formats.h"
 #include "data/npy.h"
@@ -140,7 +141,7 @@ SampleForm make_form(const Array& array, const DatasetConfig& config) {
     form.grid = planar_grid(dims.empty() ? 1 : sizes[0], 1, 1);
   } else if (dims.size() > 3 || config.layout == PixelLayout::kStored) {
     form.plain_shape = dims;
-    form.grid = planar_grid(1, 1, static_cast<std::size_t>(*element_count(dims)));
+    form.grid = planar_grid(1, 1, memory_size(*element_count(dims)));
   } else if (dims.size() == 2) {
     form.grid = planar_grid(1, sizes[0], sizes[1]);
   } else {

@@ -158,9 +158,18 @@ class Engine {
                         std::int64_t opset) const = 0;
 };
 
+/// What a graph may take of the machine, whatever it says.
+struct ExecutionLimits {
+  /// Bytes of all tensors on the CPU at once; 0: a quarter of the machine's memory.
+  std::uint64_t memory = 0;
+  /// Iterations of all Loop and Scan nodes together, each time a graph is run.
+  std::uint64_t iterations = 100'000;
+};
+
 struct EngineOptions {
   unsigned threads = 0;  ///< 0: one per core
   std::string device = "cpu";
+  ExecutionLimits limits = {};
 };
 
 /// Opens the libtorch module. Throws Error(kUnsupported) that names the packages to install when
@@ -168,7 +177,7 @@ struct EngineOptions {
 std::unique_ptr<Engine> open_engine(const EngineOptions& options);
 
 /// The module's entry point; the version changes with every change of the types above.
-inline constexpr int kEngineInterface = 4;
+inline constexpr int kEngineInterface = 5;
 inline constexpr const char* kEngineEntry = "qc_create_engine";
 using EngineEntry = Engine* (*)(int interface_version, const EngineOptions& options);
 

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "core/error.h"
+#include "core/memory_size.h"
 #include "formats/onnx_wire.h"
 #include "formats/skeleton.h"
 
@@ -30,7 +31,7 @@ std::uint64_t elements_of(const std::string& name, std::span<const std::int64_t>
 Bytes decode_varints(const std::string& name, ByteView payload, unsigned width,
                      std::uint64_t count) {
   if (count > payload.size()) corrupt(name, "holds fewer elements than its shape says");
-  Bytes bytes(static_cast<std::size_t>(count * width));
+  Bytes bytes(memory_size(count * width));
   ByteReader in(payload);
   for (std::uint64_t i = 0; i < count; ++i) {
     const std::uint64_t value = in.varint();
@@ -199,7 +200,7 @@ class GraphReader {
     const std::uint64_t nonzeros = elements_of(name, values.value.dims);
     const std::vector<std::uint64_t> places =
         linear_indices(name, indices.value, nonzeros, result.dims);
-    result.bytes.resize(static_cast<std::size_t>(count) * width);
+    result.bytes.resize(memory_size(count * width));
     for (std::size_t i = 0; i < places.size(); ++i) {
       if (places[i] >= count) corrupt(name, "has an index outside its shape");
       std::memcpy(result.bytes.data() + places[i] * width, values.value.bytes.data() + i * width,
@@ -222,7 +223,7 @@ class GraphReader {
       corrupt(name, "has not as many indices as values");
     }
     const std::size_t width = flat ? 1 : dims.size();
-    std::vector<std::uint64_t> places(static_cast<std::size_t>(count));
+    std::vector<std::uint64_t> places(memory_size(count));
     for (std::size_t i = 0; i < places.size(); ++i) {
       std::uint64_t place = 0;
       for (std::size_t axis = 0; axis < width; ++axis) {

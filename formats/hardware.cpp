@@ -194,8 +194,10 @@ Classes classify(const TensorInfo& tensor, ByteView payload, const TensorBreakdo
 
 std::optional<Kernels> count_kernels(const TensorInfo& tensor, const Levels& levels) {
   const auto& dims = tensor.dims;
-  if (dims.size() != 4 || dims[2] * dims[3] < 2) return std::nullopt;
-  const auto size = static_cast<std::size_t>(dims[2] * dims[3]);
+  if (dims.size() != 4) return std::nullopt;
+  const std::uint64_t taps = element_count(std::span(dims).subspan(2)).value_or(0);
+  if (taps < 2 || taps > levels.symbols.size()) return std::nullopt;
+  const auto size = static_cast<std::size_t>(taps);
   std::set<std::vector<std::int8_t>> distinct;
   std::set<std::vector<std::int8_t>> up_to_sign;
   Kernels kernels;

@@ -8,6 +8,7 @@
 
 #include "core/byte_size.h"
 #include "core/error.h"
+#include "core/memory_size.h"
 #include "core/page_buffer.h"
 #include "core/parallel.h"
 #include "formats/checksum.h"
@@ -263,7 +264,7 @@ std::vector<std::pair<std::filesystem::path, Bytes>> QcReader::decode_to_memory(
   std::vector<ByteSink*> sinks;
   sinks.reserve(memory.size());
   for (std::size_t file = 0; file < memory.size(); ++file) {
-    memory[file].reserve(manifest_.files[file].size);
+    memory[file].reserve(memory_size(manifest_.files[file].size));
     sinks.push_back(&memory[file]);
   }
   decode_files(sinks, threads, {});

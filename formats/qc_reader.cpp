@@ -8,6 +8,7 @@
 #include "codecs/zstd_bytes.h"
 #include "core/byte_size.h"
 #include "core/error.h"
+#include "core/memory_size.h"
 #include "core/parallel.h"
 #include "formats/checksum.h"
 #include "formats/container_path.h"
@@ -257,7 +258,7 @@ void QcReader::decode_part(const UnitPart& part, MutableBytes out, DecodeContext
 void QcReader::load_slot(std::size_t slot_index, MutableBytes out, unsigned threads) const {
   const QcSlot& slot = slots_[slots_[slot_index].repeat_of.value_or(slot_index)];
   const auto& transposed = slots_[slot_index].transposed;
-  Bytes before_turn(transposed ? slot.size : 0);
+  Bytes before_turn(transposed ? memory_size(slot.size) : 0);
   const MutableBytes target = transposed ? MutableBytes(before_turn) : out;
   const std::vector<UnitPart> parts = unit_parts(slot);
   ContextPool contexts(limits_.memory);
@@ -272,7 +273,7 @@ void QcReader::load_slot(std::size_t slot_index, MutableBytes out, unsigned thre
 Bytes QcReader::decode_slot(std::size_t slot_index, DecodeContext& context,
                             SharedUnits& shared) const {
   const QcSlot& slot = slots_[slots_[slot_index].repeat_of.value_or(slot_index)];
-  Bytes out(slot.size);
+  Bytes out(memory_size(slot.size));
   for (const UnitPart& part : unit_parts(slot)) {
     const MutableBytes target = MutableBytes(out).subspan(part.offset, part.size);
     if (units_[part.unit].slot_count < 2) {

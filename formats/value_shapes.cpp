@@ -2,22 +2,25 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <onnx/shape_inference/implementation.h>
+#include <spawn.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <exception>
-#include <functional>
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
 #include <optional>
 #include <set>
 #include <string_view>
-#include <unordered_map>
+#include <system_error>
 #include <utility>
 
 #include "core/error.h"
+#include "core/installation.h"
 #include "formats/skeleton.h"
 
 namespace qc {
@@ -134,144 +137,101 @@ void collect(const google::protobuf::RepeatedPtrField<onnx::ValueInfoProto>& val
   }
 }
 
-/// What `make` returns, made in a child process; nothing when that fails, crashes or takes too
-/// long.
-std::optional<std::string> in_child_process(const std::function<std::string()>& make) {
-  constexpr unsigned kMostSeconds = 30;
-  std::array<int, 2> ends{};
-  if (::pipe2(ends.data(), O_CLOEXEC) != 0) return std::nullopt;
-  const pid_t child = ::fork();
-  if (child == 0) {
-    ::alarm(kMostSeconds);
-    bool written = false;
-    try {
-      const std::string result = make();
-      std::size_t done = 0;
-      while (done < result.size()) {
-        const ssize_t some = ::write(ends[1], result.data() + done, result.size() - done);
-        if (some <= 0) break;
-        done += static_cast<std::size_t>(some);
-      }
-      written = done == result.size();
-    } catch (...) {
-      written = false;
-    }
-    ::_exit(written ? 0 : 1);
-  }
-  ::close(ends[1]);
-  std::string result;
-  std::array<char, 65536> block{};
-  for (bool more = child > 0; more;) {
-    const ssize_t some = ::read(ends[0], block.data(), block.size());
-    if (some > 0) result.append(block.data(), static_cast<std::size_t>(some));
-    more = some > 0 || (some < 0 && errno == EINTR);
-  }
-  ::close(ends[0]);
-  int status = 0;
-  const bool ended = child > 0 && ::waitpid(child, &status, 0) == child;
-  return ended && status == 0 ? std::optional(std::move(result)) : std::nullopt;
-}
-
-// The library follows sizes that a graph computes only through some versions of operators. Where a
-// later one means the same, it is taken.
-class LaterVersions final : public onnx::ISchemaRegistry {
+class Descriptor {
  public:
-  const onnx::OpSchema* GetSchema(const std::string& op, const int version,
-                                  const std::string& domain) const override {
-    struct Later {
-      std::string_view op;
-      int from;
-      int to;
-    };
-    constexpr std::array kLater = std::to_array<Later>({{"Concat", 4, 13},
-                                                        {"Cast", 6, 13},
-                                                        {"Slice", 10, 13},
-                                                        {"Unsqueeze", 1, 13},
-                                                        {"Squeeze", 1, 13},
-                                                        {"Add", 7, 14},
-                                                        {"Sub", 7, 14},
-                                                        {"Mul", 7, 14}});
-    int taken = version;
-    for (const Later& later : kLater) {
-      if (domain.empty() && op == later.op && version >= later.from) {
-        taken = std::max(version, later.to);
-      }
-    }
-    return onnx::OpSchemaRegistry::Instance()->GetSchema(op, taken, domain);
+  explicit Descriptor(int fd) noexcept : fd_(fd) {}
+  ~Descriptor() { close(); }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+
+  int get() const noexcept { return fd_; }
+  void close() noexcept {
+    if (fd_ >= 0) ::close(std::exchange(fd_, -1));
   }
+
+ private:
+  int fd_;
 };
 
-// The later versions of Squeeze and Unsqueeze read their axes from an input.
-void make_axes_inputs(onnx::GraphProto& graph) {
-  int count = 0;
-  for (auto& node : *graph.mutable_node()) {
-    const bool known = node.op_type() == "Squeeze" || node.op_type() == "Unsqueeze";
-    const onnx::AttributeProto* axes = known ? find_attribute(node, "axes") : nullptr;
-    if (axes == nullptr || node.input_size() != 1 || !node.domain().empty()) continue;
-    onnx::TensorProto& tensor = *graph.add_initializer();
-    tensor.set_name(fmt::format("{}/axes/{}", node_label(node), ++count));
-    tensor.set_data_type(onnx::TensorProto::INT64);
-    tensor.add_dims(axes->ints_size());
-    *tensor.mutable_int64_data() = axes->ints();
-    node.add_input(tensor.name());
-    node.clear_attribute();
-  }
+// Repeats a system call until no signal interrupts it.
+template <typename Call>
+auto uninterrupted(const Call& call) {
+  auto result = call();
+  while (result < 0 && errno == EINTR) result = call();
+  return result;
 }
 
-using ComputedSizes = std::unordered_map<std::string, onnx::TensorShapeProto>;
-
-// Reshape heeds constants only: nodes whose integers have been computed become such. True when
-// there was one.
-bool make_constants(onnx::GraphProto& graph, const ComputedSizes& computed) {
-  std::set<std::string_view> integers;
-  for (const auto& value : graph.value_info()) {
-    const auto& type = value.type().tensor_type();
-    if (type.elem_type() == onnx::TensorProto::INT64 && type.shape().dim_size() == 1) {
-      integers.insert(value.name());
-    }
+// The text in a file of its own in memory, to be read from its start; -1 when that fails.
+int memory_file(std::string_view text) {
+  Descriptor file(::memfd_create("model", MFD_CLOEXEC));
+  while (file.get() >= 0 && !text.empty()) {
+    const ssize_t some =
+        uninterrupted([&] { return ::write(file.get(), text.data(), text.size()); });
+    if (some <= 0) return -1;
+    text.remove_prefix(static_cast<std::size_t>(some));
   }
-  bool made = false;
-  for (auto& node : *graph.mutable_node()) {
-    if (node.op_type() == "Constant" || node.output_size() != 1) continue;
-    const std::string output = node.output(0);
-    const auto found = computed.find(output);
-    if (found == computed.end() || !integers.contains(output)) continue;
-    const auto& sizes = found->second.dim();
-    if (!std::ranges::all_of(sizes, [](const auto& size) { return size.has_dim_value(); })) {
-      continue;
-    }
-    node.Clear();
-    node.set_op_type("Constant");
-    node.add_output(output);
-    onnx::AttributeProto& attribute = *node.add_attribute();
-    attribute.set_name("value");
-    attribute.set_type(onnx::AttributeProto::TENSOR);
-    onnx::TensorProto& tensor = *attribute.mutable_t();
-    tensor.set_data_type(onnx::TensorProto::INT64);
-    tensor.add_dims(sizes.size());
-    for (const auto& size : sizes) tensor.add_int64_data(size.dim_value());
-    made = true;
-  }
-  return made;
+  if (file.get() < 0 || ::lseek(file.get(), 0, SEEK_SET) != 0) return -1;
+  return ::fcntl(file.get(), F_DUPFD_CLOEXEC, 0);
 }
 
-std::string with_inferred_shapes(onnx::ModelProto& model) {
-  constexpr int kMostRounds = 64;  // each finds the sizes behind one more Reshape
-  const LaterVersions versions;
-  const onnx::ShapeInferenceOptions options(/*check_type_val=*/false, /*strict_mode_val=*/0,
-                                            /*data_prop_val=*/true);
-  make_axes_inputs(*model.mutable_graph());
-  for (int round = 0; round < kMostRounds; ++round) {
-    ComputedSizes computed;
-    model.mutable_graph()->clear_value_info();
-    try {
-      onnx::shape_inference::InferShapes(model, &versions, options, &computed);
-    } catch (const std::exception&) {
-      // What was inferred before an operator that ONNX does not know is still true.
-    }
-    if (!make_constants(*model.mutable_graph(), computed)) break;
+// Starts a program with these as its standard input and output; -1 when that fails. The new process
+// has nothing of this one, whose other threads may hold locks.
+pid_t start(const std::filesystem::path& program, int in, int out) {
+  posix_spawn_file_actions_t actions;
+  ::posix_spawn_file_actions_init(&actions);
+  ::posix_spawn_file_actions_adddup2(&actions, in, STDIN_FILENO);
+  ::posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
+  ::posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
+  posix_spawnattr_t attributes;
+  ::posix_spawnattr_init(&attributes);
+  // Its time limit is a signal, which must not be blocked or ignored.
+  sigset_t signals;
+  ::sigemptyset(&signals);
+  ::posix_spawnattr_setsigmask(&attributes, &signals);
+  ::sigaddset(&signals, SIGALRM);
+  ::posix_spawnattr_setsigdefault(&attributes, &signals);
+  ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+  std::string name = program.string();
+  std::array<char*, 2> arguments = {name.data(), nullptr};
+  pid_t child = -1;
+  const int error =
+      ::posix_spawn(&child, name.c_str(), &actions, &attributes, arguments.data(), environ);
+  ::posix_spawnattr_destroy(&attributes);
+  ::posix_spawn_file_actions_destroy(&actions);
+  return error == 0 ? child : -1;
+}
+
+// What the program writes when it reads `input`; nothing when that fails, crashes or takes too
+// long.
+std::optional<std::string> run_program(const std::filesystem::path& program,
+                                       std::string_view input) {
+  const Descriptor in(memory_file(input));
+  std::array<int, 2> ends{};
+  if (in.get() < 0 || ::pipe2(ends.data(), O_CLOEXEC) != 0) return std::nullopt;
+  const Descriptor from(ends[0]);
+  Descriptor to(ends[1]);
+  const pid_t child = start(program, in.get(), to.get());
+  to.close();
+  if (child < 0) return std::nullopt;
+  std::string result;
+  std::array<char, 65536> block{};
+  ssize_t some = 0;
+  while ((some = uninterrupted([&] { return ::read(from.get(), block.data(), block.size()); })) >
+         0) {
+    result.append(block.data(), static_cast<std::size_t>(some));
   }
-  return model.SerializeAsString();
+  int status = 0;
+  const pid_t ended = uninterrupted([&] { return ::waitpid(child, &status, 0); });
+  if (some < 0 || ended != child || status != 0) return std::nullopt;
+  return result;
+}
+
+// The program that infers shapes: beside this one, or named by the environment.
+std::filesystem::path shape_program() {
+  if (const char* named = std::getenv("QCOMPRESS_SHAPES")) return named;
+  const auto candidates = installed_paths("qcompress_shapes");
+  std::error_code error;
+  return std::filesystem::exists(candidates[0], error) ? candidates[0] : candidates[1];
 }
 
 }  // namespace
@@ -286,8 +246,7 @@ ValueShapes infer_shapes(const OnnxModel& model, onnx::ModelProto skeleton,
   ValueShapes exported;
   if (!set_open_sizes(graph, input)) collect(graph.value_info(), exported);
   graph.clear_value_info();
-  // ONNX's shape inference trusts its input, and crashes on some models.
-  if (const auto inferred = in_child_process([&] { return with_inferred_shapes(skeleton); })) {
+  if (const auto inferred = run_program(shape_program(), skeleton.SerializeAsString())) {
     skeleton = parse_model(as_bytes(*inferred));
   }
   ValueShapes shapes;

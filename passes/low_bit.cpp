@@ -12,7 +12,9 @@
 
 #include "core/error.h"
 #include "core/float_types.h"
+#include "core/memory_size.h"
 #include "core/parallel.h"
+#include "core/random.h"
 #include "core/zeros.h"
 #include "formats/skeleton.h"
 #include "passes/outcome.h"
@@ -29,12 +31,10 @@ Outcome convert(const OnnxModel& model, std::size_t index, const LowBitRequest& 
     outcome.skip_reason = kNotFinite;
     return outcome;
   }
-  // Every tensor draws numbers of its own, in whatever order they are converted.
-  constexpr std::uint64_t kPerTensor = 0x9e3779b97f4a7c15;
   std::vector<float> weights(values->size());
   apply_form(request.form, *values, channel_map(tensor.dims, tensor.channel_axis),
-             request.seed + kPerTensor * index, weights);
-  outcome.payload.resize(static_cast<std::size_t>(tensor.size));
+             stream_seed(request.seed, StreamPurpose::kLowBitWeights, index), weights);
+  outcome.payload.resize(memory_size(tensor.size));
   store_floats(tensor.type, weights, outcome.payload);
   // A negative scale may be too small for the type.
   make_zeros_positive(tensor.type, outcome.payload);

@@ -13,6 +13,7 @@
 #include "core/error.h"
 #include "core/float_types.h"
 #include "core/parallel.h"
+#include "core/random.h"
 #include "core/zeros.h"
 #include "passes/biases.h"
 #include "passes/kernels/fixed_point.h"
@@ -133,7 +134,8 @@ Outcome share(const OnnxModel& model, std::size_t index, std::int64_t bits,
   nonzero.reserve(values->size());
   std::ranges::copy_if(*values, std::back_inserter(nonzero), [](float v) { return v != 0; });
   const KMeansResult clusters =
-      kmeans_1d(nonzero, std::size_t{1} << bits, settings.init, settings.seed);
+      kmeans_1d(nonzero, std::size_t{1} << bits, settings.init,
+                stream_seed(settings.seed, StreamPurpose::kCentroids, index));
   if (clusters.centroids.empty() || (clusters.every_value && !settings.fixed_point)) {
     const ByteView payload = model.payload(tensor);
     if (count_zeros(tensor.type, payload).negative > 0) {

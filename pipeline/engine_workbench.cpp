@@ -84,9 +84,9 @@ TuneOutcome EngineWorkbench::tune(const OnnxModel& model, const TuneRequest& req
   const bool distills = request.teacher != nullptr && request.options.distill > 0;
   const auto teacher = distills ? engine_->load(load_graph(*request.teacher)) : nullptr;
   const std::size_t wanted = request.options.samples;
-  const Subset some(
-      *kept_,
-      hold_out(kept_->size(), std::min(wanted, kept_->size()), request.options.seed).held_out);
+  const Subset some(*kept_, hold_out(kept_->size(), std::min(wanted, kept_->size()),
+                                     request.options.seed, StreamPurpose::kTrainingSubset)
+                                .held_out);
   const Dataset& samples = wanted > 0 ? some : *kept_;
   Observer observer(monitor_, request, samples.size());
   TrainJob job;

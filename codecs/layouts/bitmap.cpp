@@ -41,9 +41,16 @@ class BitmapReader final : public ElementReader {
 
   void expand_all(std::uint8_t* out, std::size_t count, StoreMode mode) noexcept {
     while (count > 0) {
-      const std::size_t some = std::min(count, 8 * kStep);
-      const std::size_t bytes = (some + 7) / 8;
       if (at_ == size_) refill();
+      if (size_ == 0) {
+        // More than the tensor's elements are wanted.
+        valid_ = false;
+        std::memset(out, 0, count * width);
+        return;
+      }
+      // Reads of other sizes than a step leave less than that in the buffer.
+      const std::size_t some = std::min(count, 8 * std::min(kStep, size_ - at_));
+      const std::size_t bytes = (some + 7) / 8;
       expand(bits_ + at_, bytes, some, out, mode);
       at_ += bytes;
       out += some * width;

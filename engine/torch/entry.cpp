@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "engine/engine.h"
+#include "engine/torch/memory_limit.h"
 #include "engine/torch/network.h"
 #include "engine/torch/op.h"
 
@@ -15,7 +16,8 @@ namespace {
 class TorchEngine final : public Engine {
  public:
   explicit TorchEngine(const EngineOptions& options)
-      : threads_(options.threads), device_(open_device(options.device)) {
+      : threads_(options.threads), limits_(options.limits), device_(open_device(options.device)) {
+    limit_tensor_memory(limits_.memory);
     at::set_num_threads(static_cast<int>(threads_));
     at::globalContext().setDeterministicAlgorithms(true, /*warn_only=*/true);
     at::globalContext().setBenchmarkCuDNN(false);
@@ -26,7 +28,7 @@ class TorchEngine final : public Engine {
   }
 
   std::unique_ptr<Network> load(const GraphModel& model) override {
-    return std::make_unique<TorchNetwork>(model, device_);
+    return std::make_unique<TorchNetwork>(model, device_, limits_);
   }
 
   bool supports(const std::string& domain, const std::string& op,
@@ -48,6 +50,7 @@ class TorchEngine final : public Engine {
   }
 
   unsigned threads_;
+  ExecutionLimits limits_;
   at::Device device_;
 };
 

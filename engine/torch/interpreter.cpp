@@ -10,6 +10,7 @@
 #include "core/error.h"
 #include "core/random.h"
 #include "engine/torch/convert.h"
+#include "engine/torch/memory_limit.h"
 #include "passes/kernels/dorefa.h"
 
 namespace qc::torch_engine {
@@ -65,8 +66,8 @@ Values run_widened(const Operator& row, const OpContext& narrow, Interpreter& in
 
 }  // namespace
 
-Interpreter::Interpreter(const GraphModel& model, at::Device device)
-    : model_(model), constants_(device) {
+Interpreter::Interpreter(const GraphModel& model, at::Device device, const ExecutionLimits& limits)
+    : model_(model), constants_(device), limits_(limits) {
   compile(model.graph);
 }
 
@@ -82,7 +83,7 @@ void Interpreter::compile(const Graph& graph) {
           fmt::format("operator {}{}{} of node '{}' (opset {}) cannot be executed", node.domain,
                       node.domain.empty() ? "" : ".", node.op, node.label(), version));
     }
-    steps.push_back({&node, row, version, {}, steps.size()});
+    steps.push_back({&node, row, version, {}});
     for (const auto& [key, attribute] : node.attributes) {
       const auto* inner = std::get_if<std::shared_ptr<const Graph>>(&attribute);
       if (inner != nullptr) compile(**inner);
@@ -104,6 +105,8 @@ void Interpreter::find_last_uses(const Graph& graph, std::vector<Step>& steps) {
 
 Values Interpreter::run(const Values& inputs, const std::vector<std::string>& wanted, Mode mode) {
   mode_ = mode;
+  quantized_gradients_ = 0;
+  iterations_ = 0;
   Values results = execute(model_.graph, inputs, {wanted.begin(), wanted.end()});
   require_declared_types(wanted, results);
   return results;
@@ -121,6 +124,12 @@ void Interpreter::require_declared_types(const std::vector<std::string>& wanted,
                               data_type_name(output.type), data_type_name(type)));
     }
   }
+}
+
+void Interpreter::count_iteration(const OpContext& op) {
+  if (iterations_++ < limits_.iterations) return;
+  op.exceed(fmt::format("more than {} iterations of loops; --max-iterations allows more",
+                        limits_.iterations));
 }
 
 Values Interpreter::run_subgraph(const Graph& graph, const Values& arguments) {
@@ -183,8 +192,12 @@ Values Interpreter::execute_node(Step& step) {
       }
     }
     return run_widened(*step.row, context, *this);
+  } catch (const MemoryLimitError& error) {
+    context.exceed(error.what());
   } catch (const Error&) {
     throw;
+  } catch (const std::bad_alloc&) {
+    context.exceed("out of memory");
   } catch (const c10::Error& error) {
     context.refuse(first_line(error));
   } catch (const std::exception& error) {
@@ -192,14 +205,16 @@ Values Interpreter::execute_node(Step& step) {
   }
 }
 
-void Interpreter::quantize_gradient_of(const Step& step, const Values& outputs) const {
+void Interpreter::quantize_gradient_of(const Step& step, const Values& outputs) {
   const GradientQuantizer& quantizer = *mode_.gradients;
   const bool reads = std::ranges::any_of(
       step.node->inputs, [&](const std::string& name) { return quantizer.weights.contains(name); });
   if (!reads || outputs.empty()) return;
   const at::Tensor& output = outputs.front().tensor;
   if (!output.defined() || !output.requires_grad() || output.dim() == 0) return;
-  const std::uint64_t seed = SplitMix64(mode_.seed + step.number).next();
+  // Counted, so that every iteration of a loop has noise of its own.
+  const std::uint64_t seed =
+      stream_seed(mode_.seed, StreamPurpose::kGradientNoise, quantized_gradients_++);
   output.register_hook([bits = quantizer.bits, seed](const at::Tensor& gradient) {
     at::Tensor quantised = gradient.to(at::kCPU, at::kFloat).contiguous().clone();
     SplitMix64 random(seed);

@@ -35,12 +35,16 @@ class Interpreter {
  public:
   /// Throws Error(kUnsupported) naming the first operator, its node and opset, that has no row in
   /// the table. The model must outlive this.
-  Interpreter(const GraphModel& model, at::Device device);
+  Interpreter(const GraphModel& model, at::Device device, const ExecutionLimits& limits);
 
   /// The values called `wanted` for one value of each graph input.
   Values run(const Values& inputs, const std::vector<std::string>& wanted, Mode mode);
 
   Values run_subgraph(const Graph& graph, const Values& arguments);
+
+  /// Called before every iteration of a node that repeats a graph. Throws Error(kLimit) after too
+  /// many of them.
+  void count_iteration(const OpContext& op);
 
   Constants& constants() { return constants_; }
   const Mode& mode() const { return mode_; }
@@ -58,7 +62,6 @@ class Interpreter {
     const Operator* row;
     std::int64_t opset;
     std::vector<std::string_view> last_uses;  // values that no later node of this graph reads
-    std::uint64_t number = 0;                 // in its graph
     bool widen = false;                       // libtorch has no kernel for the narrow floats here
   };
 
@@ -68,7 +71,7 @@ class Interpreter {
                  const std::vector<std::string_view>& wanted);
   void require_declared_types(const std::vector<std::string>& wanted, const Values& results) const;
   Values execute_node(Step& step);
-  void quantize_gradient_of(const Step& step, const Values& outputs) const;
+  void quantize_gradient_of(const Step& step, const Values& outputs);
   Value look_up(std::string_view name);
 
   const GraphModel& model_;
@@ -76,6 +79,9 @@ class Interpreter {
   std::unordered_map<const Graph*, std::vector<Step>> plans_;
   Scope* scope_ = nullptr;
   Mode mode_;
+  ExecutionLimits limits_;
+  std::uint64_t iterations_ = 0;           // of this run
+  std::uint64_t quantized_gradients_ = 0;  // of this run
 };
 
 }  // namespace qc::torch_engine

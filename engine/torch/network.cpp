@@ -30,9 +30,7 @@ std::vector<std::int64_t> batch_shape(const GraphValue& input, const Dataset& da
   std::vector<std::int64_t> declared(input.dims.begin() + 1, input.dims.end());
   const bool known = std::ranges::all_of(declared, [](std::int64_t dim) { return dim > 0; });
   if (!known) return shape;
-  std::int64_t size = 1;
-  for (const std::int64_t dim : declared) size *= dim;
-  if (size != sample_size(data)) {
+  if (element_count(declared) != static_cast<std::uint64_t>(sample_size(data))) {
     throw Error(ErrorCode::kUsage,
                 fmt::format("the model's input {} takes samples of {}, the data has {}", input.name,
                             shape_text(declared), shape_text(sample)));
@@ -60,8 +58,12 @@ Metrics Tally::metrics() const {
           static_cast<double>(top5) / count};
 }
 
-TorchNetwork::TorchNetwork(const GraphModel& model, at::Device device)
-    : model_(model), device_(device), interpreter_(model_, device), scores_name_(scores_name()) {}
+TorchNetwork::TorchNetwork(const GraphModel& model, at::Device device,
+                           const ExecutionLimits& limits)
+    : model_(model),
+      device_(device),
+      interpreter_(model_, device, limits),
+      scores_name_(scores_name()) {}
 
 std::vector<HostTensor> TorchNetwork::run(std::span<const HostTensor> inputs) {
   const at::InferenceMode inference;

@@ -26,7 +26,7 @@ struct Tally {
 
 class TorchNetwork final : public Network {
  public:
-  TorchNetwork(const GraphModel& model, at::Device device);
+  TorchNetwork(const GraphModel& model, at::Device device, const ExecutionLimits& limits);
 
   std::vector<HostTensor> run(std::span<const HostTensor> inputs) override;
   Metrics evaluate(const Dataset& data, std::size_t batch,

@@ -118,10 +118,22 @@ Values OpContext::run(const Graph& graph, const Values& arguments) const {
   return interpreter_.run_subgraph(graph, arguments);
 }
 
+Values OpContext::run_iteration(const Graph& graph, const Values& arguments) const {
+  interpreter_.count_iteration(*this);
+  return interpreter_.run_subgraph(graph, arguments);
+}
+
+std::string OpContext::described(const std::string& what) const {
+  return fmt::format("{}{}{} '{}' (opset {}): {}", node.domain, node.domain.empty() ? "" : ".",
+                     node.op, node.label(), opset, what);
+}
+
 void OpContext::refuse(const std::string& what) const {
-  throw Error(ErrorCode::kUnsupported,
-              fmt::format("{}{}{} '{}' (opset {}): {}", node.domain, node.domain.empty() ? "" : ".",
-                          node.op, node.label(), opset, what));
+  throw Error(ErrorCode::kUnsupported, described(what));
+}
+
+void OpContext::exceed(const std::string& what) const {
+  throw Error(ErrorCode::kLimit, described(what));
 }
 
 }  // namespace qc::torch_engine

@@ -65,13 +65,20 @@ class OpContext {
   bool training() const;
   NormTraining norm() const;
 
+  /// Runs a graph in an attribute as one iteration of a loop. Throws Error(kLimit) after too many.
+  Values run_iteration(const Graph& graph, const Values& arguments) const;
+
   /// Runs a graph in an attribute, which sees the names around it.
   Values run(const Graph& graph, const Values& arguments) const;
 
   /// Throws Error(kUnsupported): "Conv 'name' (opset 11): what".
   [[noreturn]] void refuse(const std::string& what) const;
+  /// Throws Error(kLimit) in the same words.
+  [[noreturn]] void exceed(const std::string& what) const;
 
  private:
+  std::string described(const std::string& what) const;
+
   template <typename T>
   const T* find(std::string_view name) const;
 

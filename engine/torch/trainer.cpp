@@ -264,12 +264,12 @@ EpochReport Trainer::run_epoch(int epoch) {
   Tally tally;
   EpochReport report;
   report.epoch = epoch;
-  SplitMix64 batch_seeds(options.seed ^ (static_cast<std::uint64_t>(epoch) << 32));
-  for (double done = 0; stream.next(samples); ++done) {
-    report.learning_rate = learning_rate(epoch - 1 + done / batches);
+  for (std::uint64_t done = 0; stream.next(samples); ++done) {
+    report.learning_rate = learning_rate(epoch - 1 + static_cast<double>(done) / batches);
     set_learning_rate(report.learning_rate);
-    const std::uint64_t seed = batch_seeds.next();
-    at::manual_seed(seed);  // dropout
+    const std::uint64_t seed = stream_seed(options.seed, StreamPurpose::kBatch,
+                                           (static_cast<std::uint64_t>(epoch) << 32) + done);
+    at::manual_seed(stream_seed(seed, StreamPurpose::kDropout));
     const at::Tensor labels = at::tensor(samples.labels, at::kLong).to(network_.device());
     const at::Tensor input = network_.input_tensor(data, samples.inputs, samples.labels.size());
     const double loss = train_batch(augmented(input, seed), labels, seed, tally);
@@ -318,7 +318,9 @@ double Trainer::train_batch(const at::Tensor& input, const at::Tensor& labels, s
   loss.backward();
   for (ConstrainedTensor& tensor : tensors_) tensor.gather_gradient();
   optimizer_->step();
-  for (ConstrainedTensor& tensor : tensors_) tensor.spread(seed);
+  for (ConstrainedTensor& tensor : tensors_) {
+    tensor.spread(stream_seed(seed, StreamPurpose::kLowBitWeights, tensor.source()));
+  }
   const double value = loss.item().toDouble();
   tally.add(scores, labels, value);
   return value;
@@ -332,7 +334,7 @@ at::Tensor Trainer::augmented(const at::Tensor& input, std::uint64_t batch_seed)
   std::vector<std::int64_t> shape = job_.train->sample_shape();
   shape.insert(shape.begin(), input.size(0));
   const at::Tensor images = input.reshape(shape).permute(order);
-  SplitMix64 random(batch_seed);
+  SplitMix64 random = random_stream(batch_seed, StreamPurpose::kAugmentation);
   const std::int64_t height = images.size(2);
   const std::int64_t width = images.size(3);
   // Edge pixels are repeated: a constant would depend on how the data is normalised.

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "passes/kernels/tanh.h"
+
 namespace qc {
 namespace {
 
@@ -19,12 +21,12 @@ double largest_tanh(std::span<const float> weights) noexcept {
   for (const float weight : weights) {
     largest = std::max(largest, std::fabs(static_cast<double>(weight)));
   }
-  return std::tanh(largest);
+  return portable_tanh(largest);
 }
 
 float dorefa_weight(float weight, double largest, int bits) noexcept {
   if (largest == 0) return 0;
-  const double unit = std::tanh(static_cast<double>(weight)) / (2 * largest) + 0.5;
+  const double unit = portable_tanh(static_cast<double>(weight)) / (2 * largest) + 0.5;
   return static_cast<float>(2 * quantize_unit(unit, bits) - 1);
 }
 

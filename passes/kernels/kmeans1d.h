@@ -33,7 +33,8 @@ struct KMeansResult {
 inline constexpr int kMaxLloydIterations = 300;
 
 /// At most `k` starting centroids, ascending and all different: fewer where equal values make
-/// several coincide. `seed` matters to kRandom only. Requires 1 <= k <= sample.size(), and an exact
+/// several coincide. `seed`, of a stream (stream_seed()), matters
+/// to kRandom only. Requires 1 <= k <= sample.size(), and an exact
 /// sample for kDensity and kRandom.
 std::vector<double> initial_centroids(const BinnedSample& sample, std::size_t k, KMeansInit init,
                                       std::uint64_t seed);

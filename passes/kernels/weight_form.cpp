@@ -14,6 +14,7 @@
 #include "passes/kernels/dorefa.h"
 #include "passes/kernels/power_of_two.h"
 #include "passes/kernels/short_mantissas.h"
+#include "passes/kernels/tanh.h"
 #include "passes/kernels/ternary.h"
 
 namespace qc {
@@ -128,7 +129,7 @@ void dorefa_gradient(const WeightForm& form, std::span<const float> latent,
   if (form.bits == 1) return;
   const double largest = largest_tanh(latent);
   for (std::size_t i = 0; i < latent.size(); ++i) {
-    const double tanh = std::tanh(static_cast<double>(latent[i]));
+    const double tanh = portable_tanh(static_cast<double>(latent[i]));
     gradient[i] *= largest > 0 ? static_cast<float>((1 - tanh * tanh) / largest) : 0.0F;
   }
 }

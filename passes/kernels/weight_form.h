@@ -45,8 +45,9 @@ struct WeightForm {
 std::string form_text(const WeightForm& form);
 
 /// The weights for latent ones, both with `channels` along them: `weights` is as long as `latent`
-/// and may be the same memory. Stochastic forms draw from `seed`; nothing: they round as they do
-/// for inference. Requires finite values. Every weight is a float: scales are rounded to it first.
+/// and may be the same memory. Stochastic forms draw from the stream that `seed` starts
+/// (stream_seed()); nothing: they round as they do for inference. Requires finite values. Every
+/// weight is a float: scales are rounded to it first.
 void apply_form(const WeightForm& form, std::span<const float> latent, const ChannelMap& channels,
                 std::optional<std::uint64_t> seed, std::span<float> weights);
 

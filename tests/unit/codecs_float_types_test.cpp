@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <utility>
 #include <vector>
 
 #include "core/float_types.h"
@@ -140,6 +141,40 @@ TEST(Narrowing, KeepsNansNans) {
   }
   EXPECT_TRUE(kHalf.is_nan(float_to_half(as_float(0x7f800001))));
   EXPECT_TRUE(kBfloat.is_nan(float_to_bfloat16(as_float(0xff800001))));
+}
+
+/// Stores a double as half and as bfloat16.
+void expect_stored_once(double value) {
+  for (const auto& [type, format] :
+       {std::pair{DataType::kFloat16, kHalf}, std::pair{DataType::kBfloat16, kBfloat}}) {
+    Bytes payload(2);
+    store_value(type, payload, 0, value);
+    const auto bits = load_le<std::uint16_t>(payload.data());
+    ASSERT_EQ(bits, format.nearest(value)) << std::hexfloat << value;
+    ASSERT_EQ(stored_value(type, value), format.value(bits)) << std::hexfloat << value;
+  }
+}
+
+// A double just beside the middle of two neighbours is at that middle as a float32.
+TEST(Narrowing, RoundsDoublesOnce) {
+  for (const Format& format : {kHalf, kBfloat}) {
+    for (std::uint32_t bits = 0; std::isfinite(format.value(bits)); ++bits) {
+      const double low = format.value(bits);
+      const double next = std::isfinite(format.value(bits + 1)) ? format.value(bits + 1)
+                                                                : std::ldexp(1, format.bias() + 1);
+      const double middle = (low + next) / 2;
+      for (const double value :
+           {middle, std::nextafter(middle, 0.0), std::nextafter(middle, 1e300)}) {
+        expect_stored_once(value);
+        expect_stored_once(-value);
+      }
+    }
+  }
+  for (const double value :
+       {0.0, 1e-320, 1e-60, 1e60, 1e308, std::numeric_limits<double>::infinity()}) {
+    expect_stored_once(value);
+    expect_stored_once(-value);
+  }
 }
 
 class ValueType : public testing::TestWithParam<DataType> {};

@@ -159,6 +159,32 @@ TEST_F(LowBit, StochasticSignsComeFromTheSeed) {
   EXPECT_NE(weights(flags, 1), weights({{"stochastic", "true"}, {"seed", "4"}}, 1));
 }
 
+// Zeros become one sign or the other by what is drawn alone.
+TEST_F(LowBit, TensorsDrawNumbersOfTheirOwn) {
+  constexpr std::size_t kSize = 4000;
+  const std::vector<float> zeros(kSize, 0.0F);
+  ModelBuilder builder;
+  for (const char* name : {"a", "b", "c"}) builder.add_conv(name, {10, 100, 2, 2}, zeros);
+  const OnnxModel model = convert(kBinarizePass, builder.open(),
+                                  {{"stochastic", "true"}, {"scale", "none"}, {"keep", "none"}})
+                              .model;
+  const auto a = values_of(model, "a.weight");
+  const auto b = values_of(model, "b.weight");
+  const auto c = values_of(model, "c.weight");
+  ASSERT_EQ(a.size(), kSize);
+  const auto equal_signs = [](std::span<const float> one, std::span<const float> other) {
+    std::size_t equal = 0;
+    for (std::size_t i = 0; i < other.size(); ++i) equal += one[i] == other[i] ? 1 : 0;
+    return static_cast<double>(equal) / static_cast<double>(other.size());
+  };
+  for (std::size_t shift = 0; shift < 64; ++shift) {
+    for (const auto& [one, other] : {std::pair(a, b), std::pair(b, c), std::pair(a, c)}) {
+      EXPECT_NEAR(equal_signs(one, std::span(other).subspan(shift)), 0.5, 0.05) << shift;
+      EXPECT_NEAR(equal_signs(other, std::span(one).subspan(shift)), 0.5, 0.05) << shift;
+    }
+  }
+}
+
 TEST_F(LowBit, WeightsThatAreNotFiniteAreLeftAlone) {
   auto weights = bell_values(36, 1);
   weights[7] = std::numeric_limits<float>::quiet_NaN();

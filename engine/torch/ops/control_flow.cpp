@@ -60,7 +60,7 @@ Values loop(const OpContext& op) {
   for (std::int64_t i = 0; going && (!limited || i < limit); ++i) {
     Values arguments = {at::scalar_tensor(i, at::kLong), at::scalar_tensor(going, at::kBool)};
     arguments.insert(arguments.end(), state.begin(), state.end());
-    const Values results = op.run(body, arguments);
+    const Values results = op.run_iteration(body, arguments);
     going = condition(op, results[0]);
     for (std::size_t k = 0; k < carried; ++k) state[k] = results[k + 1];
     for (std::size_t k = 0; k < scanned.size(); ++k) {
@@ -104,7 +104,7 @@ Values scan(const OpContext& op) {
   for (std::int64_t i = 0; i < sources.front().size(0); ++i) {
     Values arguments = state;
     for (const at::Tensor& source : sources) arguments.emplace_back(source.select(0, i));
-    const Values results = op.run(body, arguments);
+    const Values results = op.run_iteration(body, arguments);
     for (std::size_t k = 0; k < carried; ++k) state[k] = results[k];
     for (std::size_t k = 0; k < outputs; ++k) {
       scanned[k].push_back(iteration_part(op, results[carried + k]));
