@@ -80,9 +80,11 @@ struct PackCommand {
     }
     const std::filesystem::path target = common.output_or(with_extension(input, ".qc"));
     require_different(input, target);
+    model.refuse_input(target, true);
     AtomicFile out(target, common.overwrite(), common.sync());
     pack(model, params, out);
     const std::uint64_t packed = out.size();
+    model.require_unchanged();
     out.commit();
     const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
     const std::uint64_t likely = ReadLimits{}.for_container(packed).model;

@@ -48,6 +48,9 @@ struct RunCommand {
     const OnnxModel model = OnnxModel::open(input);
     const std::filesystem::path target = common.output_or(with_extension(input, ".qc"));
     require_different_files(target);
+    for (const std::filesystem::path& output : {target, std::filesystem::path(onnx_output)}) {
+      if (!output.empty()) model.refuse_input(output, true);
+    }
     const bool uses_data = tuning.tunes() || tuning.evaluates();
     require_use(resume, uses_data);
 

@@ -11,6 +11,7 @@
 #include "cli/program.h"
 #include "cli/usage_errors.h"
 #include "core/error.h"
+#include "core/mapped_file.h"
 #include "core/page_buffer.h"
 #include "core/printable.h"
 #include "core/standard_streams.h"
@@ -70,6 +71,7 @@ int main(int argc, char** argv) {
   // A write beyond a limit or to a closed pipe is an error to report, not the end of the process.
   std::signal(SIGXFSZ, SIG_IGN);
   std::signal(SIGPIPE, SIG_IGN);
+  qc::report_lost_mappings();
   qc::keep_freed_memory();
   try {
     qc::hand_over(argv);

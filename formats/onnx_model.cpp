@@ -7,6 +7,7 @@
 #include <tuple>
 
 #include "core/error.h"
+#include "core/output_set.h"
 #include "formats/foreign_files.h"
 #include "formats/onnx_wire.h"
 #include "formats/qc_layout.h"
@@ -240,23 +241,28 @@ void OnnxModel::write(const std::filesystem::path& path, const PayloadEdits& edi
                       Overwrite overwrite) const {
   const std::vector<Edit> ordered = in_order(edits);
   const std::filesystem::path out_folder = path.parent_path();
-  std::vector<std::unique_ptr<AtomicFile>> outputs;
-  for (std::size_t i = 0; i < files_.size(); ++i) {
-    const std::filesystem::path target = i == 0 ? path : out_folder / files_[i].relative;
-    std::error_code error;
-    refuse_input(target, i == 0);
-    if (i > 0 && target.lexically_normal() == path.lexically_normal()) {
+  std::vector<ByteSink*> sinks;
+  refuse_input(path, true);
+  OutputSet outputs(path, overwrite, Sync::kToDisk);
+  sinks.push_back(&outputs.main());
+  for (std::size_t i = 1; i < files_.size(); ++i) {
+    const std::filesystem::path target = out_folder / files_[i].relative;
+    refuse_input(target, false);
+    if (target.lexically_normal() == path.lexically_normal()) {
       throw Error(ErrorCode::kUsage,
                   fmt::format("{} is where the model's external data goes; name another output",
                               path.string()));
     }
-    // Folders below the output's own come with the external files; that one must be there.
-    if (i > 0) std::filesystem::create_directories(target.parent_path(), error);
-    outputs.push_back(std::make_unique<AtomicFile>(target, overwrite));
-    splice(i, ordered, *outputs.back());
+    sinks.push_back(&outputs.add(files_[i].relative));
   }
-  // The .onnx file last: it never refers to data that is not there yet.
-  for (std::size_t i = outputs.size(); i-- > 0;) outputs[i]->commit();
+  for (std::size_t i = 0; i < files_.size(); ++i) splice(i, ordered, *sinks[i]);
+  require_unchanged();
+  outputs.start_sync();
+  outputs.commit();
+}
+
+void OnnxModel::require_unchanged() const {
+  for (const auto& mapping : mappings_) mapping->require_unchanged();
 }
 
 }  // namespace qc

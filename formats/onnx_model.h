@@ -95,6 +95,15 @@ class OnnxModel {
   void write(const std::filesystem::path& path, const PayloadEdits& edits,
              Overwrite overwrite) const;
 
+  /// Throws Error(kUsage) when `target` is a file that the model was opened from, and an output may
+  /// not go there. `is_model`: it would be the .onnx file.
+  void refuse_input(const std::filesystem::path& target, bool is_model) const;
+
+  /// Throws Error(kFile) when one of its files was written to since it was opened.
+  void require_unchanged() const;
+  /// Whether its bytes are those of files, which others may change.
+  bool is_mapped() const noexcept { return !mappings_.empty(); }
+
   /// The model in memory with some payloads replaced.
   OnnxModel edited(const PayloadEdits& edits) const;
 
@@ -116,7 +125,6 @@ class OnnxModel {
   void splice(std::size_t file, const std::vector<Edit>& edits, ByteSink& out) const;
   void load(ByteView model_bytes, const std::filesystem::path& name);
   std::size_t external_file(const std::string& location);
-  void refuse_input(const std::filesystem::path& target, bool is_model) const;
 
   // Of the files that the model, or the one it was derived from, was opened from; empty where there
   // are none. Outputs must not overwrite them.

@@ -117,6 +117,7 @@ class QcReader {
  private:
   void decode_part(const UnitPart& part, MutableBytes out, DecodeContext& context) const;
   void parse(ByteView bytes);
+  void require_no_input(const std::filesystem::path& target) const;
   void place_units(std::uint64_t units_end);
   void place_slots();
 

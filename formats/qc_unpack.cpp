@@ -1,53 +1,70 @@
 // A container unpacked to files on the disk.
 #include <fmt/format.h>
 
-#include <memory>
+#include <optional>
 #include <vector>
 
 #include "core/error.h"
+#include "core/output_set.h"
 #include "formats/checksum.h"
 #include "formats/qc_reader.h"
 
 namespace qc {
+namespace {
+
+// The state of a file that has just this content; nothing where there is none or another.
+std::optional<FileState> state_of_same(const std::filesystem::path& path,
+                                       const ManifestFile& file) {
+  std::error_code error;
+  if (std::filesystem::is_symlink(path, error)) return std::nullopt;
+  if (std::filesystem::file_size(path, error) != file.size || error) return std::nullopt;
+  const MappedFile there(path);
+  const Digest digest = xxh3_128(there.bytes(), [&](ByteView piece) { there.release(piece); });
+  if (digest != file.digest) return std::nullopt;
+  return there.state();
+}
+
+}  // namespace
 
 void QcReader::unpack(const std::filesystem::path& path, Overwrite overwrite, unsigned threads,
                       const ProgressFunction& progress, Sync sync) const {
-  std::vector<std::unique_ptr<AtomicFile>> outputs(manifest_.files.size());
   std::vector<ByteSink*> sinks(manifest_.files.size(), nullptr);
-  for (std::size_t i = 0; i < outputs.size(); ++i) {
+  require_no_input(path);
+  OutputSet outputs(path, overwrite, sync);
+  sinks[0] = &outputs.main();
+  for (std::size_t i = 1; i < sinks.size(); ++i) {
     const ManifestFile& file = manifest_.files[i];
-    const std::filesystem::path target = i == 0 ? path : path.parent_path() / file.path;
-    if (i > 0 && target.lexically_normal() == path.lexically_normal()) {
+    const std::filesystem::path target = path.parent_path() / file.path;
+    if (target.lexically_normal() == path.lexically_normal()) {
       throw Error(ErrorCode::kUsage,
                   fmt::format("{} is where the model's external data goes; name another output",
                               path.string()));
     }
+    require_no_input(target);
+    if (const auto state = state_of_same(target, file)) {
+      outputs.keep(file.path, *state);
+      continue;
+    }
     std::error_code error;
-    if (i > 0 && std::filesystem::file_size(target, error) == file.size && !error) {
-      const MappedFile there(target);
-      const Digest digest = xxh3_128(there.bytes(), [&](ByteView piece) { there.release(piece); });
-      if (digest == file.digest) continue;
+    if (overwrite == Overwrite::kRefuse && std::filesystem::exists(target, error)) {
+      throw Error(ErrorCode::kFile,
+                  fmt::format("{} exists already, with other content; unpack to another folder "
+                              "with -o, or use -f to overwrite it",
+                              target.string()));
     }
-    if (i > 0) {
-      if (overwrite == Overwrite::kRefuse && std::filesystem::exists(target, error)) {
-        throw Error(ErrorCode::kFile,
-                    fmt::format("{} exists already, with other content; unpack to another folder "
-                                "with -o, or use -f to overwrite it",
-                                target.string()));
-      }
-      std::filesystem::create_directories(target.parent_path(), error);
-    }
-    outputs[i] = std::make_unique<AtomicFile>(target, overwrite, sync);
-    sinks[i] = outputs[i].get();
+    sinks[i] = &outputs.add(file.path);
   }
   decode_files(sinks, threads, progress);
-  for (const auto& output : outputs) {
-    if (output) output->start_sync();
-  }
-  // The .onnx file last: it never refers to data that is not there yet.
-  for (std::size_t i = outputs.size(); i-- > 0;) {
-    if (outputs[i]) outputs[i]->commit();
-  }
+  outputs.start_sync();
+  outputs.commit();
+}
+
+void QcReader::require_no_input(const std::filesystem::path& target) const {
+  if (mapping_.bytes().empty() || !mapping_.is_at(target)) return;
+  throw Error(ErrorCode::kUsage,
+              fmt::format("{} is the container itself, and a file of the model belongs there; name "
+                          "an output in another folder",
+                          target.string()));
 }
 
 }  // namespace qc

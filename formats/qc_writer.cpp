@@ -63,6 +63,19 @@ class Packer {
       : model_(model), options_(options), out_(out), slots_(find_slots(model, kMinSlot)) {}
 
   void run() {
+    digests_ = file_digests();
+    write_all();
+    // Units may be of what the files held earlier than the manifest says.
+    if (model_.is_mapped() && file_digests() != digests_) {
+      throw Error(
+          ErrorCode::kFile,
+          "the model was changed while it was packed; nothing was written: try again when it "
+          "is complete");
+    }
+  }
+
+ private:
+  void write_all() {
     out_.write(qc_header());
     end_ = kQcHeaderSize;
     find_repeats();
@@ -81,7 +94,6 @@ class Packer {
     write_index(best);
   }
 
- private:
   // A complete choice of what follows the large units.
   struct Index {
     std::uint64_t total = 0;  // of the file, bytes
@@ -342,8 +354,7 @@ class Packer {
     std::size_t next = 0;
     for (std::size_t file = 0; file < model_.files().size(); ++file) {
       const ModelFile& source = model_.files()[file];
-      ManifestFile entry{source.relative.generic_string(), source.bytes.size(), file_digest(file),
-                         0};
+      ManifestFile entry{source.relative.generic_string(), source.bytes.size(), digests_[file], 0};
       std::uint64_t done = 0;
       for (; next < slots_.size() && slots_[next].file == file; ++next) {
         if (!cut[next]) continue;
@@ -411,11 +422,10 @@ class Packer {
     }
   }
 
-  const Digest& file_digest(std::size_t file) const {
-    if (digests_.empty()) {
-      for (const ModelFile& source : model_.files()) digests_.push_back(digest_of(source.bytes));
-    }
-    return digests_[file];
+  std::vector<Digest> file_digests() const {
+    std::vector<Digest> digests;
+    for (const ModelFile& source : model_.files()) digests.push_back(digest_of(source.bytes));
+    return digests;
   }
 
   void write_unit(const Bytes& coded) {
@@ -437,8 +447,8 @@ class Packer {
   std::vector<std::optional<std::size_t>> repeat_of_;
   std::vector<std::optional<Transposition>> transposed_;
   UnitList large_;
-  std::uint64_t end_ = 0;  // of what is written
-  mutable std::vector<Digest> digests_;
+  std::uint64_t end_ = 0;        // of what is written
+  std::vector<Digest> digests_;  // of the files, before anything else is read
 };
 
 }  // namespace
