@@ -10,6 +10,6 @@ namespace qc {
 
 /// A model from a .onnx file, or unpacked in memory, within the limits, from a .qc file.
 OnnxModel open_any_model(const std::filesystem::path& path, unsigned threads,
-                         const ReadLimits& limits);
+                         const ReadLimits& limits, Links links);
 
 }  // namespace qc

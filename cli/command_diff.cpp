@@ -21,8 +21,9 @@ struct DiffCommand {
   std::string after;
 
   void run() const {
-    const ModelDiff diff = diff_models(open_any_model(before, common.threads, common.limits),
-                                       open_any_model(after, common.threads, common.limits));
+    const ModelDiff diff =
+        diff_models(open_any_model(before, common.threads, common.limits, common.links()),
+                    open_any_model(after, common.threads, common.limits, common.links()));
     if (common.json) {
       print_json(as_json(diff));
     } else if (common.prints()) {
@@ -105,6 +106,7 @@ void add_diff_command(CLI::App& app) {
   add_input(*sub, command->after, "after", "A .onnx or .qc file");
   add_common_options(*sub, command->common, Writes::kNothing);
   add_limit_options(*sub, command->common.limits);
+  add_links_option(*sub, command->common);
   sub->callback([command] { command->run(); });
 }
 

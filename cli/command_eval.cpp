@@ -33,8 +33,8 @@ struct EvalCommand {
     for (const std::string& path : {baseline, input}) {
       if (path.empty()) continue;
       naming_errors(path, [&] {
-        scores.emplace_back(path,
-                            tools.evaluator()->test(open_any_model(path, common.threads, limits)));
+        scores.emplace_back(path, tools.evaluator()->test(open_any_model(path, common.threads,
+                                                                         limits, common.links())));
       });
     }
     tools.monitor().clear();
@@ -79,6 +79,7 @@ void add_eval_command(CLI::App& app) {
   add_tuning_flags(*sub, command->tuning, Hooks::kBoth);
   add_common_options(*sub, command->common, Writes::kNothing);
   add_max_size_option(*sub, command->common.limits.model);
+  add_links_option(*sub, command->common);
   sub->callback([command] { command->run(); });
 }
 

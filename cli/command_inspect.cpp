@@ -66,7 +66,7 @@ struct InspectCommand {
       PackOptions options;
       options.encode = presets::kDefault;  // as pack does
       options.threads = common.threads;
-      pack_model(OnnxModel::open(input), options, packed);
+      pack_model(OnnxModel::open(input, common.links()), options, packed);
     }
     const QcReader reader = view.packed_now
                                 ? QcReader::from_bytes(packed.bytes(), ReadLimits::none())
@@ -102,7 +102,7 @@ struct InspectCommand {
     const OnnxModel model = is_qc_file(input)
                                 ? OnnxModel::from_memory(reader.decode_to_memory(common.threads),
                                                          reader.limits().memory)
-                                : OnnxModel::open(input);
+                                : OnnxModel::open(input, common.links());
     return hardware_view(model, breakdown, parse_shape(input_shape), common.threads);
   }
 
@@ -151,6 +151,7 @@ void add_inspect_command(CLI::App& app) {
       ->type_name("1x3x224x224");
   add_common_options(*sub, command->common, Writes::kNothing);
   add_limit_options(*sub, command->common.limits);
+  add_links_option(*sub, command->common);
   sub->callback([command] { command->run(); });
 }
 

@@ -69,7 +69,8 @@ struct PackCommand {
     if (common.to_stdout() && common.json) {
       throw Error(ErrorCode::kUsage, "--json and the container cannot both go to standard output");
     }
-    const OnnxModel model = from_stdin ? model_from_stdin() : OnnxModel::open(input);
+    const OnnxModel model =
+        from_stdin ? model_from_stdin() : OnnxModel::open(input, common.links());
     const auto start = std::chrono::steady_clock::now();
     if (common.to_stdout()) {
       // A container may be started anew while it is made, which standard output cannot be.
@@ -148,6 +149,7 @@ void add_pack_command(CLI::App& app) {
   for (const ParamSpec& spec : pack_params()) command->flags.add(*sub, spec);
   add_common_options(*sub, command->common, Writes::kFile);
   add_sync_option(*sub, command->common);
+  add_links_option(*sub, command->common);
   sub->callback([command] { command->run(); });
 }
 

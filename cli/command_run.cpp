@@ -45,7 +45,7 @@ struct RunCommand {
     }
     if (input.empty()) throw Error(ErrorCode::kUsage, "run needs a model after the recipe");
     const auto start = std::chrono::steady_clock::now();
-    const OnnxModel model = OnnxModel::open(input);
+    const OnnxModel model = OnnxModel::open(input, common.links());
     const std::filesystem::path target = common.output_or(with_extension(input, ".qc"));
     require_different_files(target);
     for (const std::filesystem::path& output : {target, std::filesystem::path(onnx_output)}) {
@@ -216,6 +216,7 @@ void add_run_command(CLI::App& app) {
   add_tuning_flags(*sub, command->tuning, Hooks::kBoth);
   add_resume_flags(*sub, command->resume);
   add_common_options(*sub, command->common, Writes::kFile);
+  add_links_option(*sub, command->common);
   sub->callback([command] { command->run(); });
 }
 

@@ -105,7 +105,7 @@ struct StepCommand {
   void run() const {
     const Step step = make_step();
     require_tools(step);
-    const OnnxModel model = OnnxModel::open(input);
+    const OnnxModel model = OnnxModel::open(input, common.links());
     if (sensitivity) {
       run_sensitivity(model, input, step, tuning, common);
       return;
@@ -247,6 +247,7 @@ void add_step_command(CLI::App& app, const StepKind& kind) {
   }
   add_resume_flags(*sub, command->resume);
   add_common_options(*sub, command->common, Writes::kFile);
+  add_links_option(*sub, command->common);
   sub->callback([command] { command->run(); });
 }
 

@@ -40,6 +40,11 @@ void add_common_options(CLI::App& command, CommonOptions& options, Writes writes
       ->type_name("N");
 }
 
+void add_links_option(CLI::App& command, CommonOptions& options) {
+  command.add_flag("--follow-links", options.follow_links,
+                   "Read external data through links that lead out of the model's folder");
+}
+
 void add_sync_option(CLI::App& command, CommonOptions& options) {
   command.add_flag("--no-sync", options.no_sync,
                    "Do not wait for the disk: a crash of the machine may lose the output");

@@ -12,6 +12,7 @@
 
 #include "cli/streams.h"
 #include "core/file.h"
+#include "formats/onnx_model.h"
 #include "formats/qc_reader.h"
 
 namespace qc {
@@ -39,7 +40,9 @@ struct CommonOptions {
   bool verbose = false;
   unsigned threads = 0;
   ReadLimits limits;
+  bool follow_links = false;
 
+  Links links() const noexcept { return follow_links ? Links::kAnywhere : Links::kInside; }
   Overwrite overwrite() const noexcept { return force ? Overwrite::kReplace : Overwrite::kRefuse; }
   Sync sync() const noexcept { return no_sync ? Sync::kLater : Sync::kToDisk; }
   /// The output goes to standard output: -o -.
@@ -59,6 +62,9 @@ enum class Writes { kNothing, kFile };
 
 /// Adds -o and -f (for commands that write a file), --json, -q, -v and -j.
 void add_common_options(CLI::App& command, CommonOptions& options, Writes writes);
+
+/// Adds --follow-links, for commands that read models.
+void add_links_option(CLI::App& command, CommonOptions& options);
 
 /// Adds --no-sync.
 void add_sync_option(CLI::App& command, CommonOptions& options);

@@ -78,7 +78,11 @@ AtomicFile::AtomicFile(const std::filesystem::path& path, Overwrite overwrite, S
     : path_(path), overwrite_(overwrite), sync_(sync) {
   require_absent(path, overwrite);
   const std::filesystem::path target = target_of(path);
-  folder_ = std::make_shared<OutputFolder>(target.parent_path());
+  try {
+    folder_ = std::make_shared<OutputFolder>(target.parent_path());
+  } catch (const Error& error) {
+    throw Error(error.code(), fmt::format("cannot create {}: {}", path.string(), error.what()));
+  }
   name_ = target.filename().string();
   look_at_existing(overwrite);
   open();

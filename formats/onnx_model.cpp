@@ -43,8 +43,9 @@ WireModel walk_onnx(ByteView bytes, std::uint64_t memory) {
 
 }  // namespace
 
-OnnxModel OnnxModel::open(const std::filesystem::path& path) {
+OnnxModel OnnxModel::open(const std::filesystem::path& path, Links links) {
   OnnxModel model;
+  model.links_ = links;
   model.folder_ = path.parent_path();
   model.path_ = path;
   model.mappings_.push_back(std::make_unique<MappedFile>(path));
@@ -89,6 +90,7 @@ std::size_t OnnxModel::external_file(const std::string& location) {
   }
   ByteView bytes;
   if (owned_.empty()) {
+    require_inside(normal);
     try {
       mappings_.push_back(std::make_unique<MappedFile>(folder_ / normal));
     } catch (const Error& error) {
@@ -105,6 +107,21 @@ std::size_t OnnxModel::external_file(const std::string& location) {
   }
   files_.push_back({normal, bytes});
   return files_.size() - 1;
+}
+
+// A model from elsewhere, with its folder, must not pick up files that were never part of it.
+void OnnxModel::require_inside(const std::filesystem::path& relative) const {
+  if (links_ == Links::kAnywhere) return;
+  std::error_code error;
+  const std::filesystem::path folder =
+      std::filesystem::canonical(folder_.empty() ? "." : folder_, error);
+  const std::filesystem::path target = std::filesystem::canonical(folder_ / relative, error);
+  if (error || stays_inside(target.lexically_relative(folder))) return;
+  throw Error(
+      ErrorCode::kUnsupported,
+      fmt::format("external data in {} is a link to {}, outside the model's folder; if that "
+                  "is meant to be so, allow it with --follow-links",
+                  relative.string(), target.string()));
 }
 
 void OnnxModel::load(ByteView model_bytes, const std::filesystem::path& name) {

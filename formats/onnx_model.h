@@ -58,6 +58,12 @@ struct TensorInfo {
   bool has_values() const { return elements && is_value_type(type); }
 };
 
+/// What external data may be reached through.
+enum class Links {
+  kInside,    ///< files in the model's folder, and links that stay in it
+  kAnywhere,  ///< links that lead elsewhere, too
+};
+
 /// One file of a model: the .onnx file (always the first) or a file with external data.
 struct ModelFile {
   std::filesystem::path relative;  ///< to the model's folder; for the first, its file name
@@ -71,8 +77,9 @@ using PayloadEdits = std::map<std::size_t, Bytes>;
 class OnnxModel {
  public:
   /// Opens a .onnx file and the external data it refers to. Throws Error: kFile when a file is
-  /// missing, kCorrupt when the bytes are not a well-formed model or refer outside its folder.
-  static OnnxModel open(const std::filesystem::path& path);
+  /// missing, kCorrupt when the bytes are not a well-formed model or refer outside its folder,
+  /// kUnsupported when a link leads there that may not be followed.
+  static OnnxModel open(const std::filesystem::path& path, Links links = Links::kInside);
 
   /// The same from bytes in memory, for a model that was unpacked there. The first file is the
   /// .onnx file; the rest are looked up by relative path. `memory`: as for walk_model().
@@ -125,11 +132,13 @@ class OnnxModel {
   void splice(std::size_t file, const std::vector<Edit>& edits, ByteSink& out) const;
   void load(ByteView model_bytes, const std::filesystem::path& name);
   std::size_t external_file(const std::string& location);
+  void require_inside(const std::filesystem::path& relative) const;
 
   // Of the files that the model, or the one it was derived from, was opened from; empty where there
   // are none. Outputs must not overwrite them.
   std::filesystem::path path_;
   std::filesystem::path folder_;
+  Links links_ = Links::kInside;
   std::vector<std::unique_ptr<MappedFile>> mappings_;
   std::uint64_t memory_ = 0;  // for the graph, as for walk_model()
   OwnedFiles owned_;

@@ -34,6 +34,8 @@ extern const BenchTable kCodersTable;
 extern const BenchTable kFloatsTable;
 extern const BenchTable kSpeedTable;
 extern const BenchTable kLargeTable;
+extern const BenchTable kKillsTable;
+extern const BenchTable kFaultsTable;
 extern const BenchTable kThroughputTable;
 extern const BenchTable kLenet300Table;
 extern const BenchTable kLenet5Table;

@@ -46,6 +46,17 @@ std::string missing_runtime() {
   return {};
 }
 
+bool saturates_on_this_processor(const std::filesystem::path& model) {
+#if defined(__x86_64__)
+  if (__builtin_cpu_supports("avx512vnni") != 0) return false;
+  const std::string bytes = harness::read_file(model);
+  for (const char* op : {"QLinearConv", "QLinearMatMul", "ConvInteger", "MatMulInteger"}) {
+    if (bytes.find(op) != std::string::npos) return true;
+  }
+#endif
+  return false;
+}
+
 std::vector<Verdict> run_onnxruntime(const std::vector<Case>& cases) {
   const harness::TempDir temp;
   nlohmann::json jobs = nlohmann::json::array();

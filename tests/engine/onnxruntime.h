@@ -31,6 +31,10 @@ std::string missing_runtime();
 /// Runs the cases in one process.
 std::vector<Verdict> run_onnxruntime(const std::vector<Case>& cases);
 
+/// True when ONNX Runtime is no judge of the model on this processor: without VNNI it adds products
+/// of bytes in 16 bits, which saturate (its documentation, "Quantize ONNX models").
+bool saturates_on_this_processor(const std::filesystem::path& model);
+
 /// ONNX Runtime approximates the logistic function to about 1e-7.
 inline constexpr double kAbsoluteTolerance = 1e-6;
 

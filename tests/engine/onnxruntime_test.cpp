@@ -123,6 +123,11 @@ TEST(OnnxRuntime, AgreesOnEverySharedModel) {
       ++unjudged;
       continue;
     }
+    if (test::saturates_on_this_processor(cases[i].model)) {
+      fmt::print("  not judged, products of bytes saturate here: {}\n", name);
+      ++unjudged;
+      continue;
+    }
     if (difference(cases[i], kTolerance, verdicts[i].outputs).empty()) {
       ++agree;
       continue;

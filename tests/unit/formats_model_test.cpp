@@ -111,6 +111,33 @@ TEST(ExternalData, SeveralFilesAndSharedRanges) {
   EXPECT_EQ(text_of(opened.payload(find_tensor(opened, "u"))), text_of(noise(20, 2)));
 }
 
+TEST(ExternalData, ThroughLinksOutOfTheFolderOnlyWhenAllowed) {
+  namespace fs = std::filesystem;
+  const TempDir folder;
+  for (const char* location : {"w.bin", "d/w.bin"}) {
+    const fs::path inside = folder / "model";
+    fs::create_directories(inside / "real");
+    fs::create_directories(folder / "elsewhere");
+    for (const fs::path& place : {inside / "real", folder / "elsewhere"}) {
+      harness::write_file(place / "w.bin", text_of(noise(80, 1)));
+    }
+    harness::write_file(inside / "m.onnx",
+                        text_of(serialize(external_model(location, std::nullopt, std::nullopt))));
+    const bool is_folder = std::string(location).starts_with("d/");
+    const fs::path link = inside / (is_folder ? "d" : "w.bin");
+    const fs::path file = is_folder ? "" : "w.bin";
+
+    fs::create_symlink(fs::path("real") / file, link);
+    EXPECT_EQ(OnnxModel::open(inside / "m.onnx").files().size(), 2U);
+    fs::remove(link);
+    fs::create_symlink(fs::path("../elsewhere") / file, link);
+    EXPECT_EQ(OnnxModel::open(inside / "m.onnx", Links::kAnywhere).files().size(), 2U);
+    const auto [code, message] = error_of([&] { OnnxModel::open(inside / "m.onnx"); });
+    EXPECT_EQ(code, ErrorCode::kUnsupported);
+    EXPECT_THAT(message, testing::HasSubstr("--follow-links"));
+  }
+}
+
 TEST(ExternalData, MissingFileIsNamed) {
   TempDir folder;
   harness::write_file(folder / "m.onnx", text_of(serialize(external_model("gone.bin", 0, 80))));
