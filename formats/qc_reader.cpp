@@ -208,8 +208,9 @@ ByteView QcReader::literal(std::size_t file) const { return literals_[file]; }
 
 GappedBytes QcReader::gapped(std::size_t file) const {
   std::vector<GappedBytes::Gap> gaps;
-  for (const QcSlot& slot : std::ranges::equal_range(slots_, file, {}, &QcSlot::file)) {
-    gaps.push_back({slot.offset, slot.size});
+  const auto first = std::ranges::lower_bound(slots_, file, {}, &QcSlot::file);
+  for (auto slot = first; slot != slots_.end() && slot->file == file; ++slot) {
+    gaps.push_back({slot->offset, slot->size});
   }
   return {literals_[file], std::move(gaps)};
 }
