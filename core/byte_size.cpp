@@ -90,4 +90,6 @@ std::uint64_t machine_memory() {
   return memory;
 }
 
+std::uint64_t default_memory_limit() { return machine_memory() / 4; }
+
 }  // namespace qc

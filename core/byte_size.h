@@ -19,4 +19,7 @@ std::string byte_size_text(std::uint64_t bytes);
 /// group, where that is allowed less.
 std::uint64_t machine_memory();
 
+/// What a command may take where nobody set a limit: a quarter of that.
+std::uint64_t default_memory_limit();
+
 }  // namespace qc

@@ -58,7 +58,7 @@ std::unique_ptr<Engine> open_engine(const EngineOptions& options) {
   setenv("OMP_WAIT_POLICY", "PASSIVE", 0);
   EngineOptions resolved = options;
   resolved.threads = thread_count(options.threads);
-  if (resolved.limits.memory == 0) resolved.limits.memory = machine_memory() / 4;
+  if (resolved.limits.memory == 0) resolved.limits.memory = default_memory_limit();
   // BLAS keeps a pool of its own. Its threads yield in a loop for 2^26 cycles after each product,
   // in the way of everybody else's; 2^24 is long enough to bridge small layers.
   setenv("OPENBLAS_THREAD_TIMEOUT", "24", 0);

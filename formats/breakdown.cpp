@@ -136,10 +136,9 @@ class Accountant {
       // Shares of a pooled unit: rounded so that they add up.
       const auto share = [&](std::uint64_t at) { return source.stored.size() * at / source.size; };
       line.stored_bytes += share(begin + some) - share(begin);
-      line.placement = source.slot_count > 1 ? Placement::kPooled : Placement::kOwn;
-      line.layout =
-          source.slot_count > 1 ? fmt::format("pool {}", unit) : layout_text(units_[unit]);
-      if (source.slot_count == 1) add(units_[unit].stats, line.stats);
+      line.placement = source.is_shared() ? Placement::kPooled : Placement::kOwn;
+      line.layout = source.is_shared() ? fmt::format("pool {}", unit) : layout_text(units_[unit]);
+      if (!source.is_shared()) add(units_[unit].stats, line.stats);
       left -= some;
       begin = 0;
     }

@@ -9,6 +9,7 @@
 
 #include "core/byte_size.h"
 #include "core/error.h"
+#include "formats/read_limits.h"
 
 namespace qc {
 namespace {
@@ -21,70 +22,54 @@ struct NestedField {
   Message message;
 };
 
-// Which fields of a message hold such messages; the numbers are those of onnx.proto.
-std::span<const NestedField> nested_fields(Message message) noexcept {
-  static constexpr std::array<NestedField, 3> kModel = {
-      {{7, Message::kGraph}, {20, Message::kTraining}, {25, Message::kFunction}}};
-  static constexpr std::array<NestedField, 2> kTraining = {
-      {{1, Message::kGraph}, {2, Message::kGraph}}};
-  static constexpr std::array<NestedField, 3> kGraph = {
-      {{1, Message::kNode}, {5, Message::kTensor}, {15, Message::kSparse}}};
-  static constexpr std::array<NestedField, 1> kNode = {{{5, Message::kAttribute}}};
-  static constexpr std::array<NestedField, 6> kAttribute = {{{5, Message::kTensor},
-                                                             {6, Message::kGraph},
-                                                             {10, Message::kTensor},
-                                                             {11, Message::kGraph},
-                                                             {22, Message::kSparse},
-                                                             {23, Message::kSparse}}};
-  static constexpr std::array<NestedField, 2> kSparse = {
-      {{1, Message::kTensor}, {2, Message::kTensor}}};
-  static constexpr std::array<NestedField, 2> kFunction = {
-      {{7, Message::kNode}, {11, Message::kAttribute}}};
-  switch (message) {
-    case Message::kModel:
-      return kModel;
-    case Message::kTraining:
-      return kTraining;
-    case Message::kGraph:
-      return kGraph;
-    case Message::kNode:
-      return kNode;
-    case Message::kAttribute:
-      return kAttribute;
-    case Message::kSparse:
-      return kSparse;
-    case Message::kFunction:
-      return kFunction;
-    case Message::kTensor:
-      break;
-  }
-  return {};
-}
+// Fields of a message by number, as in onnx.proto: those that hold such messages, and those that
+// are text, or numbers as wide in memory as in the file.
+struct MessageFields {
+  std::span<const NestedField> nested;
+  std::span<const std::uint32_t> plain;
+};
 
-// Which fields of a message are text, or numbers as wide in memory as in the file.
-std::span<const std::uint32_t> plain_fields(Message message) noexcept {
-  static constexpr std::array<std::uint32_t, 4> kModel = {2, 3, 4, 6};
-  static constexpr std::array<std::uint32_t, 2> kGraph = {2, 10};
-  static constexpr std::array<std::uint32_t, 7> kNode = {1, 2, 3, 4, 6, 7, 8};
-  static constexpr std::array<std::uint32_t, 6> kAttribute = {1, 4, 7, 9, 13, 21};
-  static constexpr std::array<std::uint32_t, 7> kFunction = {1, 4, 5, 6, 8, 10, 13};
-  static constexpr std::array<std::uint32_t, 3> kTensor = {6, 8, 12};
+MessageFields fields_of(Message message) noexcept {
+  static constexpr std::array<NestedField, 3> kInModel = {
+      {{7, Message::kGraph}, {20, Message::kTraining}, {25, Message::kFunction}}};
+  static constexpr std::array<NestedField, 2> kInTraining = {
+      {{1, Message::kGraph}, {2, Message::kGraph}}};
+  static constexpr std::array<NestedField, 3> kInGraph = {
+      {{1, Message::kNode}, {5, Message::kTensor}, {15, Message::kSparse}}};
+  static constexpr std::array<NestedField, 1> kInNode = {{{5, Message::kAttribute}}};
+  static constexpr std::array<NestedField, 6> kInAttribute = {{{5, Message::kTensor},
+                                                               {6, Message::kGraph},
+                                                               {10, Message::kTensor},
+                                                               {11, Message::kGraph},
+                                                               {22, Message::kSparse},
+                                                               {23, Message::kSparse}}};
+  static constexpr std::array<NestedField, 2> kInSparse = {
+      {{1, Message::kTensor}, {2, Message::kTensor}}};
+  static constexpr std::array<NestedField, 2> kInFunction = {
+      {{7, Message::kNode}, {11, Message::kAttribute}}};
+  static constexpr std::array<std::uint32_t, 4> kOfModel = {2, 3, 4, 6};
+  static constexpr std::array<std::uint32_t, 2> kOfGraph = {2, 10};
+  static constexpr std::array<std::uint32_t, 7> kOfNode = {1, 2, 3, 4, 6, 7, 8};
+  static constexpr std::array<std::uint32_t, 6> kOfAttribute = {1, 4, 7, 9, 13, 21};
+  static constexpr std::array<std::uint32_t, 7> kOfFunction = {1, 4, 5, 6, 8, 10, 13};
+  static constexpr std::array<std::uint32_t, 3> kOfTensor = {6, 8, 12};
   switch (message) {
     case Message::kModel:
-      return kModel;
-    case Message::kGraph:
-      return kGraph;
-    case Message::kNode:
-      return kNode;
-    case Message::kAttribute:
-      return kAttribute;
-    case Message::kFunction:
-      return kFunction;
-    case Message::kTensor:
-      return kTensor;
+      return {kInModel, kOfModel};
     case Message::kTraining:
+      return {kInTraining, {}};
+    case Message::kGraph:
+      return {kInGraph, kOfGraph};
+    case Message::kNode:
+      return {kInNode, kOfNode};
+    case Message::kAttribute:
+      return {kInAttribute, kOfAttribute};
     case Message::kSparse:
-      break;
+      return {kInSparse, {}};
+    case Message::kFunction:
+      return {kInFunction, kOfFunction};
+    case Message::kTensor:
+      return {{}, kOfTensor};
   }
   return {};
 }
@@ -95,9 +80,6 @@ constexpr std::uint64_t kMessageBytes = 256;
 constexpr std::uint64_t kTensorBytes = 1024;
 constexpr std::uint64_t kFieldBytes = 48;
 constexpr std::uint64_t kBytesPerByte = 32;
-// So much is allowed on any machine.
-constexpr std::uint64_t kAlways = std::uint64_t{1} << 27;
-constexpr std::uint64_t kPartOfTheMachine = 4;
 
 // Fields of TensorProto.
 constexpr std::uint32_t kDims = 1;
@@ -200,9 +182,9 @@ class Walker {
 
   void charge(std::uint64_t bytes) {
     parsed_bytes_ += bytes;
-    if (parsed_bytes_ <= (memory_ == 0 ? kAlways : memory_)) return;
+    if (parsed_bytes_ <= (memory_ == 0 ? kAlwaysAllowed : memory_)) return;
     if (memory_ == 0) {
-      memory_ = std::max(kAlways, machine_memory() / kPartOfTheMachine);
+      memory_ = std::max(kAlwaysAllowed, default_memory_limit());
       return charge(0);
     }
     throw Error(ErrorCode::kLimit,
@@ -212,7 +194,7 @@ class Walker {
 
   // Appends a field of a message as it is.
   void copy(Message message, std::uint64_t begin, const Field& field, std::string& out) {
-    const std::span<const std::uint32_t> plain = plain_fields(message);
+    const std::span<const std::uint32_t> plain = fields_of(message).plain;
     const bool is_plain = field.type != kLengthDelimited ||
                           std::find(plain.begin(), plain.end(), field.number) != plain.end();
     const std::uint64_t size = std::min(field.end - begin, UINT64_MAX / kBytesPerByte / 2);
@@ -228,7 +210,7 @@ class Walker {
       walk_tensor(begin, end, out);
       return;
     }
-    const std::span<const NestedField> nested = nested_fields(message);
+    const std::span<const NestedField> nested = fields_of(message).nested;
     for (std::uint64_t at = begin; at < end;) {
       const std::uint64_t start = at;
       const Field field = next_field(at, end);

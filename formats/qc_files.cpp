@@ -64,7 +64,7 @@ class Releaser {
 // A piece of a file: literal bytes, a range of a decoded unit, or a transposed slot.
 struct Piece {
   std::size_t file = 0;
-  ByteView literal;
+  ByteView bytes;  // of a literal one at once, of others when they are decoded
   std::optional<std::size_t> unit;
   std::uint64_t begin = 0;
   std::uint64_t size = 0;
@@ -163,13 +163,13 @@ class FileDecoder {
   }
 
  private:
-  bool is_shared(std::size_t unit) const { return reader_.units()[unit].slot_count > 1; }
+  bool is_shared(std::size_t unit) const { return reader_.units()[unit].is_shared(); }
 
   // What a piece takes once it is decoded, at most.
   std::uint64_t largest_piece() const {
     std::uint64_t largest = 0;
     for (const QcUnit& unit : reader_.units()) {
-      if (unit.slot_count < 2) largest = std::max(largest, unit.size);
+      if (!unit.is_shared()) largest = std::max(largest, unit.size);
     }
     for (const QcSlot& slot : reader_.slots()) {
       if (slot.transposed) largest = std::max(largest, 2 * slot.size);
@@ -190,15 +190,17 @@ class FileDecoder {
   }
 
   void decode(std::size_t i) {
-    const Piece& piece = pieces_[i];
+    Piece& piece = pieces_[i];
     if (!piece.unit && !piece.transposed) return;
     auto context = contexts_.take();
     if (piece.transposed) {
       turned_[i] = reader_.decode_slot(*piece.transposed, *context, shared_);
+      piece.bytes = turned_[i];
     } else if (is_shared(*piece.unit)) {
-      shared_.use(*piece.unit, *context);
+      piece.bytes = shared_.use(*piece.unit, *context).subspan(piece.begin, piece.size);
     } else {
       decoded_[i] = buffers_.take(largest_);
+      piece.bytes = decoded_[i].bytes().first(piece.size);
       reader_.decode_unit(*piece.unit, decoded_[i].bytes().first(piece.size), *context);
     }
     contexts_.give(std::move(context));
@@ -208,17 +210,9 @@ class FileDecoder {
     const Piece& piece = pieces_[i];
     PageBuffer own = std::exchange(decoded_[i], {});
     const Bytes turned = std::exchange(turned_[i], {});
-    ByteView bytes = piece.transposed ? ByteView(turned) : piece.literal;
-    if (piece.unit && is_shared(*piece.unit)) {
-      auto context = contexts_.take();
-      bytes = shared_.use(*piece.unit, *context).subspan(piece.begin, piece.size);
-      contexts_.give(std::move(context));
-    } else if (piece.unit) {
-      bytes = own.bytes().first(piece.size);
-    }
-    hashers_[piece.file].update(bytes);
-    if (sinks_[piece.file] != nullptr) sinks_[piece.file]->write(bytes);
-    if (progress_) progress_(bytes.size());
+    hashers_[piece.file].update(piece.bytes);
+    if (sinks_[piece.file] != nullptr) sinks_[piece.file]->write(piece.bytes);
+    if (progress_) progress_(piece.bytes.size());
     if (piece.unit) {
       releaser_.add(reader_.units()[*piece.unit].stored);
       if (is_shared(*piece.unit)) shared_.done(*piece.unit);

@@ -277,7 +277,7 @@ Bytes QcReader::decode_slot(std::size_t slot_index, DecodeContext& context,
   Bytes out(memory_size(slot.size));
   for (const UnitPart& part : unit_parts(slot)) {
     const MutableBytes target = MutableBytes(out).subspan(part.offset, part.size);
-    if (units_[part.unit].slot_count < 2) {
+    if (!units_[part.unit].is_shared()) {
       decode_unit(part.unit, target, context);
       continue;
     }

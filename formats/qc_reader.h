@@ -26,6 +26,8 @@ struct QcUnit {
   std::uint32_t checksum = 0;
   std::size_t first_slot = 0;  ///< the first slot with bytes in it
   std::size_t slot_count = 0;  ///< how many slots have bytes in it
+
+  bool is_shared() const noexcept { return slot_count > 1; }
 };
 
 /// A range of a file whose bytes are in units, or are those of another slot.

@@ -5,6 +5,9 @@
 
 namespace qc {
 
+/// So much memory is allowed whatever the size of a file and of the machine.
+inline constexpr std::uint64_t kAlwaysAllowed = std::uint64_t{1} << 27;
+
 /// What may be spent on a container, which nobody may have looked at: a few bytes of it can stand
 /// for terabytes. A limit of 0 is the default for the container's size.
 struct ReadLimits {

@@ -13,7 +13,7 @@ namespace qc {
 void SharedUnits::expect(std::size_t slot) {
   const std::size_t source = reader_.slots()[slot].repeat_of.value_or(slot);
   for (const UnitPart& part : reader_.unit_parts(reader_.slots()[source])) {
-    if (reader_.units()[part.unit].slot_count > 1) ++units_[part.unit].uses;
+    if (reader_.units()[part.unit].is_shared()) ++units_[part.unit].uses;
   }
 }
 

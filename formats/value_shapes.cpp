@@ -19,6 +19,7 @@
 #include <system_error>
 #include <utility>
 
+#include "core/descriptor.h"
 #include "core/error.h"
 #include "core/installation.h"
 #include "formats/skeleton.h"
@@ -137,22 +138,6 @@ void collect(const google::protobuf::RepeatedPtrField<onnx::ValueInfoProto>& val
   }
 }
 
-class Descriptor {
- public:
-  explicit Descriptor(int fd) noexcept : fd_(fd) {}
-  ~Descriptor() { close(); }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-
-  int get() const noexcept { return fd_; }
-  void close() noexcept {
-    if (fd_ >= 0) ::close(std::exchange(fd_, -1));
-  }
-
- private:
-  int fd_;
-};
-
 // Repeats a system call until no signal interrupts it.
 template <typename Call>
 auto uninterrupted(const Call& call) {
@@ -161,17 +146,17 @@ auto uninterrupted(const Call& call) {
   return result;
 }
 
-// The text in a file of its own in memory, to be read from its start; -1 when that fails.
-int memory_file(std::string_view text) {
+// The text in a file of its own in memory, to be read from its start; none when that fails.
+Descriptor memory_file(std::string_view text) {
   Descriptor file(::memfd_create("model", MFD_CLOEXEC));
-  while (file.get() >= 0 && !text.empty()) {
+  while (file && !text.empty()) {
     const ssize_t some =
         uninterrupted([&] { return ::write(file.get(), text.data(), text.size()); });
-    if (some <= 0) return -1;
+    if (some <= 0) return Descriptor();
     text.remove_prefix(static_cast<std::size_t>(some));
   }
-  if (file.get() < 0 || ::lseek(file.get(), 0, SEEK_SET) != 0) return -1;
-  return ::fcntl(file.get(), F_DUPFD_CLOEXEC, 0);
+  if (!file || ::lseek(file.get(), 0, SEEK_SET) != 0) return Descriptor();
+  return file;
 }
 
 // Starts a program with these as its standard input and output; -1 when that fails. The new process
@@ -205,13 +190,13 @@ pid_t start(const std::filesystem::path& program, int in, int out) {
 // long.
 std::optional<std::string> run_program(const std::filesystem::path& program,
                                        std::string_view input) {
-  const Descriptor in(memory_file(input));
+  const Descriptor in = memory_file(input);
   std::array<int, 2> ends{};
-  if (in.get() < 0 || ::pipe2(ends.data(), O_CLOEXEC) != 0) return std::nullopt;
+  if (!in || ::pipe2(ends.data(), O_CLOEXEC) != 0) return std::nullopt;
   const Descriptor from(ends[0]);
   Descriptor to(ends[1]);
   const pid_t child = start(program, in.get(), to.get());
-  to.close();
+  to.reset();
   if (child < 0) return std::nullopt;
   std::string result;
   std::array<char, 65536> block{};

@@ -16,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/descriptor.h"
 #include "core/error.h"
 #include "core/standard_streams.h"
 
@@ -36,27 +37,6 @@ constexpr std::size_t kMaxLeftover = std::size_t{1} << 20;
 [[noreturn]] void fail(const char* action, int error) {
   throw Error(ErrorCode::kFile, fmt::format("cannot {}: {}", action, std::strerror(error)));
 }
-
-class Descriptor {
- public:
-  Descriptor() = default;
-  explicit Descriptor(int fd) : fd_(fd) {}
-  ~Descriptor() { reset(); }
-  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Descriptor& operator=(Descriptor&& other) noexcept {
-    std::swap(fd_, other.fd_);
-    return *this;
-  }
-
-  int get() const noexcept { return fd_; }
-  bool is_open() const noexcept { return fd_ >= 0; }
-  void reset() noexcept {
-    if (fd_ >= 0) ::close(std::exchange(fd_, -1));
-  }
-
- private:
-  int fd_ = -1;
-};
 
 struct Pipe {
   Pipe() {
@@ -342,7 +322,7 @@ class Run {
 
   void read_leftover(Descriptor& from, bool is_stdout) {
     std::size_t done = 0;
-    while (from.is_open() && done < kMaxLeftover) {
+    while (from && done < kMaxLeftover) {
       const std::size_t got = read(from, is_stdout);
       if (got == 0) return;
       done += got;

@@ -15,6 +15,7 @@
 #include <thread>
 #include <vector>
 
+#include "command_pids.h"
 #include "harness.h"
 #include "pipeline/process.h"
 
@@ -22,6 +23,8 @@ namespace qc {
 namespace {
 
 using harness::TempDir;
+using test::is_dead;
+using test::pid_in;
 using testing::AllOf;
 using testing::AnyOf;
 using testing::ElementsAre;
@@ -46,25 +49,6 @@ std::vector<std::string> lines_of(const std::string& command) {
   options.on_line = [&](std::string_view line) { lines.emplace_back(line); };
   EXPECT_TRUE(run_process(options).succeeded());
   return lines;
-}
-
-// The number that a command writes to a file; waits until it is there.
-pid_t pid_in(const std::filesystem::path& file) {
-  while (true) {
-    std::ifstream in(file);
-    pid_t pid = 0;
-    std::string end;
-    if (in >> pid >> end) return pid;
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
-  }
-}
-
-// A process that is gone, or dead and not yet collected by init.
-bool is_dead(pid_t pid) {
-  std::ifstream stat("/proc/" + std::to_string(pid) + "/stat");
-  std::string text((std::istreambuf_iterator<char>(stat)), {});
-  const std::size_t name_end = text.rfind(')');
-  return text.empty() || name_end == std::string::npos || text[name_end + 2] == 'Z';
 }
 
 void wait_until_dead(pid_t pid) {

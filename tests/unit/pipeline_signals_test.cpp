@@ -12,6 +12,7 @@
 #include <string>
 #include <thread>
 
+#include "command_pids.h"
 #include "hook_fixture.h"
 #include "model_builder.h"
 #include "pipeline/hooks.h"
@@ -20,28 +21,11 @@
 namespace qc {
 namespace {
 
+using test::is_dead;
 using test::ModelBuilder;
+using test::pid_in;
 
 constexpr std::chrono::milliseconds kShort{200};
-
-// The number that a command writes to a file; waits until it is there.
-pid_t pid_in(const std::filesystem::path& file) {
-  while (true) {
-    std::ifstream in(file);
-    pid_t pid = 0;
-    std::string end;
-    if (in >> pid >> end) return pid;
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
-  }
-}
-
-// Gone, or dead and not yet collected by init.
-bool is_dead(pid_t pid) {
-  std::ifstream stat("/proc/" + std::to_string(pid) + "/stat");
-  const std::string text((std::istreambuf_iterator<char>(stat)), {});
-  const std::size_t name_end = text.rfind(')');
-  return name_end == std::string::npos || text[name_end + 2] == 'Z';
-}
 
 // Writes a process that stays until it is killed, whatever it is asked, to the file that PID names.
 constexpr const char* kStubborn =
