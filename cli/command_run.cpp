@@ -15,6 +15,7 @@
 #include "cli/text.h"
 #include "cli/tuning.h"
 #include "core/error.h"
+#include "core/output_set.h"
 #include "core/printable.h"
 #include "formats/breakdown.h"
 #include "formats/qc_writer.h"
@@ -49,7 +50,9 @@ struct RunCommand {
     const std::filesystem::path target = common.output_or(with_extension(input, ".qc"));
     require_different_files(target);
     for (const std::filesystem::path& output : {target, std::filesystem::path(onnx_output)}) {
-      if (!output.empty()) model.refuse_input(output, true);
+      if (output.empty()) continue;
+      model.refuse_input(output, true);
+      tuning.require_no_data(output);
     }
     const bool uses_data = tuning.tunes() || tuning.evaluates();
     require_use(resume, uses_data);
@@ -93,10 +96,15 @@ struct RunCommand {
     std::vector<std::filesystem::path> outputs;
     if (report.last_kept() != nullptr) {
       pack(result->model, provenance(recipe, report, tools.engine()), pipeline.encode, out);
+      // Both are complete before either appears.
+      std::unique_ptr<OutputSet> onnx;
+      if (!onnx_output.empty()) {
+        onnx = result->model.stage(onnx_output, {}, overwrite(onnx_output));
+      }
       out.commit();
       outputs.push_back(target);
-      if (!onnx_output.empty()) {
-        result->model.write(onnx_output, {}, overwrite(onnx_output));
+      if (onnx) {
+        warn_of_left(onnx->commit());
         outputs.emplace_back(onnx_output);
       }
     }

@@ -112,6 +112,7 @@ struct StepCommand {
     }
     const std::filesystem::path target = common.output_or(default_output(model));
     require_different(input, target);
+    tuning.require_no_data(target);
 
     Tuning tools(tuning, common, step.trains() ? validation_fraction(step.params()) : 0);
     PipelineTools pipeline = tools.pipeline_tools();
@@ -171,7 +172,7 @@ struct StepCommand {
     const bool made =
         makes_folder(result) && std::filesystem::create_directory(target.parent_path(), error);
     try {
-      result.write(target, {}, overwrite);
+      warn_of_left(result.write(target, {}, overwrite));
     } catch (const Error&) {
       if (made) std::filesystem::remove(target.parent_path(), error);
       throw;

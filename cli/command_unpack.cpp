@@ -39,14 +39,16 @@ struct UnpackCommand {
     const std::filesystem::path target = common.output_or(with_extension(input, ".onnx"));
     require_different(input, target);
     const auto start = std::chrono::steady_clock::now();
+    std::vector<std::filesystem::path> left;
     {
       Progress progress("unpacking", total, common.prints());
       naming_errors(stream_name(input), [&] {
-        reader.unpack(
+        left = reader.unpack(
             target, common.overwrite(), common.threads,
             [&](std::uint64_t bytes) { progress.advance(bytes); }, common.sync());
       });
     }
+    warn_of_left(left);
     const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
     std::vector<std::string> outputs = {target.string()};
     for (std::size_t i = 1; i < reader.manifest().files.size(); ++i) {

@@ -115,6 +115,12 @@ std::string error_lines(std::string_view text) {
 
 void warn(const std::string& text) { print_error(fmt::format("warning: {}\n", error_lines(text))); }
 
+void warn_of_left(const std::vector<std::filesystem::path>& files) {
+  for (const std::filesystem::path& file : files) {
+    warn(fmt::format("{} cannot be removed; it is of no use any more", file.string()));
+  }
+}
+
 std::string file_list(const QcReader& reader) {
   std::string text;
   for (const ManifestFile& file : reader.manifest().files) {

@@ -108,6 +108,9 @@ std::string error_lines(std::string_view text);
 /// Prints "warning: ..." to standard error.
 void warn(const std::string& text);
 
+/// Warns of old files that could not be removed.
+void warn_of_left(const std::vector<std::filesystem::path>& files);
+
 /// The files of a packed model with sizes and checksums, a line each.
 std::string file_list(const QcReader& reader);
 

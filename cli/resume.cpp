@@ -107,7 +107,7 @@ void Resumption::save(const PipelineState& state) {
 fs::path Resumption::finish(bool interrupted, const std::vector<fs::path>& outputs) {
   std::error_code ignored;
   if (!interrupted) {
-    if (saved_) fs::remove(path_, ignored);
+    if (saved_ && !fs::remove(path_, ignored)) warn_of_left({path_});
     return {};
   }
   if (!saved_) return {};

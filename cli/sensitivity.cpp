@@ -72,6 +72,7 @@ void run_sensitivity(const OnnxModel& model, const std::string& input, const Ste
   const std::filesystem::path target = common.output_or(with_extension(input, ".sensitivity.toml"));
   require_different(input, target);
   model.refuse_input(target, true);
+  flags.require_no_data(target);
   AtomicFile out(target, common.overwrite());
   Tuning tools(flags, common, validation_fraction(step.params()));
   const double max_drop = step.params().number("max-drop").value_or(kDefaultMaxDrop);

@@ -2,9 +2,29 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "core/error.h"
 
 namespace qc {
+
+void TuningFlags::require_no_data(const std::filesystem::path& output) const {
+  if (data.empty()) return;
+  if (!data_config.empty()) require_different(data_config, output);
+  require_different(data, output);
+  std::error_code error;
+  if (!std::filesystem::exists(output, error)) return;
+  const std::string ending = output.extension();
+  if (ending == ".onnx" || ending == ".qc") return;  // models may be kept beside their data
+  const auto folder = std::filesystem::weakly_canonical(data, error);
+  const auto path = std::filesystem::weakly_canonical(output, error);
+  if (std::mismatch(folder.begin(), folder.end(), path.begin(), path.end()).first != folder.end()) {
+    return;
+  }
+  throw Error(ErrorCode::kUsage, fmt::format("{} is in the folder of the data and no model; name "
+                                             "another output",
+                                             output.string()));
+}
 
 void add_tuning_flags(CLI::App& command, TuningFlags& flags, Hooks hooks) {
   const std::string group = "Data and engine";

@@ -26,6 +26,9 @@ struct TuningFlags {
 
   bool evaluates() const { return !data.empty() || !eval_command.empty(); }
   bool tunes() const { return !data.empty() || !finetune_command.empty(); }
+
+  /// Throws Error(kUsage) when an output would replace a file of the data, or what describes it.
+  void require_no_data(const std::filesystem::path& output) const;
 };
 
 /// Which of the flags a command takes.

@@ -207,7 +207,11 @@ void AtomicFile::close_staged() {
   stage();
   if (!fd_) return;
   if (temporary_.empty()) give_temporary_name();
-  if (::close(fd_.release()) != 0) fail("write", errno);
+  close();
+}
+
+void AtomicFile::close() {
+  if (fd_ && ::close(fd_.release()) != 0) fail("write", errno);
 }
 
 void AtomicFile::give_temporary_name() {
@@ -227,15 +231,22 @@ void AtomicFile::place(Overwrite overwrite) {
     if (overwrite == Overwrite::kRefuse) refuse_existing(path_);
     give_temporary_name();
   }
-  if (!temporary_.empty()) {
-    if (overwrite == Overwrite::kRefuse) {
-      if (!rename_to_free(temporary_, name_)) refuse_existing(path_);
-    } else if (::renameat(folder_->fd(), temporary_.c_str(), folder_->fd(), name_.c_str()) != 0) {
-      fail("create", errno);
+  if (temporary_.empty()) {
+    try {
+      close();
+    } catch (const Error&) {
+      withdraw();
+      throw;
     }
-    temporary_.clear();
+    return;
   }
-  if (fd_ && ::close(fd_.release()) != 0) fail("write", errno);
+  close();
+  if (overwrite == Overwrite::kRefuse) {
+    if (!rename_to_free(temporary_, name_)) refuse_existing(path_);
+  } else if (::renameat(folder_->fd(), temporary_.c_str(), folder_->fd(), name_.c_str()) != 0) {
+    fail("create", errno);
+  }
+  temporary_.clear();
 }
 
 bool AtomicFile::link_to(const std::string& name) const {
@@ -292,7 +303,9 @@ void AtomicFile::remove_existing() {
   if (::unlinkat(folder_->fd(), name_.c_str(), 0) != 0) fail("replace", errno);
 }
 
-void AtomicFile::drop_aside() const noexcept { ::unlinkat(folder_->fd(), aside_name().c_str(), 0); }
+bool AtomicFile::drop_aside() const noexcept {
+  return ::unlinkat(folder_->fd(), aside_name().c_str(), 0) == 0 || errno == ENOENT;
+}
 
 void AtomicFile::withdraw() noexcept {
   struct stat status {};

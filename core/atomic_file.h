@@ -67,7 +67,8 @@ class AtomicFile final : public ByteSink {
   /// back.
   bool set_aside();
   void bring_back();
-  void drop_aside() const noexcept;
+  /// False when it cannot be removed.
+  bool drop_aside() const noexcept;
   /// Removes what is under the name: a new part that is of no use without the others.
   void remove_existing();
   /// Where it is, or would be.
@@ -83,6 +84,7 @@ class AtomicFile final : public ByteSink {
   void look_at_existing(Overwrite overwrite);
   void open();
   void flush();
+  void close();
   void write_through(ByteView rest);
   void give_temporary_name();
   std::string aside_name() const;

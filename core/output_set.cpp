@@ -84,7 +84,7 @@ void OutputSet::start_sync() {
   }
 }
 
-void OutputSet::commit() {
+std::vector<std::filesystem::path> OutputSet::commit() {
   for (std::size_t i = 0; i < members_.size(); ++i) {
     if (i < kMostOpen) {
       file(i).stage();
@@ -94,12 +94,14 @@ void OutputSet::commit() {
   }
   const FolderLock lock(*file(0).folder());
   require_kept();
+  std::vector<std::filesystem::path> left;
   if (members_.size() == 1) {
     file(0).place(overwrite_);
   } else {
-    place_all();
+    left = place_all();
   }
   is_committed_ = true;
+  return left;
 }
 
 void OutputSet::require_kept() const {
@@ -113,7 +115,7 @@ void OutputSet::require_kept() const {
   }
 }
 
-void OutputSet::place_all() {
+std::vector<std::filesystem::path> OutputSet::place_all() {
   // A process was killed between taking the old files away and the end: what it put aside are the
   // old ones, and what it put in their places is of no use.
   const bool takes_over = !file(0).exists() && file(0).has_aside();
@@ -145,7 +147,11 @@ void OutputSet::place_all() {
     }
     throw Error(error.code(), error.what() + left);
   }
-  for (const AtomicFile* one : aside) one->drop_aside();
+  std::vector<std::filesystem::path> left;
+  for (const AtomicFile* one : aside) {
+    if (!one->drop_aside()) left.push_back(one->aside_path());
+  }
+  return left;
 }
 
 }  // namespace qc

@@ -37,7 +37,8 @@ class OutputSet {
 
   /// Has the system begin to write everything to the disk.
   void start_sync();
-  void commit();
+  /// Gives the old files that could not be removed, which have hidden names now.
+  std::vector<std::filesystem::path> commit();
 
  private:
   class Member;
@@ -46,7 +47,7 @@ class OutputSet {
   std::shared_ptr<const OutputFolder> folder_of(const std::filesystem::path& relative);
   void before_write(const Member& member);
   void require_kept() const;
-  void place_all();
+  std::vector<std::filesystem::path> place_all();
 
   Overwrite overwrite_;
   Sync sync_;

@@ -5,7 +5,9 @@
 #include <array>
 #include <cstdlib>
 #include <filesystem>
+#include <latch>
 #include <system_error>
+#include <thread>
 #include <vector>
 
 #include "core/byte_size.h"
@@ -36,6 +38,23 @@ std::vector<std::filesystem::path> candidates() {
                           reason));
 }
 
+// BLAS does not look whether its threads could be made: it would send the program SIGINT, or wait
+// for ever.
+void require_threads(unsigned count) {
+  std::latch all_are_there(1);
+  std::vector<std::jthread> threads;
+  try {
+    for (unsigned i = 0; i < count; ++i) threads.emplace_back([&] { all_are_there.wait(); });
+    all_are_there.count_down();
+  } catch (const std::system_error& error) {
+    all_are_there.count_down();
+    throw Error(ErrorCode::kLimit,
+                fmt::format("running networks needs {} threads: {}; raise the limit on processes "
+                            "(ulimit -u), or lower --threads",
+                            count, error.what()));
+  }
+}
+
 EngineEntry load_module() {
   const std::vector<std::filesystem::path> paths = candidates();
   for (const std::filesystem::path& path : paths) {
@@ -63,6 +82,7 @@ std::unique_ptr<Engine> open_engine(const EngineOptions& options) {
   // in the way of everybody else's; 2^24 is long enough to bridge small layers.
   setenv("OPENBLAS_THREAD_TIMEOUT", "24", 0);
   setenv("OPENBLAS_NUM_THREADS", fmt::format("{}", resolved.threads).c_str(), 0);
+  require_threads(resolved.threads);
   static const EngineEntry kEntry = load_module();
   Engine* engine = kEntry(kEngineInterface, resolved);
   if (engine == nullptr) unavailable("the module is of another version of qcompress");

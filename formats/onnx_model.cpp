@@ -254,14 +254,20 @@ OnnxModel OnnxModel::derived(OwnedFiles files) const {
   return model;
 }
 
-void OnnxModel::write(const std::filesystem::path& path, const PayloadEdits& edits,
-                      Overwrite overwrite) const {
+std::vector<std::filesystem::path> OnnxModel::write(const std::filesystem::path& path,
+                                                    const PayloadEdits& edits,
+                                                    Overwrite overwrite) const {
+  return stage(path, edits, overwrite)->commit();
+}
+
+std::unique_ptr<OutputSet> OnnxModel::stage(const std::filesystem::path& path,
+                                            const PayloadEdits& edits, Overwrite overwrite) const {
   const std::vector<Edit> ordered = in_order(edits);
   const std::filesystem::path out_folder = path.parent_path();
   std::vector<ByteSink*> sinks;
   refuse_input(path, true);
-  OutputSet outputs(path, overwrite, Sync::kToDisk);
-  sinks.push_back(&outputs.main());
+  auto outputs = std::make_unique<OutputSet>(path, overwrite, Sync::kToDisk);
+  sinks.push_back(&outputs->main());
   for (std::size_t i = 1; i < files_.size(); ++i) {
     const std::filesystem::path target = out_folder / files_[i].relative;
     refuse_input(target, false);
@@ -270,12 +276,12 @@ void OnnxModel::write(const std::filesystem::path& path, const PayloadEdits& edi
                   fmt::format("{} is where the model's external data goes; name another output",
                               path.string()));
     }
-    sinks.push_back(&outputs.add(files_[i].relative));
+    sinks.push_back(&outputs->add(files_[i].relative));
   }
   for (std::size_t i = 0; i < files_.size(); ++i) splice(i, ordered, *sinks[i]);
   require_unchanged();
-  outputs.start_sync();
-  outputs.commit();
+  outputs->start_sync();
+  return outputs;
 }
 
 void OnnxModel::require_unchanged() const {

@@ -12,6 +12,7 @@
 
 #include "core/bytes.h"
 #include "core/file.h"
+#include "core/output_set.h"
 #include "core/tensor.h"
 
 namespace qc {
@@ -97,10 +98,15 @@ class OnnxModel {
   std::uint64_t total_size() const;
 
   /// Writes the model to `path` with some payloads replaced; external files go beside it under
-  /// their relative paths. All files appear, or none. Throws Error(kFile); refuses to overwrite a
-  /// file of the model itself.
-  void write(const std::filesystem::path& path, const PayloadEdits& edits,
-             Overwrite overwrite) const;
+  /// their relative paths. All files appear, or none. Gives the old files that could not be
+  /// removed, which have hidden names now. Throws Error(kFile); refuses to overwrite a file of the
+  /// model itself.
+  std::vector<std::filesystem::path> write(const std::filesystem::path& path,
+                                           const PayloadEdits& edits, Overwrite overwrite) const;
+
+  /// The same but for the last step: the files appear on commit().
+  std::unique_ptr<OutputSet> stage(const std::filesystem::path& path, const PayloadEdits& edits,
+                                   Overwrite overwrite) const;
 
   /// Throws Error(kUsage) when `target` is a file that the model was opened from, and an output may
   /// not go there. `is_model`: it would be the .onnx file.

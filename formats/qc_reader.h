@@ -112,9 +112,11 @@ class QcReader {
   std::vector<std::pair<std::filesystem::path, Bytes>> decode_to_memory(unsigned threads) const;
 
   /// Writes the model to `path`, its external files beside it under their own names. A file that is
-  /// there already with the very same bytes is left alone. All files appear, or none.
-  void unpack(const std::filesystem::path& path, Overwrite overwrite, unsigned threads,
-              const ProgressFunction& progress, Sync sync = Sync::kToDisk) const;
+  /// there already with the very same bytes is left alone. All files appear, or none. Gives the old
+  /// files that could not be removed, which have hidden names now.
+  std::vector<std::filesystem::path> unpack(const std::filesystem::path& path, Overwrite overwrite,
+                                            unsigned threads, const ProgressFunction& progress,
+                                            Sync sync = Sync::kToDisk) const;
 
  private:
   void decode_part(const UnitPart& part, MutableBytes out, DecodeContext& context) const;

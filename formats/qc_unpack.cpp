@@ -26,8 +26,10 @@ std::optional<FileState> state_of_same(const std::filesystem::path& path,
 
 }  // namespace
 
-void QcReader::unpack(const std::filesystem::path& path, Overwrite overwrite, unsigned threads,
-                      const ProgressFunction& progress, Sync sync) const {
+std::vector<std::filesystem::path> QcReader::unpack(const std::filesystem::path& path,
+                                                    Overwrite overwrite, unsigned threads,
+                                                    const ProgressFunction& progress,
+                                                    Sync sync) const {
   std::vector<ByteSink*> sinks(manifest_.files.size(), nullptr);
   require_no_input(path);
   OutputSet outputs(path, overwrite, sync);
@@ -56,7 +58,7 @@ void QcReader::unpack(const std::filesystem::path& path, Overwrite overwrite, un
   }
   decode_files(sinks, threads, progress);
   outputs.start_sync();
-  outputs.commit();
+  return outputs.commit();
 }
 
 void QcReader::require_no_input(const std::filesystem::path& target) const {

@@ -90,14 +90,14 @@ const std::array kCommands = {
 
 std::string run(const BenchOptions& options) {
   const int rounds = options.quick ? 8 : 2500;
-  MarkdownTable table({"command", "kills", "ended before", "old", "new", "none", "mixed"});
+  MarkdownTable table({"command", "kills", "ended before the kill", "old", "new", "none", "mixed"});
   for (const Command& command : kCommands) {
     tell(command.name);
     const Place place;
     const auto usual = harness::run(command.args(place, 'a')).wall;
     std::minstd_rand random(1);
     std::map<std::string, int> counts;
-    for (int round = 0; round < rounds; ++round) {
+    for (int kills = 0; kills < rounds;) {
       const std::string before = command.state(place);
       const char next = before == "a" ? 'b' : 'a';
       harness::RunOptions kill;
@@ -107,6 +107,7 @@ std::string run(const BenchOptions& options) {
         ++counts["ended"];
         continue;
       }
+      ++kills;
       const std::string after = command.state(place);
       ++counts[after == "none"                 ? "none"
                : after == std::string(1, next) ? "new"

@@ -112,6 +112,7 @@ int become(const Launch& launch, int in, int out, int err) noexcept {
       ::dup2(err, STDERR_FILENO) < 0 || ::chdir(launch.cwd.c_str()) != 0) {
     return errno;
   }
+  ::setpgid(0, 0);
   std::signal(SIGPIPE, SIG_DFL);
   if (launch.file_size_limit) {
     std::signal(SIGXFSZ, SIG_IGN);
@@ -208,7 +209,8 @@ class Child {
  private:
   void kill_when_due() {
     if (killed_ || Clock::now() < deadline_) return;
-    ::kill(pid_, SIGKILL);
+    // What hangs may have started others.
+    ::kill(kill_planned_ ? pid_ : -pid_, SIGKILL);
     killed_ = true;
   }
 

@@ -44,6 +44,19 @@ TEST_F(TrainingTest, WrongDataIsAFileError) {
                  {"none.toml"});
 }
 
+TEST_F(TrainingTest, FilesOfTheDataAreNoOutputs) {
+  write("scaling.toml", "classes = 10\n");
+  write("recipe.toml", kRecipe);
+  for (const char* target : {"data/train-labels-idx1-ubyte", "data/../scaling.toml", "data"}) {
+    expect_refused(
+        with_data({"finetune", "model.onnx", "--data-config", "scaling.toml", "-f", "-o", target}),
+        kUsage, {target});
+  }
+  expect_refused(
+      with_data({"run", "recipe.toml", "model.onnx", "-f", "-o", "data/train-images-idx3-ubyte"}),
+      kUsage, {"data/train-images-idx3-ubyte"});
+}
+
 TEST_F(TrainingTest, DataOfAnotherShapeIsAUsageError) {
   write("crop.toml", "crop = 20\n");
   for (const char* command : {"eval", "train"}) {

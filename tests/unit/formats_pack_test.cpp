@@ -1,13 +1,18 @@
 // What a container is made of.
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <algorithm>
+#include <array>
+#include <fstream>
 
 #include "core/error.h"
 #include "formats/graph_dictionary.h"
 #include "formats/qc_reader.h"
+#include "harness.h"
 #include "model_files.h"
 #include "spec_container.h"
 
@@ -309,6 +314,36 @@ TEST(Pack, ReportsProgressOverAllPayloads) {
   options.progress = [&](std::uint64_t bytes) { done += bytes; };
   pack(open_model(proto), options);
   EXPECT_EQ(done, expected);
+}
+
+// What is written through a mapping need not change the time at once.
+TEST(Pack, RefusesAModelThatChangesMeanwhile) {
+  const harness::TempDir folder;
+  const std::filesystem::path path = folder / "model.onnx";
+  onnx::ModelProto model;
+  add_floats(model, "weights", {256, 1024}, bell_payload(256 * 1024, 1));
+  harness::write_file(path, model.SerializeAsString());
+  const OnnxModel opened = OnnxModel::open(path);
+  struct stat before {};
+  ASSERT_EQ(::stat(path.c_str(), &before), 0);
+  PackOptions options;
+  options.threads = 1;
+  options.chunk_bytes = std::uint64_t{1} << 18;
+  options.progress = [&](std::uint64_t) {
+    std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(1000);
+    file.put('!');
+    file.close();
+    const std::array<timespec, 2> times = {before.st_atim, before.st_mtim};
+    ASSERT_EQ(::utimensat(AT_FDCWD, path.c_str(), times.data(), 0), 0);
+  };
+  try {
+    pack(opened, options);
+    FAIL() << "was packed";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::kFile);
+    EXPECT_THAT(error.what(), testing::HasSubstr("was changed while"));
+  }
 }
 
 }  // namespace
