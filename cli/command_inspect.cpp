@@ -90,7 +90,8 @@ struct InspectCommand {
     if (common.prints() && hardware) print(hardware_text(work(reader, breakdown)));
     if (common.prints() && common.verbose) {
       for (const auto& [key, value] : metadata) {
-        print(fmt::format("\n{}:\n{}{}", printable(key), value, value.ends_with('\n') ? "" : "\n"));
+        const std::string text = error_lines(value);
+        print(fmt::format("\n{}:\n  {}{}", printable(key), text, text.ends_with('\n') ? "" : "\n"));
       }
     }
     if (!common.quiet) {

@@ -1,5 +1,5 @@
-// Names in files that hold escape sequences, other control characters or bytes that are no text:
-// neither tables nor messages hand them to the terminal.
+// Names and texts in files that hold escape sequences, other control characters or bytes that are
+// no text: neither tables nor messages hand them to the terminal.
 #include <onnx/onnx_pb.h>
 
 #include <algorithm>
@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "formats/qc_writer.h"
 #include "training_fixture.h"
 
 namespace qc::test {
@@ -78,6 +79,18 @@ class HostileNamesTest : public ToolsTest {
     }
   }
 };
+
+TEST_F(HostileNamesTest, MetadataIsShownAsText) {
+  PackOptions options;
+  options.metadata = {{kName, std::string("first\n") + kName}};
+  MemorySink container;
+  pack_model(OnnxModel::open(file("model.onnx")), options, container);
+  write("told.qc", std::string(as_text(container.bytes())));
+  const RunResult result = run_well({"inspect", "-v", "told.qc"});
+  expect_printable(result);
+  EXPECT_THAT(result.out,
+              HasSubstr(std::string(kShown) + ":\n  first\n  evil\\x1b[2J\n  qcompress"));
+}
 
 TEST_F(HostileNamesTest, NoOutputHandsThemToTheTerminal) {
   write("score", R"({"metric": "m\u001b[2J\nqcompress: fine", "value": 0.5, "unit": "\u001bx"})"
