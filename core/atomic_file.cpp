@@ -25,6 +25,8 @@ constexpr std::size_t kSmallPiece = std::size_t{1} << 14;
 // The system begins to write to the disk after so many bytes, while more are made.
 constexpr std::uint64_t kSyncStep = std::uint64_t{1} << 23;
 
+constexpr std::string_view kAsideEnding = ".qcompress-old";
+
 // Longer names leave no room for what hidden ones have beside them.
 constexpr std::size_t kLongName = 200;
 
@@ -37,9 +39,9 @@ std::string random_text() {
   return fmt::format("{:016x}", number);
 }
 
-std::string hidden_name(const std::string& name, const std::string& ending) {
-  if (name.size() <= kLongName) return fmt::format(".{}.{}", name, ending);
-  return fmt::format(".{}.{:x}.{}", name.substr(0, kLongName / 2), std::hash<std::string>{}(name),
+std::string hidden_name(const std::string& name, std::string_view ending) {
+  if (name.size() <= kLongName) return fmt::format(".{}{}", name, ending);
+  return fmt::format(".{}.{:x}{}", name.substr(0, kLongName / 2), std::hash<std::string>{}(name),
                      ending);
 }
 
@@ -126,7 +128,7 @@ void AtomicFile::open() {
   fd_ = Descriptor(::openat(folder_->fd(), ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666));
 #endif
   if (fd_) return;
-  temporary_ = hidden_name(name_, random_text() + ".tmp");
+  temporary_ = hidden_name(name_, fmt::format(".{}.tmp", random_text()));
   fd_ = Descriptor(
       ::openat(folder_->fd(), temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
   if (!fd_) {
@@ -215,7 +217,7 @@ void AtomicFile::close() {
 }
 
 void AtomicFile::give_temporary_name() {
-  const std::string name = hidden_name(name_, random_text() + ".tmp");
+  const std::string name = hidden_name(name_, fmt::format(".{}.tmp", random_text()));
   if (!link_to(name)) fail("create", EEXIST);
   temporary_ = name;
 }
@@ -277,7 +279,11 @@ bool AtomicFile::rename_to_free(const std::string& from, const std::string& to) 
   return true;
 }
 
-std::string AtomicFile::aside_name() const { return hidden_name(name_, "old"); }
+std::string AtomicFile::aside_name() const { return hidden_name(name_, kAsideEnding); }
+
+bool AtomicFile::is_aside_name(std::string_view name) noexcept {
+  return name.starts_with('.') && name.ends_with(kAsideEnding);
+}
 
 bool AtomicFile::has_aside() const noexcept {
   return ::faccessat(folder_->fd(), aside_name().c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0;

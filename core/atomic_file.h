@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "core/byte_sink.h"
 #include "core/descriptor.h"
@@ -71,6 +72,8 @@ class AtomicFile final : public ByteSink {
   bool drop_aside() const noexcept;
   /// Removes what is under the name: a new part that is of no use without the others.
   void remove_existing();
+  /// Whether files that were put aside have such names.
+  static bool is_aside_name(std::string_view name) noexcept;
   /// Where it is, or would be.
   std::filesystem::path aside_path() const { return folder_->path() / aside_name(); }
   /// Whether something is there, left by a process that was killed.

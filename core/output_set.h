@@ -16,8 +16,9 @@ namespace qc {
 /// A main file and files beside it that it refers to. All of them appear on commit(), or none: a
 /// reader finds the old main file with what belongs to it, the new one, or no main file at all for
 /// a moment, and never a mixture. Nor after a process was killed in that moment: then the old files
-/// are there under hidden names, ".NAME.old", until a commit() to the same place succeeds. Every
-/// failure throws Error(kFile), leaves what was there before, and says what it cannot restore.
+/// are there under hidden names, ".NAME.qcompress-old", until a commit() to the same place
+/// succeeds. Every failure throws Error(kFile), leaves what was there before, and says what it
+/// cannot restore.
 class OutputSet {
  public:
   /// Checks at once what AtomicFile does.
@@ -29,7 +30,8 @@ class OutputSet {
   ByteSink& main() noexcept;
 
   /// A file beside the main one, at a path that is relative to its folder. Files are written in the
-  /// order in which they were added, the main one first.
+  /// order in which they were added, the main one first. Names of files that were put aside are
+  /// refused.
   ByteSink& add(const std::filesystem::path& relative);
 
   /// A file that is there with the right content already, in the state in which it was looked at.

@@ -9,7 +9,7 @@
 
 #include "core/error.h"
 #include "core/file.h"
-#include "core/toml_nesting.h"
+#include "core/toml_limits.h"
 
 namespace qc {
 namespace {
@@ -180,7 +180,7 @@ DatasetConfig read_dataset_config(const std::filesystem::path& path) {
 }
 
 DatasetConfig parse_dataset_config(std::string_view text, const std::string& path) {
-  require_shallow_toml(text, path);
+  require_modest_toml(text, path);
   toml::table table;
   try {
     table = toml::parse(text, path);

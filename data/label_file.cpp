@@ -9,6 +9,7 @@
 #include "core/bytes.h"
 #include "core/error.h"
 #include "core/file.h"
+#include "data/blob.h"
 
 namespace qc {
 namespace {
@@ -57,6 +58,7 @@ std::optional<std::int64_t> parse_integer(std::string_view text) {
 void read_label_file(const std::filesystem::path& path,
                      const std::function<void(const LabelLine&)>& take) {
   const MappedFile mapped(path);
+  require_memory(path.string(), mapped.bytes().size());
   std::string_view rest = as_text(mapped.bytes());
   constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
   if (rest.starts_with(kByteOrderMark)) rest.remove_prefix(kByteOrderMark.size());

@@ -15,7 +15,7 @@
 #include "core/error.h"
 #include "core/file.h"
 #include "core/near_names.h"
-#include "core/toml_nesting.h"
+#include "core/toml_limits.h"
 #include "pipeline/pack_params.h"
 
 namespace qc {
@@ -26,7 +26,7 @@ class RecipeReader {
   explicit RecipeReader(std::string path) : path_(std::move(path)) {}
 
   Recipe read(std::string_view text) const {
-    require_shallow_toml(text, path_);
+    require_modest_toml(text, path_);
     toml::table document;
     try {
       document = toml::parse(text, path_);

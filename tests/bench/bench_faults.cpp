@@ -155,9 +155,8 @@ const std::array kCommands = {
     Command{"train -f", [](const Place& place) { return training(place, "train"); }},
 };
 
-// The calls of a run, in order. The first thing that every program of qcompress does is to handle
-// SIGBUS: what comes before the last of these is the loader's.
-std::vector<std::string> own_calls(const Command& command, const Place& place) {
+// The lines that strace writes about a run without a fault.
+std::vector<std::string> calls_of_run(const Command& command, const Place& place) {
   Args args = {"-f", "-o", place.log(), QC_BINARY};
   const Args own = command.args(place);
   args.insert(args.end(), own.begin(), own.end());
@@ -181,11 +180,13 @@ std::string_view call_of(std::string_view line) {
   return line.substr(start, end - start);
 }
 
-// How often each call comes before the program itself begins. strace counts the first execve, with
+// How often each call comes before the program itself begins: it handles SIGBUS first of all, and
+// what comes before a library is opened is the loader's, too. strace counts the first execve, with
 // which it starts the program, by itself; the others belong to the programs.
 std::map<std::string, int, std::less<>> loader_calls(const std::vector<std::string>& lines) {
   const auto begins = std::find_if(lines.rbegin(), lines.rend(), [](const std::string& line) {
-    return line.find("rt_sigaction(SIGBUS") != std::string::npos;
+    const auto has = [&](const char* text) { return line.find(text) != std::string::npos; };
+    return has("rt_sigaction(SIGBUS") || (has("openat(") && has(".so"));
   });
   std::map<std::string, int, std::less<>> counts;
   for (auto line = begins; line != lines.rend(); ++line) ++counts[std::string(call_of(*line))];
@@ -235,7 +236,7 @@ class Trial {
  public:
   explicit Trial(const Command& command) : command_(command) {
     old_files_ = harness::snapshot(place_.output());
-    loader_calls_ = loader_calls(own_calls(command, place_));
+    loader_calls_ = loader_calls(calls_of_run(command, place_));
     new_files_ = harness::snapshot(place_.output());
     place_.restore();
   }

@@ -95,13 +95,25 @@ TEST_F(OutputSetTest, AFailureLeavesTheOldFiles) {
     outputs.add("a").write(as_bytes("new"));
     fs::remove(folder() / "a");
     fs::create_directory(folder() / "a");
-    fs::create_directory(folder() / ".a.old");
-    put(".a.old/x", "in the way");
+    fs::create_directory(folder() / ".a.qcompress-old");
+    put(".a.qcompress-old/x", "in the way");
     outputs.commit();
   });
   EXPECT_THAT(message, HasSubstr("cannot replace"));
   EXPECT_EQ(get("m"), "old");
   EXPECT_TRUE(fs::is_directory(folder() / "a"));
+}
+
+TEST_F(OutputSetTest, NoFileHasTheNameOfAnOldOne) {
+  write("new", Overwrite::kRefuse);
+  for (const char* name : {".m.qcompress-old", "d/.b.qcompress-old", ".elsewhere.qcompress-old"}) {
+    EXPECT_THAT(error_of([&] {
+                  OutputSet outputs(folder() / "m", Overwrite::kReplace, Sync::kToDisk);
+                  outputs.add(name);
+                }),
+                HasSubstr("qcompress-old"));
+  }
+  EXPECT_THAT(names(), UnorderedElementsAre("m", "a", "d", "d/b"));
 }
 
 TEST_F(OutputSetTest, FoldersMadeForNothingAreRemoved) {
@@ -112,21 +124,21 @@ TEST_F(OutputSetTest, FoldersMadeForNothingAreRemoved) {
 TEST_F(OutputSetTest, AKilledProcessIsTidiedUpAfter) {
   const auto killed_halfway = [&] {
     for (const std::string& name : names()) fs::remove_all(folder() / name);
-    put(".m.old", "old");
-    put(".a.old", "old");
+    put(".m.qcompress-old", "old");
+    put(".a.qcompress-old", "old");
     put("a", "half");
     put("d/b", "old");  // not reached
   };
   killed_halfway();
   EXPECT_THAT(error_of([&] { write("new", Overwrite::kRefuse); }), HasSubstr("a exists"));
-  EXPECT_EQ(get(".m.old"), "old");
+  EXPECT_EQ(get(".m.qcompress-old"), "old");
 
   // A new attempt that fails gives back the old files, not the half.
   EXPECT_NE(error_of([&] {
               write("new", Overwrite::kReplace, [&] {
                 fs::remove(folder() / "d/b");
                 fs::create_directories(folder() / "d/b");
-                put("d/.b.old/x", "in the way");
+                put("d/.b.qcompress-old/x", "in the way");
               });
             }),
             "");

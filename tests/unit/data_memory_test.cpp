@@ -97,6 +97,17 @@ TEST(DataMemory, ALargeFileMayTakeAsMuchAsItIs) {
   EXPECT_EQ(code_of(size - 1), ErrorCode::kLimit);
 }
 
+// Holes take no room on the disk, and all of the memory when they are read.
+TEST(DataMemory, AHugeLabelFileIsRefused) {
+  const TempDir folder;
+  write_file(folder / "a.png", png_bytes({1, 1, "x"}, PngKind::kGrey));
+  write_file(folder / "labels.csv", "a.png,0\n");
+  std::filesystem::resize_file(folder / "labels.csv", kMaxInMemory + 1);
+  const auto [code, message] = error_of_data({folder.path(), {}});
+  EXPECT_EQ(code, ErrorCode::kLimit);
+  EXPECT_THAT(message, testing::HasSubstr("labels.csv"));
+}
+
 TEST(DataMemory, ALabelFileTakesLittleMoreThanItsSize) {
   const TempDir folder;
   write_file(folder / "a.png", png_bytes({1, 1, "x"}, PngKind::kGrey));

@@ -1,4 +1,4 @@
-#include "core/toml_nesting.h"
+#include "core/toml_limits.h"
 
 #include <fmt/format.h>
 
@@ -100,7 +100,13 @@ class NestingScanner {
 
 }  // namespace
 
-void require_shallow_toml(std::string_view text, const std::string& path) {
+void require_modest_toml(std::string_view text, const std::string& path) {
+  if (text.size() > kMaxTomlBytes) {
+    throw Error(ErrorCode::kLimit,
+                fmt::format("{} has more than {} bytes: that is no recipe and no "
+                            "description of data",
+                            path, kMaxTomlBytes));
+  }
   NestingScanner(text, path).run();
 }
 
