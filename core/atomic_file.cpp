@@ -50,7 +50,7 @@ std::string hidden_name(const std::string& name, std::string_view ending) {
 std::filesystem::path target_of(const std::filesystem::path& path) {
   std::error_code error;
   if (!std::filesystem::is_symlink(path, error)) return path;
-  const std::filesystem::path target = std::filesystem::canonical(path, error);
+  std::filesystem::path target = std::filesystem::canonical(path, error);
   if (error) {
     throw Error(ErrorCode::kFile, fmt::format("{} is a link that leads nowhere: {}; remove it or "
                                               "name another output",
