@@ -90,7 +90,7 @@ struct InspectCommand {
     if (common.prints() && hardware) print(hardware_text(work(reader, breakdown)));
     if (common.prints() && common.verbose) {
       for (const auto& [key, value] : metadata) {
-        const std::string text = error_lines(value);
+        const std::string text = indented_lines(value);
         print(fmt::format("\n{}:\n  {}{}", printable(key), text, text.ends_with('\n') ? "" : "\n"));
       }
     }

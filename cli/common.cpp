@@ -103,17 +103,18 @@ void print_json(const nlohmann::ordered_json& document) {
   write_to_stdout(as_bytes(printable_json(text) + "\n"));
 }
 
-std::string error_lines(std::string_view text) {
+std::string indented_lines(std::string_view text) {
   std::string lines;
   for (const char c : printable_lines(text)) {
-    // No part of an error may pass for a line of its own.
     if (!lines.empty() && lines.back() == '\n' && c != ' ') lines += "  ";
     lines += c;
   }
   return lines;
 }
 
-void warn(const std::string& text) { print_error(fmt::format("warning: {}\n", error_lines(text))); }
+void warn(const std::string& text) {
+  print_error(fmt::format("warning: {}\n", indented_lines(text)));
+}
 
 void warn_of_left(const std::vector<std::filesystem::path>& files) {
   for (const std::filesystem::path& file : files) {

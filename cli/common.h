@@ -101,14 +101,14 @@ void print_progress(const std::string& text) noexcept;
 /// Prints a JSON document and a newline. Strings that are not UTF-8 are repaired.
 void print_json(const nlohmann::ordered_json& document);
 
-/// Text of an error or a warning for standard error: printable, and with lines after the first
-/// indented.
-std::string error_lines(std::string_view text);
+/// Text of an error, a warning or a file: printable, and with lines after the first indented, so
+/// that none passes for a line of the program's own.
+std::string indented_lines(std::string_view text);
 
 /// Prints "warning: ..." to standard error.
 void warn(const std::string& text);
 
-/// Warns of old files that could not be removed.
+/// Warns of files that could not be removed, and that nobody needs any more.
 void warn_of_left(const std::vector<std::filesystem::path>& files);
 
 /// The files of a packed model with sizes and checksums, a line each.

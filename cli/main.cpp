@@ -22,7 +22,7 @@ constexpr int kUsage = static_cast<int>(qc::ErrorCode::kUsage);
 constexpr int kFile = static_cast<int>(qc::ErrorCode::kFile);
 
 int report(const std::string& message, qc::ErrorCode code) {
-  qc::print_error(fmt::format("qcompress: {}\n", qc::error_lines(message)));
+  qc::print_error(fmt::format("qcompress: {}\n", qc::indented_lines(message)));
   return static_cast<int>(code);
 }
 
@@ -79,7 +79,7 @@ int main(int argc, char** argv) {
   } catch (const qc::Error& error) {
     return report(error.what(), error.code());
   } catch (const qc::Interruption& interruption) {
-    qc::print_error(fmt::format("qcompress: {}\n", qc::error_lines(interruption.what())));
+    qc::print_error(fmt::format("qcompress: {}\n", qc::indented_lines(interruption.what())));
     return interruption.exit_status();
   } catch (const qc::ReaderGone&) {
     return end_without_reader();

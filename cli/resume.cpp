@@ -105,9 +105,10 @@ void Resumption::save(const PipelineState& state) {
 }
 
 fs::path Resumption::finish(bool interrupted, const std::vector<fs::path>& outputs) {
-  std::error_code ignored;
   if (!interrupted) {
-    if (saved_ && !fs::remove(path_, ignored)) warn_of_left({path_});
+    std::error_code error;
+    if (saved_) fs::remove(path_, error);
+    if (error) warn_of_left({path_});
     return {};
   }
   if (!saved_) return {};

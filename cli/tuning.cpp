@@ -2,8 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-
+#include "core/atomic_file.h"
 #include "core/error.h"
 
 namespace qc {
@@ -16,11 +15,7 @@ void TuningFlags::require_no_data(const std::filesystem::path& output) const {
   if (!std::filesystem::exists(output, error)) return;
   const std::string ending = output.extension();
   if (ending == ".onnx" || ending == ".qc") return;  // models may be kept beside their data
-  const auto folder = std::filesystem::weakly_canonical(data, error);
-  const auto path = std::filesystem::weakly_canonical(output, error);
-  if (std::mismatch(folder.begin(), folder.end(), path.begin(), path.end()).first != folder.end()) {
-    return;
-  }
+  if (!stays_inside(std::filesystem::relative(output, data, error))) return;
   throw Error(ErrorCode::kUsage, fmt::format("{} is in the folder of the data and no model; name "
                                              "another output",
                                              output.string()));

@@ -30,19 +30,19 @@ constexpr std::string_view kAsideEnding = ".qcompress-old";
 // Longer names leave no room for what hidden ones have beside them.
 constexpr std::size_t kLongName = 200;
 
-// Another name each time: one that was left behind must not be in the way.
-std::string random_text() {
-  std::uint64_t number = 0;
-  if (::getrandom(&number, sizeof number, GRND_NONBLOCK) != sizeof number) {
-    number = static_cast<std::uint64_t>(::getpid());
-  }
-  return fmt::format("{:016x}", number);
-}
-
 std::string hidden_name(const std::string& name, std::string_view ending) {
   if (name.size() <= kLongName) return fmt::format(".{}{}", name, ending);
   return fmt::format(".{}.{:x}{}", name.substr(0, kLongName / 2), std::hash<std::string>{}(name),
                      ending);
+}
+
+// Another name each time: one that was left behind must not be in the way.
+std::string temporary_name(const std::string& name) {
+  std::uint64_t number = 0;
+  if (::getrandom(&number, sizeof number, GRND_NONBLOCK) != sizeof number) {
+    number = static_cast<std::uint64_t>(::getpid());
+  }
+  return hidden_name(name, fmt::format(".{:016x}.tmp", number));
 }
 
 // Where a link leads, for the output itself: it stays, and so does what it leads to but for the
@@ -128,7 +128,7 @@ void AtomicFile::open() {
   fd_ = Descriptor(::openat(folder_->fd(), ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666));
 #endif
   if (fd_) return;
-  temporary_ = hidden_name(name_, fmt::format(".{}.tmp", random_text()));
+  temporary_ = temporary_name(name_);
   fd_ = Descriptor(
       ::openat(folder_->fd(), temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
   if (!fd_) {
@@ -217,7 +217,7 @@ void AtomicFile::close() {
 }
 
 void AtomicFile::give_temporary_name() {
-  const std::string name = hidden_name(name_, fmt::format(".{}.tmp", random_text()));
+  const std::string name = temporary_name(name_);
   if (!link_to(name)) fail("create", EEXIST);
   temporary_ = name;
 }

@@ -15,7 +15,7 @@ namespace {
 constexpr std::size_t kMostOpen = 64;
 
 // What is put aside replaces what has its name, and is removed at the end.
-void require_own_name(const std::filesystem::path& relative) {
+void require_no_aside_name(const std::filesystem::path& relative) {
   if (!AtomicFile::is_aside_name(relative.filename().string())) return;
   throw Error(ErrorCode::kFile, fmt::format("a file of the model is named {}, as old files are "
                                             "while they are exchanged",
@@ -69,14 +69,14 @@ std::shared_ptr<const OutputFolder> OutputSet::folder_of(const std::filesystem::
 }
 
 ByteSink& OutputSet::add(const std::filesystem::path& relative) {
-  require_own_name(relative);
+  require_no_aside_name(relative);
   members_.push_back(std::make_unique<Member>(*this, folder_of(relative),
                                               relative.filename().string(), overwrite_, sync_));
   return *members_.back();
 }
 
 void OutputSet::keep(const std::filesystem::path& relative, const FileState& state) {
-  require_own_name(relative);
+  require_no_aside_name(relative);
   kept_.emplace_back(file(0).folder()->path() / relative, state);
 }
 

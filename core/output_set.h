@@ -30,8 +30,8 @@ class OutputSet {
   ByteSink& main() noexcept;
 
   /// A file beside the main one, at a path that is relative to its folder. Files are written in the
-  /// order in which they were added, the main one first. Names of files that were put aside are
-  /// refused.
+  /// order in which they were added, the main one first. Throws Error(kFile) for a name that a
+  /// file put aside would have.
   ByteSink& add(const std::filesystem::path& relative);
 
   /// A file that is there with the right content already, in the state in which it was looked at.

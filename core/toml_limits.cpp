@@ -100,7 +100,7 @@ class NestingScanner {
 
 }  // namespace
 
-void require_modest_toml(std::string_view text, const std::string& path) {
+void require_toml_within_limits(std::string_view text, const std::string& path) {
   if (text.size() > kMaxTomlBytes) {
     throw Error(ErrorCode::kLimit,
                 fmt::format("{} has more than {} bytes: that is no recipe and no "

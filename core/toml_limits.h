@@ -17,6 +17,6 @@ inline constexpr std::size_t kMaxTomlBytes = std::size_t{1} << 24;
 /// for one whose arrays, inline tables or dotted keys are nested deeper than kMaxTomlNesting: a
 /// parser would run out of memory, or, calling itself, of stack. Whether it is TOML at all is for
 /// the parser to say. `path` is for the message.
-void require_modest_toml(std::string_view text, const std::string& path);
+void require_toml_within_limits(std::string_view text, const std::string& path);
 
 }  // namespace qc

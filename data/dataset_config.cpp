@@ -180,7 +180,7 @@ DatasetConfig read_dataset_config(const std::filesystem::path& path) {
 }
 
 DatasetConfig parse_dataset_config(std::string_view text, const std::string& path) {
-  require_modest_toml(text, path);
+  require_toml_within_limits(text, path);
   toml::table table;
   try {
     table = toml::parse(text, path);

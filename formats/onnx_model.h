@@ -12,10 +12,11 @@
 
 #include "core/bytes.h"
 #include "core/file.h"
-#include "core/output_set.h"
 #include "core/tensor.h"
 
 namespace qc {
+
+class OutputSet;
 
 /// What a tensor is for in the graph.
 enum class Role {

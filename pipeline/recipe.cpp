@@ -26,7 +26,7 @@ class RecipeReader {
   explicit RecipeReader(std::string path) : path_(std::move(path)) {}
 
   Recipe read(std::string_view text) const {
-    require_modest_toml(text, path_);
+    require_toml_within_limits(text, path_);
     toml::table document;
     try {
       document = toml::parse(text, path_);

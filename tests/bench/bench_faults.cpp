@@ -46,11 +46,10 @@ constexpr std::array kFaults = {
 
 constexpr int kInternal = 1;
 
-void write_sample(const fs::path& path) {
-  fs::create_directories(path.parent_path());
+void make(const char* program, const Args& args) {
   harness::RunOptions options;
-  options.program = QC_MAKE_SAMPLE;
-  harness::run({"lenet-300-100", path}, options);
+  options.program = program;
+  harness::run(args, options);
 }
 
 // Models to read, and a folder with the output of an earlier run.
@@ -62,10 +61,9 @@ class Place {
     }
     harness::run({"pack", source(), "-o", container()});
     harness::write_file(recipe(), "[[step]]\ndo = \"prune\"\nrate = 0.5\n");
-    write_sample(network());
-    harness::RunOptions digits;
-    digits.program = QC_MAKE_DIGITS;
-    harness::run({data(), "--train", "20", "--test", "10"}, digits);
+    fs::create_directories(network().parent_path());
+    make(QC_MAKE_SAMPLE, {"lenet-300-100", network()});
+    make(QC_MAKE_DIGITS, {data(), "--train", "20", "--test", "10"});
     restore();
   }
 
@@ -155,14 +153,23 @@ const std::array kCommands = {
     Command{"train -f", [](const Place& place) { return training(place, "train"); }},
 };
 
-// The lines that strace writes about a run without a fault.
-std::vector<std::string> calls_of_run(const Command& command, const Place& place) {
-  Args args = {"-f", "-o", place.log(), QC_BINARY};
+// Runs a command under strace, which writes its log.
+harness::RunResult run_traced(const Command& command, const Place& place,
+                              const Args& strace_options) {
+  Args args = {"-f", "-o", place.log()};
+  args.insert(args.end(), strace_options.begin(), strace_options.end());
+  args.emplace_back(QC_BINARY);
   const Args own = command.args(place);
   args.insert(args.end(), own.begin(), own.end());
   harness::RunOptions options;
   options.program = "strace";
-  const harness::RunResult result = harness::run(args, options);
+  options.timeout = std::chrono::seconds(60);
+  return harness::run(args, options);
+}
+
+// The lines that strace writes about a run without a fault.
+std::vector<std::string> calls_of_run(const Command& command, const Place& place) {
+  const harness::RunResult result = run_traced(command, place, {});
   if (result.exit_code != 0) {
     throw std::runtime_error(fmt::format("{} without a fault: {}", command.name, result.err));
   }
@@ -254,20 +261,10 @@ class Trial {
  private:
   // False when the run had no such call.
   bool fail(const Fault& fault, int number, Counts& counts) {
-    Args args = {"-f",
-                 "-o",
-                 place_.log(),
-                 "-e",
-                 fmt::format("trace={}", fault.call),
-                 "-e",
-                 fmt::format("inject={}:error={}:when={}", fault.call, fault.error, number),
-                 QC_BINARY};
-    const Args own = command_.args(place_);
-    args.insert(args.end(), own.begin(), own.end());
-    harness::RunOptions options;
-    options.program = "strace";
-    options.timeout = std::chrono::seconds(60);
-    const harness::RunResult result = harness::run(args, options);
+    const harness::RunResult result =
+        run_traced(command_, place_,
+                   {"-e", fmt::format("trace={}", fault.call), "-e",
+                    fmt::format("inject={}:error={}:when={}", fault.call, fault.error, number)});
     const Files after = harness::snapshot(place_.output());
     if (after != old_files_) place_.restore();
     const std::string log = harness::read_file(place_.log());
@@ -328,9 +325,8 @@ const BenchTable kFaultsTable = {
         "exit status 0 and the new files; *refused*: the exit status of an error, a message, and "
         "the old files with nothing beside them; *left over and told*: exit status 0, the new "
         "files, and a message that names the file which could not be removed; *library*: OpenBLAS "
-        "got no thread, of which it ends the program or waits for ever, and the old files. Calls "
-        "of the "
-        "system's loader are left out.",
+        "got no thread, and ended the program or would wait for ever, and the old files are there. "
+        "Calls of the system's loader are left out.",
     .run = run,
     .slow = true,
 };

@@ -89,7 +89,7 @@ const std::array kCommands = {
 };
 
 std::string run(const BenchOptions& options) {
-  const int rounds = options.quick ? 8 : 2500;
+  const int wanted = options.quick ? 8 : 2500;
   MarkdownTable table({"command", "kills", "ended before the kill", "old", "new", "none", "mixed"});
   for (const Command& command : kCommands) {
     tell(command.name);
@@ -97,7 +97,7 @@ std::string run(const BenchOptions& options) {
     const auto usual = harness::run(command.args(place, 'a')).wall;
     std::minstd_rand random(1);
     std::map<std::string, int> counts;
-    for (int kills = 0; kills < rounds;) {
+    for (int kills = 0; kills < wanted;) {
       const std::string before = command.state(place);
       const char next = before == "a" ? 'b' : 'a';
       harness::RunOptions kill;
@@ -114,7 +114,7 @@ std::string run(const BenchOptions& options) {
                : after == before               ? "old"
                                                : "mixed"];
     }
-    table.add_row({command.name, fmt::format("{}", rounds), fmt::format("{}", counts["ended"]),
+    table.add_row({command.name, fmt::format("{}", wanted), fmt::format("{}", counts["ended"]),
                    fmt::format("{}", counts["old"]), fmt::format("{}", counts["new"]),
                    fmt::format("{}", counts["none"]), fmt::format("{}", counts["mixed"])});
   }

@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::array<std::uint8_t, 4> kWidths = {1, 2, 4, 8};
 constexpr std::size_t kHead = 4;
-// The slowest layout decodes so many in a second, with the sanitizers and beside other work.
+// The slowest layout takes about a second of processor time for so many, with the sanitizers.
 constexpr std::size_t kMostElements = std::size_t{1} << 14;
 
 // Decodes over other bytes than the last time: nothing may shine through.

@@ -20,7 +20,7 @@ std::string repeated(std::string_view text, std::size_t count) {
 void expect_refused(const std::string& text, const std::string& where) {
   SCOPED_TRACE(text.substr(0, 40));
   try {
-    require_modest_toml(text, "a.toml");
+    require_toml_within_limits(text, "a.toml");
     ADD_FAILURE() << "not refused";
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), ErrorCode::kUsage);
@@ -48,7 +48,7 @@ TEST(TomlNesting, NothingInStringsCounts) {
        {"# " + deep, "a = '" + deep + "'", "a = \"\\\"" + deep + "\"", "\"" + deep + "\" = 1",
         "a = '''\n''" + deep + "\n'''", "a = \"\"\"\n\"\\\"\"\"" + deep + "\n\"\"\"\"\"",
         "a = \"\"\"x\"\"\"\"\" # " + deep}) {
-    EXPECT_NO_THROW(require_modest_toml(text, "a.toml")) << text;
+    EXPECT_NO_THROW(require_toml_within_limits(text, "a.toml")) << text;
   }
 }
 
@@ -56,14 +56,14 @@ TEST(TomlNesting, StringsEndWhereTheyDo) {
   const std::string deep = repeated("[", 100);
   for (const std::string text : {"a = ''\nb = ", "a = 'b\\'\nb = ", "a = \"\\\\\"\nb = ",
                                  "a = '''b'''''\nb = ", "a = \"\"\"\\\"\"\"\"\"\"\nb = "}) {
-    EXPECT_THROW(require_modest_toml(text + deep, "a.toml"), Error) << text;
+    EXPECT_THROW(require_toml_within_limits(text + deep, "a.toml"), Error) << text;
   }
 }
 
 TEST(TomlSize, DocumentsThatAreTooLargeAreRefused) {
-  EXPECT_NO_THROW(require_modest_toml(std::string(kMaxTomlBytes, '\n'), "a.toml"));
+  EXPECT_NO_THROW(require_toml_within_limits(std::string(kMaxTomlBytes, '\n'), "a.toml"));
   try {
-    require_modest_toml(std::string(kMaxTomlBytes + 1, '\n'), "a.toml");
+    require_toml_within_limits(std::string(kMaxTomlBytes + 1, '\n'), "a.toml");
     ADD_FAILURE() << "not refused";
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), ErrorCode::kLimit);
@@ -74,8 +74,8 @@ TEST(TomlSize, DocumentsThatAreTooLargeAreRefused) {
 TEST(TomlNesting, WideDocumentsAreFine) {
   std::string text = "a = [" + repeated("[1.5, 2.5], {b.c = 1.5}, ", 1000) + "]\n";
   text += repeated("[[step]]\nrate = 0.5\na.b.c = 2024-01-01T00:00:00.5\n", 1000);
-  EXPECT_NO_THROW(require_modest_toml(text, "a.toml"));
-  EXPECT_NO_THROW(require_modest_toml("", "a.toml"));
+  EXPECT_NO_THROW(require_toml_within_limits(text, "a.toml"));
+  EXPECT_NO_THROW(require_toml_within_limits("", "a.toml"));
 }
 
 }  // namespace
