@@ -84,17 +84,18 @@ struct RunCommand {
     PipelineReport report;
     TestScores scores;
     std::optional<PipelineResult> result;
-    naming_errors(input, [&] {
-      result = run_steps(model, recipe.steps, pipeline, report);
-      tools.monitor().release();
-      if (tools.evaluator() != nullptr && report.last_kept() != nullptr) {
-        scores.before = tools.evaluator()->test(result->baseline);
-        scores.after = tools.evaluator()->test(result->model);
-      }
-    });
-    tools.monitor().clear();
     std::vector<std::filesystem::path> outputs;
-    if (report.last_kept() != nullptr) {
+    naming_checkpoint(resumption, [&] {
+      naming_errors(input, [&] {
+        result = run_steps(model, recipe.steps, pipeline, report);
+        tools.monitor().release();
+        if (tools.evaluator() != nullptr && report.last_kept() != nullptr) {
+          scores.before = tools.evaluator()->test(result->baseline);
+          scores.after = tools.evaluator()->test(result->model);
+        }
+      });
+      tools.monitor().clear();
+      if (report.last_kept() == nullptr) return;
       pack(result->model, provenance(recipe, report, tools.engine()), pipeline.encode, out);
       // Both are complete before either appears.
       std::unique_ptr<OutputSet> onnx;
@@ -107,7 +108,7 @@ struct RunCommand {
         warn_of_left(onnx->commit());
         outputs.emplace_back(onnx_output);
       }
-    }
+    });
     std::filesystem::path checkpoint;
     if (resumption) checkpoint = resumption->finish(report.interrupted, outputs);
     const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;

@@ -134,21 +134,22 @@ struct StepCommand {
     PipelineReport report;
     TestScores scores;
     std::optional<PipelineResult> result;
-    naming_errors(input, [&] {
-      if (tools.evaluator() != nullptr && !kind->from_scratch) {
-        scores.before = tools.evaluator()->test(model);
-      }
-      result = run_steps(model, {step}, pipeline, report);
-      tools.monitor().release();
-      const bool judged = tools.evaluator() != nullptr && report.last_kept() != nullptr;
-      if (judged) scores.after = tools.evaluator()->test(result->model);
-    });
-    tools.monitor().clear();
     std::vector<std::filesystem::path> outputs;
-    if (report.last_kept() != nullptr) {
+    naming_checkpoint(resumption, [&] {
+      naming_errors(input, [&] {
+        if (tools.evaluator() != nullptr && !kind->from_scratch) {
+          scores.before = tools.evaluator()->test(model);
+        }
+        result = run_steps(model, {step}, pipeline, report);
+        tools.monitor().release();
+        const bool judged = tools.evaluator() != nullptr && report.last_kept() != nullptr;
+        if (judged) scores.after = tools.evaluator()->test(result->model);
+      });
+      tools.monitor().clear();
+      if (report.last_kept() == nullptr) return;
       write(result->model, target, overwrite);
       outputs.push_back(target);
-    }
+    });
     std::filesystem::path checkpoint;
     if (resumption) checkpoint = resumption->finish(report.interrupted, outputs);
     const std::filesystem::path written = outputs.empty() ? std::filesystem::path() : target;

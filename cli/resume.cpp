@@ -19,6 +19,11 @@ constexpr std::chrono::seconds kInterval{10};
 
 fs::path resolved(const fs::path& path) { return fs::weakly_canonical(fs::absolute(path)); }
 
+std::string resume_hint(const fs::path& checkpoint) {
+  if (checkpoint.empty()) return {};
+  return fmt::format("; --resume goes on from {}", checkpoint.string());
+}
+
 }  // namespace
 
 void add_resume_flags(CLI::App& command, ResumeFlags& flags) {
@@ -120,6 +125,16 @@ fs::path Resumption::finish(bool interrupted, const std::vector<fs::path>& outpu
   return path_;
 }
 
+void naming_checkpoint(const std::optional<Resumption>& resumption,
+                       const std::function<void()>& body) {
+  try {
+    body();
+  } catch (const Error& error) {
+    if (!resumption) throw;
+    throw Error(error.code(), error.what() + resume_hint(resumption->kept()));
+  }
+}
+
 void throw_early_end(const PipelineReport& report, const std::string& input, const fs::path& output,
                      int signal, const fs::path& checkpoint) {
   const StepReport* last = report.last_kept();
@@ -131,9 +146,7 @@ void throw_early_end(const PipelineReport& report, const std::string& input, con
     }
     text += output.empty() ? "; nothing was written"
                            : fmt::format("; {} has the best model so far", output.string());
-    if (!checkpoint.empty()) {
-      text += fmt::format("; --resume goes on from {}", checkpoint.string());
-    }
+    text += resume_hint(checkpoint);
     throw Interruption(signal != 0 ? signal : SIGINT, text);
   }
   if (report.gate_missed.empty()) return;

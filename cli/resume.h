@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <chrono>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -50,6 +51,9 @@ class Resumption {
   /// where there is nothing to go on from.
   std::filesystem::path finish(bool interrupted, const std::vector<std::filesystem::path>& outputs);
 
+  /// The checkpoint to resume from where one has been kept, else empty.
+  std::filesystem::path kept() const { return saved_ ? path_ : std::filesystem::path(); }
+
  private:
   void save(const PipelineState& state);
 
@@ -61,6 +65,11 @@ class Resumption {
   bool failed_ = false;
   std::chrono::steady_clock::time_point last_save_;
 };
+
+/// Runs the part of a command that a checkpoint, if it has one, is kept for: an Error then also
+/// says what --resume goes on from.
+void naming_checkpoint(const std::optional<Resumption>& resumption,
+                       const std::function<void()>& body);
 
 /// Ends a command whose pipeline ended early: throws Interruption after `signal`, or Error(kGate).
 /// `output` is what was written and empty when nothing was, `checkpoint` what finish() gave.

@@ -65,4 +65,9 @@ FolderLock::FolderLock(const OutputFolder& folder) : fd_(::openat(folder.fd(), "
   }
 }
 
+// Closing alone would leave the lock to a child process that has not called exec yet.
+FolderLock::~FolderLock() {
+  if (fd_) ::flock(fd_.get(), LOCK_UN);
+}
+
 }  // namespace qc

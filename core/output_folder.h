@@ -45,6 +45,9 @@ class OutputFolder {
 class FolderLock {
  public:
   explicit FolderLock(const OutputFolder& folder);
+  ~FolderLock();
+  FolderLock(const FolderLock&) = delete;
+  FolderLock& operator=(const FolderLock&) = delete;
 
  private:
   Descriptor fd_;

@@ -77,8 +77,10 @@ std::unique_ptr<SampleSource> open_labelled(const fs::path& label_file, const fs
                   fmt::format("{}: {} lies outside its folder", label_file.string(), line.file));
     }
     std::string file = line.file;
-    if (!fs::exists(root / file)) file = (fs::path("images") / file).string();
-    if (!fs::exists(root / file)) {
+    // A name may be longer than those of files, which the other forms throw for.
+    std::error_code error;
+    if (!fs::exists(root / file, error)) file = (fs::path("images") / file).string();
+    if (!fs::exists(root / file, error)) {
       throw Error(ErrorCode::kFile, fmt::format("{} names {}, which is not in {}",
                                                 label_file.string(), line.file, root.string()));
     }

@@ -156,7 +156,7 @@ const std::array kCommands = {
 // Runs a command under strace, which writes its log.
 harness::RunResult run_traced(const Command& command, const Place& place,
                               const Args& strace_options) {
-  Args args = {"-f", "-o", place.log()};
+  Args args = {"-f", "-y", "-o", place.log()};
   args.insert(args.end(), strace_options.begin(), strace_options.end());
   args.emplace_back(QC_BINARY);
   const Args own = command.args(place);
@@ -201,41 +201,78 @@ std::map<std::string, int, std::less<>> loader_calls(const std::vector<std::stri
   return counts;
 }
 
+bool has_message(const harness::RunResult& result) {
+  return result.err.find("qcompress: ") != std::string::npos;
+}
+
 enum class Outcome {
-  kFine,     // exit status 0, and the new files
-  kRefused,  // the exit status of an error, and the old files
-  kTold,     // exit status 0, new files, and a message that names what could not be removed
-  kLibrary,  // OpenBLAS had no thread, and sent the program SIGINT or waits; the old files
+  kFine,      // exit status 0, and the new files
+  kRefused,   // the exit status of an error, and the old files; a checkpoint beside them is told
+  kTold,      // exit status 0, new files, and a message that names what could not be removed
+  kReported,  // the new files, and the exit status of an error that came after them
+  kLibrary,   // a library ended the program, or waits; the old files
   kWrong,
 };
 
 // What a command left, seen beside what it would leave without a fault.
-Outcome judge(const Fault& fault, const harness::RunResult& result, const Files& after,
-              const Files& old_files, const Files& new_files) {
-  const bool gave_up = result.signal == SIGINT && result.err.find("OpenBLAS") != std::string::npos;
-  const bool waits = result.timed_out && fault.call == std::string_view("clone3");
-  if (gave_up || waits) return after == old_files ? Outcome::kLibrary : Outcome::kWrong;
-  if (result.signal != 0 || result.timed_out || result.exit_code < 0) return Outcome::kWrong;
-  if (result.exit_code == kInternal) return Outcome::kWrong;
-  if (result.exit_code != 0) {
-    const bool has_message = result.err.find("qcompress: ") != std::string::npos;
-    return after == old_files && has_message ? Outcome::kRefused : Outcome::kWrong;
-  }
-  if (after == new_files) return Outcome::kFine;
-  for (const auto& [name, bytes] : after) {
-    const auto wanted = new_files.find(name);
-    if (wanted != new_files.end() && wanted->second == bytes) continue;
+struct Ending {
+  const harness::RunResult& result;
+  const Files& after;
+  const Files& old_files;
+  const Files& new_files;
+};
+
+// Of PyTorch and OpenBLAS: what they read about the machine, and their threads.
+bool is_library_call(std::string_view call) {
+  const auto has = [&](const char* text) { return call.find(text) != std::string_view::npos; };
+  const bool machine = has("/proc/sys/") || has("/proc/cpuinfo") || has("</sys/") ||
+                       has("\"/sys/") || has("urandom");
+  return machine || has("clone3(") || has("MAP_STACK");
+}
+
+// A checkpoint is left on purpose when a command fails, and its message says so.
+Files without_told_checkpoint(const Ending& ending) {
+  Files files = ending.after;
+  std::erase_if(files, [&](const auto& file) {
+    const std::string name = fs::path(file.first).filename();
+    return !ending.old_files.contains(file.first) && name.ends_with(".checkpoint") &&
+           ending.result.err.find(name) != std::string::npos;
+  });
+  return files;
+}
+
+bool names_what_is_left(const Ending& ending) {
+  for (const auto& [name, bytes] : ending.after) {
+    const auto wanted = ending.new_files.find(name);
+    if (wanted != ending.new_files.end() && wanted->second == bytes) continue;
     const std::string file = fs::path(name).filename();
-    if (wanted != new_files.end() || result.err.find(file) == std::string::npos) {
-      return Outcome::kWrong;
+    if (wanted != ending.new_files.end() || ending.result.err.find(file) == std::string::npos) {
+      return false;
     }
   }
-  return after.size() > new_files.size() ? Outcome::kTold : Outcome::kWrong;
+  return ending.after.size() > ending.new_files.size();
+}
+
+Outcome judge(const Ending& ending, std::string_view failed_call) {
+  const harness::RunResult& result = ending.result;
+  const bool ended = result.signal == 0 && !result.timed_out && result.exit_code >= 0 &&
+                     result.exit_code != kInternal &&
+                     (result.exit_code == 0 || has_message(result));
+  if (!ended) {
+    const bool library = is_library_call(failed_call) && ending.after == ending.old_files;
+    return library ? Outcome::kLibrary : Outcome::kWrong;
+  }
+  if (result.exit_code != 0) {
+    if (without_told_checkpoint(ending) == ending.old_files) return Outcome::kRefused;
+    return ending.after == ending.new_files ? Outcome::kReported : Outcome::kWrong;
+  }
+  if (ending.after == ending.new_files) return Outcome::kFine;
+  return names_what_is_left(ending) ? Outcome::kTold : Outcome::kWrong;
 }
 
 struct Counts {
   int runs = 0;
-  std::array<int, 5> outcomes{};
+  std::array<int, 6> outcomes{};
 };
 
 // One command with its files before and after.
@@ -270,18 +307,19 @@ class Trial {
     const std::string log = harness::read_file(place_.log());
     const std::size_t injected = log.find("(INJECTED)");
     if (injected == std::string::npos) return false;
-    const Outcome outcome = judge(fault, result, after, old_files_, new_files_);
+    const std::size_t start = log.rfind('\n', injected) + 1;
+    const std::string call = log.substr(start, injected - start);
+    const Outcome outcome = judge(
+        {.result = result, .after = after, .old_files = old_files_, .new_files = new_files_}, call);
     ++counts.runs;
     ++counts.outcomes.at(static_cast<std::size_t>(outcome));
     if (outcome == Outcome::kWrong) {
-      const std::size_t start = log.rfind('\n', injected) + 1;
-      wrong_ +=
-          fmt::format("- {}: `{}`: exit status {}, signal {}, files {}{}: {}\n", command_.name,
-                      log.substr(start, injected - start), result.exit_code, result.signal,
-                      after == old_files_   ? "old"
-                      : after == new_files_ ? "new"
-                                            : "mixed",
-                      result.timed_out ? ", hangs" : "", result.err);
+      wrong_ += fmt::format("- {}: `{}`: exit status {}, signal {}, files {}{}: {}\n",
+                            command_.name, call, result.exit_code, result.signal,
+                            after == old_files_   ? "old"
+                            : after == new_files_ ? "new"
+                                                  : "mixed",
+                            result.timed_out ? ", hangs" : "", result.err);
     }
     return true;
   }
@@ -296,8 +334,8 @@ class Trial {
 
 std::string run(const BenchOptions& options) {
   const int most = options.quick ? 1 : 1000;
-  MarkdownTable table(
-      {"command", "faults", "fine", "refused", "left over and told", "library", "wrong"});
+  MarkdownTable table({"command", "faults", "fine", "refused", "left over and told",
+                       "done, report failed", "library", "wrong"});
   std::string wrong;
   for (const Command& command : kCommands) {
     Trial trial(command);
@@ -323,10 +361,12 @@ const BenchTable kFaultsTable = {
         "Every command, with one system call after the other made to fail (strace): open, read, "
         "write, stat, mmap, fsync, link, rename, unlink, lock, fork, exec and others. *Fine*: "
         "exit status 0 and the new files; *refused*: the exit status of an error, a message, and "
-        "the old files with nothing beside them; *left over and told*: exit status 0, the new "
-        "files, and a message that names the file which could not be removed; *library*: OpenBLAS "
-        "got no thread, and ended the program or would wait for ever, and the old files are there. "
-        "Calls of the system's loader are left out.",
+        "the old files with nothing beside them but a checkpoint that the message names; *left "
+        "over and told*: exit status 0, the new files, and a message that names the file which "
+        "could not be removed; *done, report failed*: all new files, and the exit status and "
+        "message of an error that came after them; *library*: PyTorch, OpenBLAS or libgomp could "
+        "not read about the machine or got no thread, and ended the program or would wait for "
+        "ever, and the old files are there. Calls of the system's loader are left out.",
     .run = run,
     .slow = true,
 };

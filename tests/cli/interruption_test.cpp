@@ -88,6 +88,38 @@ TEST_F(EarlyEndTest, WhereNothingPassedNothingIsWritten) {
   }
 }
 
+TEST_F(EarlyEndTest, AnOutputThatCannotBeWrittenLeavesTheCheckpointAndSaysSo) {
+  write("recipe.toml", kTwoSteps);
+  for (const Args& args :
+       {Args{"run", "recipe.toml", "model.onnx", "-o", "out"},
+        Args{"prune", "model.onnx", "--rate", "0.8", "--max-drop", "2", "-o", "out"}}) {
+    SCOPED_TRACE(command_line(args));
+    Args fails = scored(args, std::vector<std::string>(10, "0.9"));
+    fails.back() = "sh block.sh; sh score.sh";
+    write("block.sh", "mkdir -p out\n");
+    const RunResult failed = run(fails);
+    EXPECT_EQ(failed.exit_code, kFile) << failed.err;
+    EXPECT_THAT(failed.err, HasSubstr("--resume goes on from out.checkpoint"));
+    EXPECT_TRUE(fs::exists(file("out.checkpoint")));
+    write("block.sh", "");
+    fs::remove(file("out"));
+    fails.emplace_back("--resume");
+    run_well(fails);
+    EXPECT_TRUE(fs::is_regular_file(file("out")));
+    fs::remove(file("out"));
+  }
+}
+
+TEST_F(EarlyEndTest, ANameTooLongForAFileIsAnErrorOfFiles) {
+  const std::string name(300, 'n');
+  const Args prune = {"prune", "model.onnx", "--rate", "0.8", "--eval-cmd", "echo 0.9"};
+  for (const Args& output : {Args{"--checkpoint", name}, Args{"-o", name}}) {
+    Args args = prune;
+    args.insert(args.end(), output.begin(), output.end());
+    expect_refused(args, kFile, {name, "too long"});
+  }
+}
+
 TEST_F(EarlyEndTest, ScoresInPercentAreCountedInPoints) {
   const Args prune = {"prune", "model.onnx", "--rate", "0.8", "--max-drop", "0.5", "-f"};
   const RunResult well = run_well(scored(prune, {"97.5", "97.3"}));

@@ -327,6 +327,7 @@ TEST(LabelFile, BrokenOnesAreRefusedWithTheLine) {
       {"a.png,0\n,1\n", ErrorCode::kCorrupt, "labels.csv:2"},
       {"a.png,0\na.png,-1\n", ErrorCode::kCorrupt, "labels.csv:2"},
       {"a.png,0\n\"a.png,1\n", ErrorCode::kCorrupt, "labels.csv:2"},
+      {"a.png,0\n" + std::string(300, 'a') + ".png,1\n", ErrorCode::kFile, "not in"},
       {"a.png,0\na.png,99999999999999999999\n", ErrorCode::kCorrupt, "labels.csv:2"},
       {"a.png,99999999999\n", ErrorCode::kCorrupt, "label 99999999999"},
       {"file,class\n", ErrorCode::kCorrupt, "no pictures"},
