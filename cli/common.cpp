@@ -5,7 +5,6 @@
 #include <nlohmann/json.hpp>
 
 #include "core/byte_size.h"
-#include "core/error.h"
 #include "core/printable.h"
 #include "core/standard_streams.h"
 
@@ -143,6 +142,17 @@ void naming_errors(const std::filesystem::path& path, const std::function<void()
     if (message.starts_with(path.string() + ":")) throw;
     throw Error(error.code(), fmt::format("{}: {}", path.string(), message));
   }
+}
+
+Error error_of(const std::system_error& failure) {
+  const std::string reason = failure.code().message();
+  if (const auto* of_file = dynamic_cast<const std::filesystem::filesystem_error*>(&failure)) {
+    return {ErrorCode::kFile, fmt::format("cannot read {}: {}", of_file->path1().string(), reason)};
+  }
+  if (failure.code() == std::errc::resource_unavailable_try_again) {
+    return {ErrorCode::kLimit, "no thread can be started; -j 1 needs fewer"};
+  }
+  return {ErrorCode::kInternal, fmt::format("internal error: {}", failure.what())};
 }
 
 void require_different(const std::filesystem::path& input, const std::filesystem::path& output) {

@@ -9,8 +9,10 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <system_error>
 
 #include "cli/streams.h"
+#include "core/error.h"
 #include "core/file.h"
 #include "formats/onnx_model.h"
 #include "formats/qc_reader.h"
@@ -119,6 +121,10 @@ bool is_qc_file(const std::filesystem::path& path);
 
 /// Runs the body; puts the path in front of an error's message, so that it says which file.
 void naming_errors(const std::filesystem::path& path, const std::function<void()>& body);
+
+/// What an error of the system means to the user: kFile where a file is named, kLimit for a thread
+/// that cannot be started, else kInternal.
+Error error_of(const std::system_error& failure);
 
 /// Throws Error(kUsage) when both paths name one file.
 void require_different(const std::filesystem::path& input, const std::filesystem::path& output);

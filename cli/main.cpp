@@ -4,7 +4,6 @@
 #include <CLI/CLI.hpp>
 #include <csignal>
 #include <exception>
-#include <filesystem>
 #include <new>
 #include <sstream>
 #include <system_error>
@@ -26,10 +25,6 @@ constexpr int kFile = static_cast<int>(qc::ErrorCode::kFile);
 int report(const std::string& message, qc::ErrorCode code) {
   qc::print_error(fmt::format("qcompress: {}\n", qc::indented_lines(message)));
   return static_cast<int>(code);
-}
-
-int report_internal(const std::exception& error) {
-  return report(fmt::format("internal error: {}", error.what()), qc::ErrorCode::kInternal);
 }
 
 // As a program ends that does not look after SIGPIPE.
@@ -91,13 +86,10 @@ int main(int argc, char** argv) {
     return end_without_reader();
   } catch (const std::bad_alloc&) {
     return report("out of memory; fewer threads (-j 1) need less", qc::ErrorCode::kLimit);
-  } catch (const std::filesystem::filesystem_error& error) {
-    return report(fmt::format("cannot read {}: {}", error.path1().string(), error.code().message()),
-                  qc::ErrorCode::kFile);
-  } catch (const std::system_error& error) {
-    if (error.code() != std::errc::resource_unavailable_try_again) return report_internal(error);
-    return report("no thread can be started; -j 1 needs fewer", qc::ErrorCode::kLimit);
+  } catch (const std::system_error& failure) {
+    const qc::Error error = qc::error_of(failure);
+    return report(error.what(), error.code());
   } catch (const std::exception& error) {
-    return report_internal(error);
+    return report(fmt::format("internal error: {}", error.what()), qc::ErrorCode::kInternal);
   }
 }

@@ -127,11 +127,16 @@ fs::path Resumption::finish(bool interrupted, const std::vector<fs::path>& outpu
 
 void naming_checkpoint(const std::optional<Resumption>& resumption,
                        const std::function<void()>& body) {
+  const auto hinted = [&](const Error& error) {
+    const std::string hint = resumption ? resume_hint(resumption->kept()) : "";
+    return Error(error.code(), error.what() + hint);
+  };
   try {
     body();
   } catch (const Error& error) {
-    if (!resumption) throw;
-    throw Error(error.code(), error.what() + resume_hint(resumption->kept()));
+    throw hinted(error);
+  } catch (const std::system_error& failure) {
+    throw hinted(error_of(failure));
   }
 }
 

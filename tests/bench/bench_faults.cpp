@@ -163,7 +163,7 @@ harness::RunResult run_traced(const Command& command, const Place& place,
   args.insert(args.end(), own.begin(), own.end());
   harness::RunOptions options;
   options.program = "strace";
-  options.timeout = std::chrono::seconds(60);
+  options.timeout = std::chrono::seconds(30);
   return harness::run(args, options);
 }
 
