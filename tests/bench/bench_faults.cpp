@@ -205,6 +205,18 @@ bool has_message(const harness::RunResult& result) {
   return result.err.find("qcompress: ") != std::string::npos;
 }
 
+// The line of the log up to where it says that a fault was injected, with its beginning where
+// another thread's line came in between.
+std::string failed_call(const std::string& log, std::size_t injected) {
+  const std::size_t start = log.rfind('\n', injected) + 1;
+  std::string line = log.substr(start, injected - start);
+  if (line.find(" resumed>") == std::string::npos) return line;
+  const std::string thread = line.substr(0, line.find(' ') + 1);
+  const std::size_t begun = log.substr(0, start).rfind("\n" + thread);
+  const std::size_t from = begun == std::string::npos ? 0 : begun + 1;
+  return log.substr(from, log.find('\n', from) - from) + line;
+}
+
 enum class Outcome {
   kFine,      // exit status 0, and the new files
   kRefused,   // the exit status of an error, and the old files; a checkpoint beside them is told
@@ -307,8 +319,7 @@ class Trial {
     const std::string log = harness::read_file(place_.log());
     const std::size_t injected = log.find("(INJECTED)");
     if (injected == std::string::npos) return false;
-    const std::size_t start = log.rfind('\n', injected) + 1;
-    const std::string call = log.substr(start, injected - start);
+    const std::string call = failed_call(log, injected);
     const Outcome outcome = judge(
         {.result = result, .after = after, .old_files = old_files_, .new_files = new_files_}, call);
     ++counts.runs;
@@ -319,7 +330,8 @@ class Trial {
                             after == old_files_   ? "old"
                             : after == new_files_ ? "new"
                                                   : "mixed",
-                            result.timed_out ? ", hangs" : "", result.err);
+                            result.timed_out ? ", hangs" : "",
+                            result.err.substr(0, result.err.find('\n')));
     }
     return true;
   }
