@@ -9,8 +9,8 @@
 #include "cli/common.h"
 #include "cli/table.h"
 #include "cli/text.h"
-#include "core/printable.h"
 #include "formats/model_diff.h"
+#include "system/printable.h"
 
 namespace qc {
 namespace {

@@ -12,7 +12,7 @@
 #include "cli/text.h"
 #include "cli/tuning.h"
 #include "core/error.h"
-#include "core/printable.h"
+#include "system/printable.h"
 
 namespace qc {
 namespace {

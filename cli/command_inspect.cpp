@@ -10,10 +10,10 @@
 #include "cli/common.h"
 #include "cli/inspect.h"
 #include "core/error.h"
-#include "core/printable.h"
 #include "formats/qc_reader.h"
 #include "formats/qc_writer.h"
 #include "passes/glob.h"
+#include "system/printable.h"
 
 namespace qc {
 namespace {

@@ -13,14 +13,14 @@
 #include "cli/inspect.h"
 #include "cli/param_flags.h"
 #include "cli/text.h"
-#include "core/byte_size.h"
 #include "core/error.h"
-#include "core/printable.h"
-#include "core/progress.h"
 #include "formats/qc_reader.h"
 #include "formats/qc_writer.h"
 #include "formats/zero_signs.h"
 #include "pipeline/pack_params.h"
+#include "system/byte_size.h"
+#include "system/printable.h"
+#include "system/progress.h"
 
 namespace qc {
 namespace {

@@ -15,13 +15,13 @@
 #include "cli/text.h"
 #include "cli/tuning.h"
 #include "core/error.h"
-#include "core/output_set.h"
-#include "core/printable.h"
 #include "formats/breakdown.h"
 #include "formats/qc_writer.h"
 #include "pipeline/pack_params.h"
 #include "pipeline/provenance.h"
 #include "pipeline/recipe.h"
+#include "system/output_set.h"
+#include "system/printable.h"
 
 namespace qc {
 namespace {

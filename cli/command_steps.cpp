@@ -14,10 +14,10 @@
 #include "cli/text.h"
 #include "cli/tuning.h"
 #include "core/error.h"
-#include "core/printable.h"
 #include "engine/train_params.h"
 #include "pipeline/recipe.h"
 #include "pipeline/step.h"
+#include "system/printable.h"
 
 namespace qc {
 namespace {
@@ -77,7 +77,7 @@ struct StepCommand {
     return step;
   }
 
-  // Flags that only mean something with data must not be ignored on the quiet.
+  // Flags that only mean something with data must not be ignored silently.
   void require_tools(const Step& step) const {
     if (kind->pass == nullptr && !tuning.tunes()) {
       throw Error(ErrorCode::kUsage,

@@ -8,9 +8,9 @@
 #include "cli/commands.h"
 #include "cli/common.h"
 #include "cli/text.h"
-#include "core/printable.h"
-#include "core/progress.h"
 #include "formats/qc_reader.h"
+#include "system/printable.h"
+#include "system/progress.h"
 
 namespace qc {
 namespace {

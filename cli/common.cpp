@@ -4,9 +4,9 @@
 
 #include <nlohmann/json.hpp>
 
-#include "core/byte_size.h"
-#include "core/printable.h"
-#include "core/standard_streams.h"
+#include "system/byte_size.h"
+#include "system/printable.h"
+#include "system/standard_streams.h"
 
 namespace qc {
 

@@ -13,9 +13,9 @@
 
 #include "cli/streams.h"
 #include "core/error.h"
-#include "core/file.h"
 #include "formats/onnx_model.h"
 #include "formats/qc_reader.h"
+#include "system/file.h"
 
 namespace qc {
 

@@ -7,8 +7,8 @@
 #include "cli/inspect.h"
 #include "cli/table.h"
 #include "cli/text.h"
-#include "core/printable.h"
 #include "passes/glob.h"
+#include "system/printable.h"
 
 namespace qc {
 namespace {

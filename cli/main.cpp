@@ -12,10 +12,10 @@
 #include "cli/program.h"
 #include "cli/usage_errors.h"
 #include "core/error.h"
-#include "core/mapped_file.h"
-#include "core/page_buffer.h"
-#include "core/printable.h"
-#include "core/standard_streams.h"
+#include "system/mapped_file.h"
+#include "system/page_buffer.h"
+#include "system/printable.h"
+#include "system/standard_streams.h"
 
 namespace {
 

@@ -8,8 +8,8 @@
 #include <csignal>
 #include <string_view>
 
-#include "core/printable.h"
-#include "core/standard_streams.h"
+#include "system/printable.h"
+#include "system/standard_streams.h"
 
 namespace qc {
 namespace {

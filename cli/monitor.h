@@ -6,8 +6,8 @@
 #include <cstdint>
 #include <string>
 
-#include "core/progress.h"
 #include "pipeline/engine_workbench.h"
+#include "system/progress.h"
 
 namespace qc {
 

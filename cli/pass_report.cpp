@@ -10,7 +10,7 @@
 
 #include "cli/table.h"
 #include "cli/text.h"
-#include "core/printable.h"
+#include "system/printable.h"
 
 namespace qc {
 namespace {

@@ -8,7 +8,7 @@
 #include "cli/pass_report.h"
 #include "cli/table.h"
 #include "cli/text.h"
-#include "core/printable.h"
+#include "system/printable.h"
 
 namespace qc {
 namespace {

@@ -9,7 +9,7 @@
 #include "cli/commands.h"
 #include "cli/program.h"
 #include "core/error.h"
-#include "core/installation.h"
+#include "system/installation.h"
 
 namespace qc {
 namespace {

@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "core/error.h"
-#include "core/file.h"
+#include "system/file.h"
 
 namespace qc {
 namespace {

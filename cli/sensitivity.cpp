@@ -10,9 +10,9 @@
 #include "cli/table.h"
 #include "cli/text.h"
 #include "core/error.h"
-#include "core/printable.h"
 #include "engine/train_params.h"
 #include "pipeline/sensitivity.h"
+#include "system/printable.h"
 
 namespace qc {
 namespace {

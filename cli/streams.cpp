@@ -7,7 +7,7 @@
 #include <cstring>
 
 #include "core/error.h"
-#include "core/standard_streams.h"
+#include "system/standard_streams.h"
 
 namespace qc {
 

@@ -4,7 +4,7 @@
 #include <exception>
 #include <string>
 
-#include "core/file.h"
+#include "system/file.h"
 
 namespace qc {
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "cli/text.h"
-#include "core/printable.h"
+#include "system/printable.h"
 
 namespace qc {
 namespace {

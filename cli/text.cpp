@@ -4,7 +4,7 @@
 
 #include <array>
 
-#include "core/printable.h"
+#include "system/printable.h"
 
 namespace qc {
 namespace {

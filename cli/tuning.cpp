@@ -2,8 +2,8 @@
 
 #include <fmt/format.h>
 
-#include "core/atomic_file.h"
 #include "core/error.h"
+#include "system/atomic_file.h"
 
 namespace qc {
 

@@ -6,8 +6,8 @@
 #include <optional>
 #include <vector>
 
-#include "core/near_names.h"
-#include "core/printable.h"
+#include "system/near_names.h"
+#include "system/printable.h"
 
 namespace qc {
 namespace {

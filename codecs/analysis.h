@@ -25,7 +25,7 @@ std::optional<std::vector<std::pair<std::uint64_t, std::uint32_t>>> count_distin
 
 /// A tensor without its zeros (all bits zero).
 struct NonZeros {
-  Bytes bitmap;  ///< bit i % 8 of byte i / 8 tells that element i is none
+  Bytes bitmap;  ///< bit i % 8 of byte i / 8 is 1 where element i is not zero
   Bytes values;
 };
 

@@ -113,7 +113,7 @@ struct StageChoice {
   static const StageChoice kBalanced;  ///< loaded over a slow network: 1 byte is worth 1 us
   static const StageChoice kFast;      ///< loaded from a disk: 1 byte is worth 10 ns; Huffman codes
 
-  /// What is to be least.
+  /// The quantity that the encoder minimises.
   std::uint64_t cost(const Encoding& encoding) const noexcept {
     return byte_ps == 0 ? encoding.bytes.size()
                         : encoding.bytes.size() * byte_ps + encoding.decode_ps;

@@ -1,7 +1,5 @@
 #include "core/tensor.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <array>
 #include <limits>
@@ -33,7 +31,7 @@ const TypeRow* find(DataType type) noexcept {
 
 std::string data_type_name(DataType type) {
   const TypeRow* row = find(type);
-  return row ? std::string(row->name) : fmt::format("type {}", static_cast<int>(type));
+  return row ? std::string(row->name) : "type " + std::to_string(static_cast<int>(type));
 }
 
 unsigned data_type_bits(DataType type) noexcept {
@@ -62,7 +60,13 @@ std::optional<std::uint64_t> element_count(std::span<const std::int64_t> dims) n
 }
 
 std::string shape_text(std::span<const std::int64_t> dims) {
-  return dims.empty() ? "scalar" : fmt::format("{}", fmt::join(dims, "x"));
+  if (dims.empty()) return "scalar";
+  std::string text;
+  for (const std::int64_t dim : dims) {
+    if (!text.empty()) text += 'x';
+    text += std::to_string(dim);
+  }
+  return text;
 }
 
 ChannelMap channel_map(std::span<const std::int64_t> dims, int axis) noexcept {

@@ -14,8 +14,8 @@
 #include <utility>
 
 #include "core/error.h"
-#include "core/parallel.h"
 #include "core/random.h"
+#include "system/parallel.h"
 
 namespace qc {
 namespace {

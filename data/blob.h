@@ -9,7 +9,7 @@
 #include <string>
 
 #include "core/bytes.h"
-#include "core/file.h"
+#include "system/file.h"
 
 namespace qc {
 

@@ -8,8 +8,8 @@
 #include <string_view>
 
 #include "core/error.h"
-#include "core/file.h"
-#include "core/toml_limits.h"
+#include "system/file.h"
+#include "system/toml_limits.h"
 
 namespace qc {
 namespace {

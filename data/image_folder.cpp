@@ -10,10 +10,10 @@
 #include <vector>
 
 #include "core/error.h"
-#include "core/file.h"
 #include "data/formats.h"
 #include "data/image_source.h"
 #include "data/label_file.h"
+#include "system/file.h"
 
 namespace qc {
 namespace {

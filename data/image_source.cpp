@@ -2,8 +2,8 @@
 
 #include <utility>
 
-#include "core/file.h"
 #include "data/blob.h"
+#include "system/file.h"
 
 namespace qc {
 namespace {

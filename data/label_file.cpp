@@ -8,8 +8,8 @@
 
 #include "core/bytes.h"
 #include "core/error.h"
-#include "core/file.h"
 #include "data/blob.h"
+#include "system/file.h"
 
 namespace qc {
 namespace {

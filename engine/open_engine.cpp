@@ -10,11 +10,11 @@
 #include <thread>
 #include <vector>
 
-#include "core/byte_size.h"
 #include "core/error.h"
-#include "core/installation.h"
-#include "core/parallel.h"
 #include "engine/engine.h"
+#include "system/byte_size.h"
+#include "system/installation.h"
+#include "system/parallel.h"
 
 namespace qc {
 namespace {

@@ -10,10 +10,10 @@
 #include "codecs/analysis.h"
 #include "codecs/zstd_bytes.h"
 #include "core/error.h"
-#include "core/parallel.h"
 #include "core/zeros.h"
 #include "formats/graph_dictionary.h"
 #include "formats/tensor_table.h"
+#include "system/parallel.h"
 
 namespace qc {
 namespace {

@@ -11,11 +11,11 @@
 
 #include "codecs/levels.h"
 #include "core/float_types.h"
-#include "core/parallel.h"
 #include "core/zeros.h"
 #include "formats/binary_values.h"
 #include "formats/skeleton.h"
 #include "formats/value_shapes.h"
+#include "system/parallel.h"
 
 namespace qc {
 namespace {

@@ -7,11 +7,11 @@
 #include <tuple>
 
 #include "core/error.h"
-#include "core/output_set.h"
 #include "formats/foreign_files.h"
 #include "formats/onnx_wire.h"
 #include "formats/qc_layout.h"
 #include "formats/tensor_table.h"
+#include "system/output_set.h"
 
 namespace qc {
 std::string_view role_name(Role role) noexcept {

@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "core/bytes.h"
-#include "core/file.h"
 #include "core/tensor.h"
+#include "system/file.h"
 
 namespace qc {
 
@@ -92,7 +92,7 @@ class OnnxModel {
   const std::vector<TensorInfo>& tensors() const noexcept { return tensors_; }
   ByteView payload(const TensorInfo& tensor) const;
 
-  /// Tells that a part of a file is not needed for now; see MappedFile::release().
+  /// Says that a part of a file will not be read soon; see MappedFile::release().
   void release(ByteView part) const noexcept;
 
   /// Sum of the sizes of all files, bytes.

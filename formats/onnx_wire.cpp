@@ -7,9 +7,9 @@
 #include <limits>
 #include <span>
 
-#include "core/byte_size.h"
 #include "core/error.h"
 #include "formats/read_limits.h"
+#include "system/byte_size.h"
 
 namespace qc {
 namespace {

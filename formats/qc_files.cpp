@@ -6,14 +6,14 @@
 #include <optional>
 #include <utility>
 
-#include "core/byte_size.h"
 #include "core/error.h"
 #include "core/memory_size.h"
-#include "core/page_buffer.h"
-#include "core/parallel.h"
 #include "formats/checksum.h"
 #include "formats/context_pool.h"
 #include "formats/qc_reader.h"
+#include "system/byte_size.h"
+#include "system/page_buffer.h"
+#include "system/parallel.h"
 
 namespace qc {
 namespace {

@@ -6,14 +6,14 @@
 #include <utility>
 
 #include "codecs/zstd_bytes.h"
-#include "core/byte_size.h"
 #include "core/error.h"
 #include "core/memory_size.h"
-#include "core/parallel.h"
 #include "formats/checksum.h"
 #include "formats/container_path.h"
 #include "formats/context_pool.h"
 #include "formats/graph_dictionary.h"
+#include "system/byte_size.h"
+#include "system/parallel.h"
 
 namespace qc {
 namespace {

@@ -10,12 +10,12 @@
 #include <vector>
 
 #include "codecs/tensor_codec.h"
-#include "core/file.h"
 #include "formats/manifest.h"
 #include "formats/onnx_wire.h"
 #include "formats/qc_layout.h"
 #include "formats/read_limits.h"
 #include "formats/shared_units.h"
+#include "system/file.h"
 
 namespace qc {
 

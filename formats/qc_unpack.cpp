@@ -5,9 +5,9 @@
 #include <vector>
 
 #include "core/error.h"
-#include "core/output_set.h"
 #include "formats/checksum.h"
 #include "formats/qc_reader.h"
+#include "system/output_set.h"
 
 namespace qc {
 namespace {

@@ -10,7 +10,6 @@
 #include "codecs/tensor_codec.h"
 #include "codecs/zstd_bytes.h"
 #include "core/error.h"
-#include "core/parallel.h"
 #include "formats/checksum.h"
 #include "formats/container_path.h"
 #include "formats/graph_dictionary.h"
@@ -18,6 +17,7 @@
 #include "formats/qc_layout.h"
 #include "formats/shared_content.h"
 #include "formats/slots.h"
+#include "system/parallel.h"
 
 namespace qc {
 namespace {

@@ -7,8 +7,8 @@
 #include <string>
 
 #include "codecs/layout.h"
-#include "core/file.h"
 #include "formats/onnx_model.h"
+#include "system/file.h"
 
 namespace qc {
 

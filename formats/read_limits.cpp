@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "core/byte_size.h"
+#include "system/byte_size.h"
 
 namespace qc {
 namespace {

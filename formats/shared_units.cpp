@@ -4,9 +4,9 @@
 
 #include <utility>
 
-#include "core/byte_size.h"
 #include "core/error.h"
 #include "formats/qc_reader.h"
+#include "system/byte_size.h"
 
 namespace qc {
 

@@ -19,10 +19,10 @@
 #include <system_error>
 #include <utility>
 
-#include "core/descriptor.h"
 #include "core/error.h"
-#include "core/installation.h"
 #include "formats/skeleton.h"
+#include "system/descriptor.h"
+#include "system/installation.h"
 
 namespace qc {
 namespace {

@@ -12,8 +12,8 @@
 #include <string_view>
 #include <utility>
 
-#include "core/parallel.h"
 #include "formats/skeleton.h"
+#include "system/parallel.h"
 
 namespace qc {
 namespace {

@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include "core/near_names.h"
+#include "system/near_names.h"
 
 namespace qc {
 

@@ -13,11 +13,11 @@
 #include "core/error.h"
 #include "core/float_types.h"
 #include "core/memory_size.h"
-#include "core/parallel.h"
 #include "core/random.h"
 #include "core/zeros.h"
 #include "formats/skeleton.h"
 #include "passes/outcome.h"
+#include "system/parallel.h"
 
 namespace qc {
 namespace {

@@ -8,7 +8,7 @@
 #include <cmath>
 
 #include "core/error.h"
-#include "core/near_names.h"
+#include "system/near_names.h"
 
 namespace qc {
 namespace {

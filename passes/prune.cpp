@@ -13,12 +13,12 @@
 #include "codecs/element.h"
 #include "core/error.h"
 #include "core/float_types.h"
-#include "core/parallel.h"
 #include "passes/glob.h"
 #include "passes/kernels/magnitude.h"
 #include "passes/outcome.h"
 #include "passes/pass.h"
 #include "passes/selection.h"
+#include "system/parallel.h"
 
 namespace qc {
 namespace {

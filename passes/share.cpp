@@ -12,7 +12,6 @@
 #include "codecs/element.h"
 #include "core/error.h"
 #include "core/float_types.h"
-#include "core/parallel.h"
 #include "core/random.h"
 #include "core/zeros.h"
 #include "passes/biases.h"
@@ -22,6 +21,7 @@
 #include "passes/outcome.h"
 #include "passes/pass.h"
 #include "passes/selection.h"
+#include "system/parallel.h"
 
 namespace qc {
 namespace {
@@ -90,7 +90,7 @@ double smallest_magnitude(std::span<const float> values) {
 constexpr double kRoundingExcess = 5e-6;
 
 // Centroids as the tensor's type stores them. One that would be stored as zero would prune its
-// weights on the quiet: it becomes the smallest of them instead.
+// weights silently: it becomes the smallest of them instead.
 std::vector<double> storable(std::span<const float> nonzero, std::vector<double> centroids,
                              DataType type) {
   for (double& centroid : centroids) {

@@ -11,7 +11,6 @@
 #include <utility>
 
 #include "core/error.h"
-#include "core/parallel.h"
 #include "core/zeros.h"
 #include "formats/graph_editor.h"
 #include "formats/skeleton.h"
@@ -20,6 +19,7 @@
 #include "passes/constant_products.h"
 #include "passes/outcome.h"
 #include "passes/pass.h"
+#include "system/parallel.h"
 
 namespace qc {
 namespace {

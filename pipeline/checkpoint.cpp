@@ -12,8 +12,8 @@
 #include <utility>
 
 #include "core/error.h"
-#include "core/file.h"
 #include "formats/checksum.h"
+#include "system/file.h"
 
 namespace qc {
 namespace {

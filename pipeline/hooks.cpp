@@ -21,7 +21,7 @@
 #include "core/error.h"
 #include "core/float_types.h"
 #include "pipeline/npz_writer.h"
-#include "pipeline/process.h"
+#include "system/process.h"
 
 namespace qc {
 namespace {

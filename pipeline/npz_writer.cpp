@@ -4,7 +4,7 @@
 #include <zip.h>
 
 #include "core/error.h"
-#include "core/file.h"
+#include "system/file.h"
 
 namespace qc {
 namespace {

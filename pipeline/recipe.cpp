@@ -13,10 +13,10 @@
 #include <sstream>
 
 #include "core/error.h"
-#include "core/file.h"
-#include "core/near_names.h"
-#include "core/toml_limits.h"
 #include "pipeline/pack_params.h"
+#include "system/file.h"
+#include "system/near_names.h"
+#include "system/toml_limits.h"
 
 namespace qc {
 namespace {

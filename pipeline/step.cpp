@@ -7,9 +7,9 @@
 #include <optional>
 
 #include "core/error.h"
-#include "core/near_names.h"
 #include "engine/train_params.h"
 #include "passes/kernels/dorefa.h"
+#include "system/near_names.h"
 
 namespace qc {
 namespace {

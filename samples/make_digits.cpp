@@ -17,9 +17,9 @@
 
 #include "core/bytes.h"
 #include "core/error.h"
-#include "core/file.h"
 #include "core/random.h"
-#include "core/standard_streams.h"
+#include "system/file.h"
+#include "system/standard_streams.h"
 
 namespace qc {
 namespace {

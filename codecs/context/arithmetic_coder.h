@@ -26,7 +26,7 @@ class BitEncoder {
     return bit;
   }
 
-  /// Writes a byte that tells the interval, with zeros after it in thought.
+  /// Writes a byte that identifies the interval when the reader appends zeros to it.
   void finish() { out_.push_back(static_cast<std::uint8_t>(high_ >> 24)); }
 
   static std::uint32_t split(std::uint32_t low, std::uint32_t high, int p1) noexcept {

@@ -8,11 +8,11 @@
 #include <vector>
 
 #include "bench.h"
-#include "core/file.h"
 #include "formats/onnx_model.h"
 #include "formats/qc_writer.h"
 #include "harness.h"
 #include "passes/pass.h"
+#include "system/file.h"
 
 namespace qc::bench {
 namespace {

@@ -13,12 +13,12 @@
 #include "codecs/analysis.h"
 #include "codecs/simd/cpu.h"
 #include "codecs/zstd_bytes.h"
-#include "core/page_buffer.h"
-#include "core/parallel.h"
 #include "formats/qc_reader.h"
 #include "formats/qc_writer.h"
 #include "harness.h"
 #include "large_model.h"
+#include "system/page_buffer.h"
+#include "system/parallel.h"
 
 namespace qc::bench {
 namespace {

@@ -14,8 +14,8 @@
 #include <vector>
 
 #include "bench.h"
-#include "core/parallel.h"
 #include "harness.h"
+#include "system/parallel.h"
 
 namespace qc::bench {
 namespace {

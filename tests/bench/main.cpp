@@ -20,8 +20,8 @@
 #include <vector>
 
 #include "bench.h"
-#include "core/page_buffer.h"
 #include "harness.h"
+#include "system/page_buffer.h"
 
 namespace qc::bench {
 namespace {

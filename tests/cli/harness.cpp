@@ -21,6 +21,9 @@
 #include <system_error>
 #include <utility>
 
+#include "system/environment.h"
+#include "system/pipe.h"
+
 namespace qc::harness {
 namespace {
 
@@ -31,70 +34,18 @@ using Clock = std::chrono::steady_clock;
   throw std::runtime_error("cannot " + action + ": " + std::strerror(error));
 }
 
-class Descriptor {
- public:
-  Descriptor() = default;
-  explicit Descriptor(int fd) : fd_(fd) {}
-  ~Descriptor() { reset(); }
-  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Descriptor& operator=(Descriptor&& other) noexcept {
-    std::swap(fd_, other.fd_);
-    return *this;
-  }
-
-  int get() const noexcept { return fd_; }
-  bool is_open() const noexcept { return fd_ >= 0; }
-  void reset() noexcept {
-    if (fd_ >= 0) ::close(std::exchange(fd_, -1));
-  }
-
- private:
-  int fd_ = -1;
-};
-
-struct Pipe {
-  Pipe() {
-    std::array<int, 2> ends{};
-    if (::pipe2(ends.data(), O_CLOEXEC) != 0) fail("make a pipe", errno);
-    read = Descriptor(ends[0]);
-    write = Descriptor(ends[1]);
-  }
-
-  Descriptor read;
-  Descriptor write;
-};
-
-/// A null-terminated array of C strings for exec; lives as long as `texts`.
-std::vector<char*> pointers(std::vector<std::string>& texts) {
-  std::vector<char*> result;
-  result.reserve(texts.size() + 1);
-  for (std::string& text : texts) result.push_back(text.data());
-  result.push_back(nullptr);
-  return result;
-}
-
-std::vector<std::string> environment(const std::map<std::string, std::string>& added) {
-  std::vector<std::string> result;
-  for (char** entry = environ; *entry != nullptr; ++entry) {
-    const std::string_view text = *entry;
-    if (!added.contains(std::string(text.substr(0, text.find('='))))) result.emplace_back(text);
-  }
-  for (const auto& [name, value] : added) result.push_back(name + "=" + value);
-  return result;
-}
-
 /// Everything the child needs, made before the fork: after it only async-signal-safe calls are
 /// allowed.
 struct Launch {
   Launch(const std::vector<std::string>& args, const RunOptions& options)
       : cwd(options.cwd.string()),
         argument_texts(args),
-        environment_texts(environment(options.env)),
+        environment_texts(environment_with(options.env)),
         file_size_limit(options.file_size_limit),
         obey_permissions(options.obey_permissions && ::geteuid() == 0) {
     argument_texts.insert(argument_texts.begin(), options.program.string());
-    arguments = pointers(argument_texts);
-    variables = pointers(environment_texts);
+    arguments = exec_pointers(argument_texts);
+    variables = exec_pointers(environment_texts);
   }
 
   std::string cwd;
@@ -251,7 +202,7 @@ RunResult run(const std::vector<std::string>& args, const RunOptions& options) {
   } else {
     ::fcntl(in.write.get(), F_SETFL, O_NONBLOCK);
   }
-  while (out.read.is_open() || err.read.is_open()) {
+  while (out.read || err.read) {
     std::array<pollfd, 3> events{
         {{out.read.get(), POLLIN, 0}, {err.read.get(), POLLIN, 0}, {in.write.get(), POLLOUT, 0}}};
     child.wait_for(events);

@@ -9,13 +9,13 @@
 #include <unordered_map>
 #include <utility>
 
-#include "core/file.h"
 #include "core/float_types.h"
 #include "formats/onnx_model.h"
 #include "formats/qc_reader.h"
 #include "formats/qc_writer.h"
 #include "harness.h"
 #include "passes/pass.h"
+#include "system/file.h"
 
 namespace qc::figures {
 namespace {

@@ -7,10 +7,10 @@
 #include <vector>
 
 #include "core/error.h"
-#include "core/file.h"
 #include "formats/breakdown.h"
 #include "formats/qc_reader.h"
 #include "plain_container.h"
+#include "system/file.h"
 
 namespace qc::fuzz {
 namespace {

@@ -16,13 +16,13 @@
 #include <vector>
 
 #include "codecs/layout_table.h"
-#include "core/file.h"
 #include "formats/onnx_model.h"
 #include "formats/qc_writer.h"
 #include "formats/transposition.h"
 #include "model_builder.h"
 #include "pipeline/npz_writer.h"
 #include "plain_container.h"
+#include "system/file.h"
 #include "test_tensors.h"
 
 namespace qc {

@@ -15,8 +15,8 @@
 #include "codecs/simd/look_up.h"
 #include "codecs/simd/stream_copy.h"
 #include "codecs/stage.h"
-#include "core/page_buffer.h"
 #include "core/random.h"
+#include "system/page_buffer.h"
 
 namespace qc::test {
 namespace {

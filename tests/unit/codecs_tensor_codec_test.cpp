@@ -7,7 +7,7 @@
 
 #include "codecs/tensor_codec.h"
 #include "core/error.h"
-#include "core/page_buffer.h"
+#include "system/page_buffer.h"
 #include "test_tensors.h"
 
 namespace qc::test {

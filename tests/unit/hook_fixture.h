@@ -10,7 +10,7 @@
 
 #include "harness.h"
 #include "pipeline/hooks.h"
-#include "pipeline/process.h"
+#include "system/process.h"
 
 namespace qc::test {
 

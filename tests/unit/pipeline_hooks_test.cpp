@@ -21,7 +21,7 @@
 #include "pipeline/constraints.h"
 #include "pipeline/hooks.h"
 #include "pipeline/npz_writer.h"
-#include "pipeline/process.h"
+#include "system/process.h"
 
 namespace qc {
 namespace {

@@ -16,7 +16,7 @@
 #include "model_files.h"
 #include "pipeline/constraints.h"
 #include "pipeline/hooks.h"
-#include "pipeline/process.h"
+#include "system/process.h"
 
 namespace qc {
 namespace {

@@ -16,7 +16,7 @@
 #include "hook_fixture.h"
 #include "model_builder.h"
 #include "pipeline/hooks.h"
-#include "pipeline/process.h"
+#include "system/process.h"
 
 namespace qc {
 namespace {

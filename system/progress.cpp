@@ -1,12 +1,12 @@
-#include "core/progress.h"
+#include "system/progress.h"
 
 #include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
 
-#include "core/printable.h"
-#include "core/standard_streams.h"
+#include "system/printable.h"
+#include "system/standard_streams.h"
 
 namespace qc {
 

@@ -1,4 +1,4 @@
-#include "core/printable.h"
+#include "system/printable.h"
 
 #include <fmt/format.h>
 

@@ -1,4 +1,4 @@
-#include "core/mapped_file.h"
+#include "system/mapped_file.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -13,8 +13,8 @@
 #include <cstring>
 #include <utility>
 
-#include "core/descriptor.h"
 #include "core/error.h"
+#include "system/descriptor.h"
 
 namespace qc {
 namespace {

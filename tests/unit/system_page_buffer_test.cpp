@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "core/page_buffer.h"
+#include "system/page_buffer.h"
 
 namespace qc {
 namespace {

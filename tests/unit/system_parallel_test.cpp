@@ -9,7 +9,7 @@
 #include <thread>
 #include <vector>
 
-#include "core/parallel.h"
+#include "system/parallel.h"
 
 namespace qc {
 namespace {

@@ -1,4 +1,4 @@
-#include "core/output_set.h"
+#include "system/output_set.h"
 
 #include <fmt/format.h>
 #include <sys/stat.h>

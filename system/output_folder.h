@@ -5,7 +5,7 @@
 #include <memory>
 #include <vector>
 
-#include "core/descriptor.h"
+#include "system/descriptor.h"
 
 namespace qc {
 

@@ -6,9 +6,9 @@
 #include <string>
 
 #include "core/error.h"
-#include "core/file.h"
 #include "core/random.h"
 #include "harness.h"
+#include "system/file.h"
 
 namespace qc {
 namespace {

@@ -1,4 +1,4 @@
-#include "core/page_buffer.h"
+#include "system/page_buffer.h"
 
 #include <sys/mman.h>
 #ifdef __GLIBC__
@@ -9,7 +9,7 @@
 #include <new>
 #include <utility>
 
-#include "core/parallel.h"
+#include "system/parallel.h"
 
 namespace qc {
 

@@ -11,9 +11,9 @@
 #include <string_view>
 
 #include "core/byte_sink.h"
-#include "core/descriptor.h"
-#include "core/mapped_file.h"
-#include "core/output_folder.h"
+#include "system/descriptor.h"
+#include "system/mapped_file.h"
+#include "system/output_folder.h"
 
 namespace qc {
 

@@ -17,7 +17,7 @@
 
 #include "command_pids.h"
 #include "harness.h"
-#include "pipeline/process.h"
+#include "system/process.h"
 
 namespace qc {
 namespace {

@@ -11,9 +11,9 @@
 #include <vector>
 
 #include "core/error.h"
-#include "core/mapped_file.h"
-#include "core/output_set.h"
 #include "harness.h"
+#include "system/mapped_file.h"
+#include "system/output_set.h"
 
 namespace qc {
 namespace {

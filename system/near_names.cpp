@@ -1,4 +1,4 @@
-#include "core/near_names.h"
+#include "system/near_names.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>

@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "core/error.h"
-#include "core/toml_limits.h"
+#include "system/toml_limits.h"
 
 namespace qc {
 namespace {

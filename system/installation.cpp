@@ -1,4 +1,4 @@
-#include "core/installation.h"
+#include "system/installation.h"
 
 #include <system_error>
 

@@ -1,4 +1,4 @@
-#include "core/output_folder.h"
+#include "system/output_folder.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>

@@ -1,4 +1,4 @@
-#include "pipeline/process.h"
+#include "system/process.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -16,9 +16,11 @@
 #include <utility>
 #include <vector>
 
-#include "core/descriptor.h"
 #include "core/error.h"
-#include "core/standard_streams.h"
+#include "system/descriptor.h"
+#include "system/environment.h"
+#include "system/pipe.h"
+#include "system/standard_streams.h"
 
 namespace qc {
 namespace {
@@ -38,19 +40,10 @@ constexpr std::size_t kMaxLeftover = std::size_t{1} << 20;
   throw Error(ErrorCode::kFile, fmt::format("cannot {}: {}", action, std::strerror(error)));
 }
 
-struct Pipe {
-  Pipe() {
-    std::array<int, 2> ends{};
-    if (::pipe2(ends.data(), O_CLOEXEC) != 0) fail("make a pipe", errno);
-    read = Descriptor(ends[0]);
-    write = Descriptor(ends[1]);
-    // The command's end must block as usual; only this side never waits.
-    if (::fcntl(read.get(), F_SETFL, O_NONBLOCK) != 0) fail("make a pipe", errno);
-  }
-
-  Descriptor read;
-  Descriptor write;
-};
+// The command's end of a pipe blocks as usual; only this side never waits.
+void never_wait(const Descriptor& end) {
+  if (::fcntl(end.get(), F_SETFL, O_NONBLOCK) != 0) fail("make a pipe", errno);
+}
 
 // How many ends are deferred now, and by what signal the process is to end.
 int deferred_ends = 0;
@@ -91,24 +84,6 @@ class ChildrenCount {
  private:
   struct sigaction before_ {};
 };
-
-std::vector<std::string> environment_with(const std::map<std::string, std::string>& added) {
-  std::vector<std::string> result;
-  for (char** entry = environ; *entry != nullptr; ++entry) {
-    const std::string text = *entry;
-    if (!added.contains(text.substr(0, text.find('=')))) result.push_back(text);
-  }
-  for (const auto& [name, value] : added) result.push_back(fmt::format("{}={}", name, value));
-  return result;
-}
-
-std::vector<char*> pointers(std::vector<std::string>& texts) {
-  std::vector<char*> result;
-  result.reserve(texts.size() + 1);
-  for (std::string& text : texts) result.push_back(text.data());
-  result.push_back(nullptr);
-  return result;
-}
 
 class SpawnAttributes {
  public:
@@ -159,7 +134,7 @@ pid_t spawn(const ProcessOptions& options, int out, int err) {
   const SpawnActions actions(out, err);
   pid_t child = 0;
   const int error = ::posix_spawn(&child, "/bin/sh", actions.get(), attributes.get(),
-                                  pointers(arguments).data(), pointers(variables).data());
+                                  exec_pointers(arguments).data(), exec_pointers(variables).data());
   if (error != 0) fail("run /bin/sh", error);
   return child;
 }
@@ -218,6 +193,8 @@ class Run {
   explicit Run(const ProcessOptions& options) : options_(options), lines_(options.on_line) {
     Pipe out;
     Pipe err;
+    never_wait(out.read);
+    never_wait(err.read);
     group_ = spawn(options, out.write.get(), err.write.get());
     out_ = std::move(out.read);
     err_ = std::move(err.read);
@@ -304,7 +281,7 @@ class Run {
     if (events[1].revents != 0) read(err_, false);
   }
 
-  // Takes some of what is there; how much. Closes the descriptor at its end.
+  // Takes some of what is there and returns how much it was. Closes the descriptor at its end.
   std::size_t read(Descriptor& from, bool is_stdout) {
     std::array<char, 16384> buffer;
     const ssize_t got = ::read(from.get(), buffer.data(), buffer.size());

@@ -1,4 +1,4 @@
-#include "core/standard_streams.h"
+#include "system/standard_streams.h"
 
 #include <fcntl.h>
 #include <poll.h>

@@ -1,4 +1,4 @@
-#include "core/byte_size.h"
+#include "system/byte_size.h"
 
 #include <fmt/format.h>
 #include <unistd.h>

@@ -1,4 +1,4 @@
-#include "core/toml_limits.h"
+#include "system/toml_limits.h"
 
 #include <fmt/format.h>
 

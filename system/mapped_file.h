@@ -51,7 +51,7 @@ class MappedFile {
   /// versions.
   void require_unchanged() const;
 
-  /// Tells that `part` is not needed for now: its pages no longer count as the process's memory,
+  /// Says that `part` will not be read soon: its pages no longer count as the process's memory,
   /// and come back from the file when they are touched. Of bytes outside the file nothing happens.
   void release(ByteView part) const noexcept;
 

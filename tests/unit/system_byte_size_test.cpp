@@ -4,8 +4,8 @@
 #include <limits>
 #include <string>
 
-#include "core/byte_size.h"
 #include "core/error.h"
+#include "system/byte_size.h"
 
 namespace qc {
 namespace {

@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "core/atomic_file.h"
+#include "system/atomic_file.h"
 
 namespace qc {
 
