@@ -75,7 +75,7 @@ void run_sensitivity(const OnnxModel& model, const std::string& input, const Ste
   flags.require_no_data(target);
   AtomicFile out(target, common.overwrite());
   Tuning tools(flags, common, validation_fraction(step.params()));
-  const double max_drop = step.params().number("max-drop").value_or(kDefaultMaxDrop);
+  const double max_drop = step.max_drop().value_or(kDefaultMaxDrop);
   Sensitivity result;
   StatusLine line(common.prints());
   naming_errors(input, [&] {

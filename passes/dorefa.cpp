@@ -25,6 +25,11 @@ constexpr std::array kParams = {
     kExcludeParam,
 };
 
+int gradient_bits(const Params& params) {
+  const auto bits = static_cast<int>(params.integer("gbits").value());
+  return bits <= kMostQuantizedBits ? bits : 0;
+}
+
 LowBitRequest request_of(const Params& params) {
   LowBitRequest request{.verb = "quantise", .keep = params.choice("keep")};
   request.form.kind = FormKind::kDorefa;
@@ -53,6 +58,7 @@ const Pass kDorefaPass{
     .run = run_low_bit<request_of>,
     .rewrite = rewrite,
     .forms = low_bit_forms<request_of>,
+    .fine_tuning = {.gradient_bits = gradient_bits},
 };
 
 }  // namespace qc

@@ -60,7 +60,39 @@ struct FormedTensor {
   WeightForm form;
 };
 
-/// A pass: one row in the table, one file with its implementation.
+/// Which structure of a model training keeps.
+enum class Keep {
+  kNothing,
+  kZeros,   ///< pruned weights stay zero
+  kShared,  ///< and equal weights stay equal
+  kAuto,  ///< kShared for tensors with at most half as many values as nonzero weights, else kZeros
+};
+
+/// A default that stands in place of the one in a parameter's spec.
+struct ParamDefault {
+  std::string_view name;
+  std::string_view value;
+};
+
+/// How a model is fine-tuned after a pass.
+struct FineTuning {
+  Keep keep = Keep::kZeros;
+  /// Of parameters of training, instead of those that all training has.
+  std::span<const ParamDefault> defaults = {};
+  /// For TrainOptions::gradient_bits; null for a pass that has no say in gradients.
+  int (*gradient_bits)(const Params& params) = nullptr;
+};
+
+/// A pass that goes in several repetitions, each with fine-tuning, to what its parameters ask for.
+struct Growth {
+  std::string_view steps_help;     ///< of --steps, the number of repetitions
+  std::string_view schedule_help;  ///< of --schedule, how fast it goes there
+  /// Parameters that go a fraction, below 1, of the way from what `start` has already to what
+  /// `params` ask for; null for a pass that is not repeated. Throws as Pass::run does.
+  Params (*part_way)(const OnnxModel& start, const Params& params, double fraction) = nullptr;
+};
+
+/// A pass: one row in the table, one file with its implementation and all that is known of it.
 struct Pass {
   std::string_view name;     ///< the subcommand
   std::string_view suffix;   ///< of the default output name: model.SUFFIX.onnx
@@ -83,9 +115,8 @@ struct Pass {
   std::vector<FormedTensor> (*forms)(const OnnxModel& model, const Params& params) = nullptr;
   /// The network computes the same as before: there is nothing to train afterwards.
   bool exact = false;
-  /// Parameters that go a fraction, below 1, of the way from what `start` has already to what
-  /// `params` ask for; null for a pass that is not repeated. Throws as `run` does.
-  Params (*part_way)(const OnnxModel& start, const Params& params, double fraction) = nullptr;
+  FineTuning fine_tuning = {};  ///< of no use to an exact pass
+  Growth growth = {};
 };
 
 /// What a pass makes of a model, before any training.

@@ -306,7 +306,10 @@ const Pass kPrunePass{
     .params = kParams,
     .check = check,
     .run = run,
-    .part_way = part_way,
+    .growth = {.steps_help = "reach the rate in N steps, with fine-tuning after each",
+               .schedule_help = "how the rate grows over --steps from the sparsity that is there: "
+                                "linear, cubic (fast first, then ever slower) or constant",
+               .part_way = part_way},
 };
 
 }  // namespace qc

@@ -59,6 +59,13 @@ constexpr std::array kParams = {
     kExcludeParam,
 };
 
+// Centroids get the summed gradient of all their weights: what fits weights is far too fast.
+constexpr std::array kTrainingDefaults = {
+    ParamDefault{.name = "optimizer", .value = "adam"},
+    ParamDefault{.name = "lr", .value = "0.0005"},
+    ParamDefault{.name = "weight-decay", .value = "0"},
+};
+
 KMeansInit parse_init(const Params& params) {
   const auto found = std::ranges::find(kInits, params.choice("init"));
   return kInitValues.at(static_cast<std::size_t>(found - kInits.begin()));
@@ -232,6 +239,7 @@ const Pass kSharePass{
     .check = check,
     .run = run,
     .forms = bias_forms,
+    .fine_tuning = {.keep = Keep::kShared, .defaults = kTrainingDefaults},
 };
 
 }  // namespace qc

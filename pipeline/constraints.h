@@ -12,14 +12,6 @@
 
 namespace qc {
 
-/// Which structure of a model training keeps.
-enum class Keep {
-  kNothing,
-  kZeros,   ///< pruned weights stay zero
-  kShared,  ///< and equal weights stay equal
-  kAuto,  ///< kShared for tensors with at most half as many values as nonzero weights, else kZeros
-};
-
 /// The constraints that keep the zeros, and where asked for the equalities, of the float weights of
 /// a model (Role::kWeight). Tensors without zeros and equalities to keep have none.
 std::vector<Constraint> find_constraints(const OnnxModel& model, Keep keep);

@@ -108,7 +108,7 @@ class Runner {
     if (kind.pass == nullptr && tools_.tuner == nullptr) {
       throw Error(ErrorCode::kUsage, fmt::format("{} needs training data: --data", kind.name));
     }
-    if (step.params().has("max-drop") && tools_.evaluator == nullptr) {
+    if (step.max_drop() && tools_.evaluator == nullptr) {
       throw Error(ErrorCode::kUsage, "--max-drop needs data to evaluate on: --data or --eval-cmd");
     }
     if (kind.pass == nullptr || tools_.tuner == nullptr) return;
@@ -137,7 +137,7 @@ class Runner {
 
   // One repetition, from state to state.
   void repeat(const Step& step) {
-    const auto limit = step.params().number("max-drop");
+    const auto limit = step.max_drop();
     StepReport done;
     done.name = step.kind().name;
     done.index = state_.step;

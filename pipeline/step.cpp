@@ -4,11 +4,9 @@
 
 #include <algorithm>
 #include <array>
-#include <optional>
 
 #include "core/error.h"
 #include "engine/train_params.h"
-#include "passes/kernels/dorefa.h"
 #include "system/near_names.h"
 
 namespace qc {
@@ -18,23 +16,26 @@ constexpr std::array<std::string_view, 3> kSchedules = {"linear", "cubic", "cons
 constexpr std::array<std::string_view, 4> kKeeps = {"auto", "nothing", "zeros", "shared"};
 constexpr std::array kKeepValues = {Keep::kAuto, Keep::kNothing, Keep::kZeros, Keep::kShared};
 
-constexpr ParamSpec kStepsParam{.name = "steps",
-                                .kind = ParamKind::kInteger,
-                                .placeholder = "N",
-                                .help = "reach the rate in N steps, with fine-tuning after each",
-                                .min = 1,
-                                .max = 10000,
-                                .default_text = "1"};
+// --steps and --schedule, which each pass that grows describes in its own words.
+constexpr std::string_view kSteps = "steps";
+constexpr std::string_view kSchedule = "schedule";
 
-constexpr ParamSpec kScheduleParam{
-    .name = "schedule",
-    .kind = ParamKind::kChoice,
-    .placeholder = "NAME",
-    .help =
-        "how the rate grows over --steps from the sparsity that is there: linear, cubic (fast "
-        "first, then ever slower) or constant",
-    .choices = kSchedules,
-    .default_text = "cubic"};
+std::vector<ParamSpec> growth_params(const Growth& growth) {
+  if (growth.part_way == nullptr) return {};
+  return {{.name = kSteps,
+           .kind = ParamKind::kInteger,
+           .placeholder = "N",
+           .help = growth.steps_help,
+           .min = 1,
+           .max = 10000,
+           .default_text = "1"},
+          {.name = kSchedule,
+           .kind = ParamKind::kChoice,
+           .placeholder = "NAME",
+           .help = growth.schedule_help,
+           .choices = kSchedules,
+           .default_text = "cubic"}};
+}
 
 constexpr ParamSpec kMaxDropParam{
     .name = "max-drop",
@@ -56,19 +57,13 @@ constexpr ParamSpec kKeepParam{
     .choices = kKeeps,
     .default_text = "auto"};
 
-// Centroids get the summed gradient of all their weights: what fits weights is far too fast.
-struct Default {
-  std::string_view name;
-  std::string_view value;
-};
-constexpr std::array kShareDefaults = {Default{"optimizer", "adam"}, Default{"lr", "0.0005"},
-                                       Default{"weight-decay", "0"}};
-constexpr std::array kTrainDefaults = {Default{"epochs", "20"}, Default{"lr", "0.02"}};
+constexpr std::array kTrainDefaults = {ParamDefault{.name = "epochs", .value = "20"},
+                                       ParamDefault{.name = "lr", .value = "0.02"}};
 
 std::vector<ParamSpec> with_training(std::vector<ParamSpec> specs,
-                                     std::span<const Default> defaults) {
+                                     std::span<const ParamDefault> defaults) {
   for (ParamSpec spec : train_params()) {
-    const auto own = std::ranges::find(defaults, spec.name, &Default::name);
+    const auto own = std::ranges::find(defaults, spec.name, &ParamDefault::name);
     if (own != defaults.end()) spec.default_text = own->value;
     specs.push_back(spec);
   }
@@ -78,25 +73,13 @@ std::vector<ParamSpec> with_training(std::vector<ParamSpec> specs,
 
 std::vector<StepKind> make_kinds() {
   std::vector<StepKind> kinds;
-  for (const Pass& pass : pass_table()) {
-    if (pass.exact) {
-      kinds.push_back({pass.name, &pass, Keep::kNothing, false, {kMaxDropParam}});
-      continue;
-    }
-    const bool shares = pass.name == kSharePass.name;
-    std::vector<ParamSpec> own;
-    if (pass.name == kPrunePass.name) own = {kStepsParam, kScheduleParam};
-    kinds.push_back({pass.name, &pass, shares ? Keep::kShared : Keep::kZeros, false,
-                     with_training(std::move(own), shares ? std::span<const Default>(kShareDefaults)
-                                                          : std::span<const Default>())});
-  }
-  kinds.push_back({"finetune", nullptr, Keep::kAuto, false, with_training({kKeepParam}, {})});
-  kinds.push_back({"train", nullptr, Keep::kNothing, true, with_training({}, kTrainDefaults)});
+  for (const Pass& pass : pass_table()) kinds.push_back(step_kind(pass));
+  kinds.push_back(
+      {.name = "finetune", .keep = Keep::kAuto, .params = with_training({kKeepParam}, {})});
+  kinds.push_back(
+      {.name = "train", .from_scratch = true, .params = with_training({}, kTrainDefaults)});
   return kinds;
 }
-
-// DoReFa's, a parameter of the pass that only training heeds.
-constexpr std::string_view kGradientBits = "gbits";
 
 bool has_spec(std::span<const ParamSpec> specs, std::string_view name) {
   return std::ranges::find(specs, name, &ParamSpec::name) != specs.end();
@@ -107,6 +90,14 @@ std::span<const ParamSpec> pass_specs(const StepKind& kind) {
 }
 
 }  // namespace
+
+StepKind step_kind(const Pass& pass) {
+  if (pass.exact) return {.name = pass.name, .pass = &pass, .params = {kMaxDropParam}};
+  return {.name = pass.name,
+          .pass = &pass,
+          .keep = pass.fine_tuning.keep,
+          .params = with_training(growth_params(pass.growth), pass.fine_tuning.defaults)};
+}
 
 std::span<const StepKind> step_kinds() {
   static const std::vector<StepKind> kKinds = make_kinds();
@@ -164,6 +155,7 @@ bool Step::was_given(std::string_view name) const {
 }
 
 bool Step::trains() const { return kind_->pass == nullptr || !kind_->pass->exact; }
+
 void Step::check() const {
   if (kind_->pass != nullptr && kind_->pass->check != nullptr) kind_->pass->check(pass_params_);
 }
@@ -171,9 +163,8 @@ void Step::check() const {
 TrainOptions Step::train_options() const {
   if (!trains()) return {};
   TrainOptions options = qc::train_options(params_);
-  if (has_spec(pass_params_.specs(), kGradientBits)) {
-    const auto bits = static_cast<int>(pass_params_.integer(kGradientBits).value());
-    options.gradient_bits = bits <= kMostQuantizedBits ? bits : 0;
+  if (kind_->pass != nullptr && kind_->pass->fine_tuning.gradient_bits != nullptr) {
+    options.gradient_bits = kind_->pass->fine_tuning.gradient_bits(pass_params_);
   }
   return options;
 }
@@ -184,17 +175,19 @@ Keep Step::keep() const {
   return kKeepValues.at(static_cast<std::size_t>(found - kKeeps.begin()));
 }
 
+std::optional<double> Step::max_drop() const { return params_.number(kMaxDropParam.name); }
+
 int Step::repetitions() const {
-  if (!has_spec(params_.specs(), kStepsParam.name)) return 1;
-  return static_cast<int>(params_.integer(kStepsParam.name).value());
+  if (!has_spec(params_.specs(), kSteps)) return 1;
+  return static_cast<int>(params_.integer(kSteps).value());
 }
 
 Params Step::pass_params(int i, const OnnxModel& start) const {
   const int n = repetitions();
   if (n == 1) return pass_params_;
-  const double fraction = schedule_fraction(params_.choice(kScheduleParam.name), i, n);
+  const double fraction = schedule_fraction(params_.choice(kSchedule), i, n);
   if (fraction >= 1) return pass_params_;
-  return kind_->pass->part_way(start, pass_params_, fraction);
+  return kind_->pass->growth.part_way(start, pass_params_, fraction);
 }
 
 double schedule_fraction(std::string_view schedule, int i, int n) {

@@ -1,10 +1,11 @@
 // The steps of a pipeline and their parameters, which are flags of commands and keys of recipes.
 #pragma once
 
-#include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "engine/engine.h"
@@ -14,17 +15,21 @@
 
 namespace qc {
 
-/// A kind of step: every pass, "train" and "finetune". One row in the table of step.cpp.
+/// A kind of step: every pass, "finetune" and "train".
 struct StepKind {
   std::string_view name;
-  const Pass* pass;  ///< null for pure training
-  /// What fine-tuning after the pass keeps, unless a parameter says otherwise.
-  Keep keep;
-  bool from_scratch;  ///< starts from fresh weights
+  const Pass* pass = nullptr;  ///< null for pure training
+  /// What fine-tuning keeps, unless a parameter says otherwise.
+  Keep keep = Keep::kNothing;
+  bool from_scratch = false;  ///< starts from fresh weights
   /// Parameters beyond those of the pass: repetition, training, gates.
   std::vector<ParamSpec> params;
 };
 
+/// The kind of step that applies a pass, which must outlive it.
+StepKind step_kind(const Pass& pass);
+
+/// Those of all passes, in the order of their table, then "finetune" and "train".
 std::span<const StepKind> step_kinds();
 
 /// Throws Error(kUsage) that lists the kinds when there is none of this name.
@@ -58,11 +63,13 @@ class Step {
   /// Without epochs where the step does not train.
   TrainOptions train_options() const;
   Keep keep() const;
-  /// How often pass and fine-tuning are repeated; 1 for all but iterative pruning.
+  /// What --max-drop allows to be lost; nothing where it was not given.
+  std::optional<double> max_drop() const;
+  /// How often pass and fine-tuning are repeated; 1 for a pass that does not grow.
   int repetitions() const;
   /// Parameters of the pass as they were given. Requires a pass.
   const Params& pass_params() const { return pass_params_; }
-  /// Those for repetition `i` of repetitions(), from 1: rates and thresholds grow along --schedule
+  /// Those for repetition `i` of repetitions(), from 1: what they ask for grows along --schedule
   /// from what `start`, the model that the first repetition is applied to, has already.
   Params pass_params(int i, const OnnxModel& start) const;
 
@@ -72,8 +79,8 @@ class Step {
   Params params_;
 };
 
-/// How much of the final rate repetition i of n (from 1) prunes: "linear" i/n, "cubic"
-/// 1 - (1 - i/n)^3 (Zhu, Gupta, arXiv 1710.01878, equation 1), "constant" 1.
+/// How much of the way repetition i of n (from 1) goes: "linear" i/n, "cubic" 1 - (1 - i/n)^3 (Zhu,
+/// Gupta, arXiv 1710.01878, equation 1), "constant" 1.
 double schedule_fraction(std::string_view schedule, int i, int n);
 
 }  // namespace qc
