@@ -9,6 +9,7 @@
 #include "cli/commands.h"
 #include "cli/common.h"
 #include "cli/inspect.h"
+#include "core/choices.h"
 #include "core/error.h"
 #include "formats/qc_reader.h"
 #include "formats/qc_writer.h"
@@ -18,10 +19,10 @@
 namespace qc {
 namespace {
 
-const std::map<std::string, SortBy> kSortNames = {{"model", SortBy::kModel},
+constexpr auto kSortNames = make_choices<SortBy>({{"model", SortBy::kModel},
                                                   {"size", SortBy::kSize},
                                                   {"ratio", SortBy::kRatio},
-                                                  {"name", SortBy::kName}};
+                                                  {"name", SortBy::kName}});
 
 /// "1x3x224x224" as sizes; empty for an empty text.
 std::vector<std::int64_t> parse_shape(std::string_view text) {
@@ -60,7 +61,8 @@ struct InspectCommand {
     if (!input_shape.empty() && !hardware) {
       throw Error(ErrorCode::kUsage, "--input-shape is for --hardware");
     }
-    InspectView view{input, !is_qc_file(input), all || common.verbose, kSortNames.at(sort)};
+    InspectView view{input, !is_qc_file(input), all || common.verbose,
+                     kSortNames.find(sort).value()};
     MemorySink packed;
     if (view.packed_now) {
       PackOptions options;
@@ -136,7 +138,8 @@ void add_inspect_command(CLI::App& app) {
                               "qcompress inspect --sort size model.qc");
   add_input(*sub, command->input, "file", "A .qc file, or a .onnx file: shown as if packed now");
   sub->add_option("--sort", command->sort, "Order of the tensors (default: model)")
-      ->check(CLI::IsMember({"model", "size", "ratio", "name"}))
+      ->check(CLI::IsMember(
+          std::vector<std::string>(kSortNames.names().begin(), kSortNames.names().end())))
       ->type_name("model|size|ratio|name");
   sub->add_option("--tensor", command->tensor, "Show one tensor, with a histogram of its values")
       ->type_name("NAME");

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <string_view>
 
+#include "core/choices.h"
 #include "core/error.h"
 #include "system/file.h"
 #include "system/toml_limits.h"
@@ -64,12 +65,13 @@ std::filesystem::path file_name(const Place& place) {
   return *name;
 }
 
-template <typename T, std::size_t kCount>
-T one_of(const Place& place, const std::array<std::pair<std::string_view, T>, kCount>& choices) {
+template <typename Value, std::size_t kCount>
+Value one_of(const Place& place, const Choices<Value, kCount>& choices) {
   const auto text = place.node.value_exact<std::string_view>();
+  const std::optional<Value> value = text ? choices.find(*text) : std::nullopt;
+  if (value) return *value;
   std::string known;
-  for (const auto& [name, choice] : choices) {
-    if (text == name) return choice;
+  for (const std::string_view name : choices.names()) {
     known += fmt::format("{}\"{}\"", known.empty() ? "" : ", ", name);
   }
   place.fail("must be one of " + known);
@@ -90,22 +92,21 @@ void read_std(const Place& place, DatasetConfig& config) {
 }
 
 void read_layout(const Place& place, DatasetConfig& config) {
-  constexpr std::array<std::pair<std::string_view, PixelLayout>, 3> kChoices = {
-      {{"NCHW", PixelLayout::kNchw},
-       {"NHWC", PixelLayout::kNhwc},
-       {"stored", PixelLayout::kStored}}};
+  constexpr auto kChoices = make_choices<PixelLayout>({{"NCHW", PixelLayout::kNchw},
+                                                       {"NHWC", PixelLayout::kNhwc},
+                                                       {"stored", PixelLayout::kStored}});
   config.layout = one_of(place, kChoices);
 }
 
 void read_stored_layout(const Place& place, DatasetConfig& config) {
-  constexpr std::array<std::pair<std::string_view, PixelLayout>, 2> kChoices = {
-      {{"NCHW", PixelLayout::kNchw}, {"NHWC", PixelLayout::kNhwc}}};
+  constexpr auto kChoices =
+      make_choices<PixelLayout>({{"NCHW", PixelLayout::kNchw}, {"NHWC", PixelLayout::kNhwc}});
   config.stored_layout = one_of(place, kChoices);
 }
 
 void read_channels(const Place& place, DatasetConfig& config) {
-  constexpr std::array<std::pair<std::string_view, Channels>, 3> kChoices = {
-      {{"RGB", Channels::kRgb}, {"BGR", Channels::kBgr}, {"gray", Channels::kGray}}};
+  constexpr auto kChoices = make_choices<Channels>(
+      {{"RGB", Channels::kRgb}, {"BGR", Channels::kBgr}, {"gray", Channels::kGray}});
   config.channels = one_of(place, kChoices);
 }
 

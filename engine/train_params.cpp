@@ -1,6 +1,5 @@
 #include "engine/train_params.h"
 
-#include <algorithm>
 #include <array>
 #include <limits>
 
@@ -8,9 +7,14 @@ namespace qc {
 namespace {
 
 constexpr double kUnlimited = std::numeric_limits<double>::infinity();
-constexpr std::array<std::string_view, 3> kOptimizers = {"sgd", "adam", "shift-adamax"};
-constexpr std::array<std::string_view, 3> kSchedules = {"constant", "step", "cosine"};
-constexpr std::array<std::string_view, 3> kNorms = {"frozen", "train", "shift"};
+constexpr auto kOptimizers = make_choices<Optimizer>({{"sgd", Optimizer::kSgd},
+                                                      {"adam", Optimizer::kAdam},
+                                                      {"shift-adamax", Optimizer::kShiftAdaMax}});
+constexpr auto kSchedules = make_choices<Schedule>(
+    {{"constant", Schedule::kConstant}, {"step", Schedule::kStep}, {"cosine", Schedule::kCosine}});
+constexpr auto kNorms = make_choices<NormTraining>({{"frozen", NormTraining::kFrozen},
+                                                    {"train", NormTraining::kLearn},
+                                                    {"shift", NormTraining::kShift}});
 
 constexpr std::array kParams = {
     ParamSpec{.name = "epochs",
@@ -38,7 +42,7 @@ constexpr std::array kParams = {
               .kind = ParamKind::kChoice,
               .placeholder = "NAME",
               .help = "sgd (with momentum), adam, or shift-adamax: AdaMax with powers of two (BNN)",
-              .choices = kOptimizers,
+              .choices = kOptimizers.names(),
               .default_text = "sgd"},
     ParamSpec{.name = "lr",
               .kind = ParamKind::kNumber,
@@ -52,7 +56,7 @@ constexpr std::array kParams = {
               .placeholder = "NAME",
               .help = "cosine falls to zero over the epochs, step multiplies by --lr-factor every "
                       "--lr-step epochs",
-              .choices = kSchedules,
+              .choices = kSchedules.names(),
               .default_text = "cosine"},
     ParamSpec{.name = "lr-step",
               .kind = ParamKind::kInteger,
@@ -111,7 +115,7 @@ constexpr std::array kParams = {
               .placeholder = "MODE",
               .help = "batch normalisation keeps its statistics (frozen), learns those of the "
                       "data (train), or learns powers of two to multiply with (shift; BNN)",
-              .choices = kNorms,
+              .choices = kNorms.names(),
               .default_text = "train"},
     ParamSpec{.name = "patience",
               .kind = ParamKind::kInteger,
@@ -136,13 +140,6 @@ constexpr std::array kParams = {
               .default_text = "0"},
 };
 
-template <typename Choice, std::size_t N>
-Choice chosen(const Params& params, std::string_view name,
-              const std::array<std::string_view, N>& names) {
-  const auto found = std::ranges::find(names, params.choice(name));
-  return static_cast<Choice>(found - names.begin());
-}
-
 }  // namespace
 
 std::span<const ParamSpec> train_params() noexcept { return kParams; }
@@ -156,18 +153,18 @@ TrainOptions train_options(const Params& params) {
   options.epochs = integer("epochs");
   options.batch = static_cast<std::size_t>(integer("batch"));
   options.samples = static_cast<std::size_t>(integer("samples"));
-  options.optimizer = chosen<Optimizer>(params, "optimizer", kOptimizers);
+  options.optimizer = params.choice("optimizer", kOptimizers).value();
   options.learning_rate = number("lr");
   options.momentum = number("momentum");
   options.weight_decay = number("weight-decay");
-  options.schedule = chosen<Schedule>(params, "lr-schedule", kSchedules);
+  options.schedule = params.choice("lr-schedule", kSchedules).value();
   options.step_epochs = integer("lr-step");
   options.step_factor = number("lr-factor");
   options.label_smoothing = number("label-smoothing");
   options.distill = number("distill");
   options.shift = integer("shift");
   options.flip = params.flag("flip");
-  options.norm = chosen<NormTraining>(params, "norm", kNorms);
+  options.norm = params.choice("norm", kNorms).value();
   options.patience = integer("patience");
   options.seed = static_cast<std::uint64_t>(params.integer("seed").value());
   return options;

@@ -10,7 +10,9 @@
 namespace qc {
 namespace {
 
-constexpr std::array<std::string_view, 2> kActivations = {"float", "sign"};
+enum class Activations { kFloat, kSign };
+constexpr auto kActivations =
+    make_choices<Activations>({{"float", Activations::kFloat}, {"sign", Activations::kSign}});
 
 constexpr std::array kParams = {
     scale_param(
@@ -22,7 +24,7 @@ constexpr std::array kParams = {
               .placeholder = "KIND",
               .help = "sign puts the signs of what layers read in front of them, but for the "
                       "network's input; a rectifier there is taken out",
-              .choices = kActivations,
+              .choices = kActivations.names(),
               .default_text = "float"},
     bits_param("abits", 8,
                "of --activations sign: more than one makes them 2^BITS even steps from -1 to 1",
@@ -51,21 +53,26 @@ constexpr std::array kParams = {
     kExcludeParam,
 };
 
+bool takes_signs(const Params& params) {
+  return params.choice("activations", kActivations) == Activations::kSign;
+}
+
 LowBitRequest request_of(const Params& params) {
   const bool xnor = params.flag("xnor");
-  if (xnor && params.has("scale") && params.choice("scale") != "channel") {
+  const ScaleScope scale = params.choice("scale", kScaleChoices).value();
+  if (xnor && params.has("scale") && scale != ScaleScope::kChannel) {
     throw Error(ErrorCode::kUsage, "--xnor goes with --scale channel");
   }
-  if (xnor && params.has("activations") && params.choice("activations") != "sign") {
+  if (xnor && params.has("activations") && !takes_signs(params)) {
     throw Error(ErrorCode::kUsage, "--xnor goes with --activations sign");
   }
-  if (params.integer("abits").value() > 1 && params.choice("activations") != "sign" && !xnor) {
+  if (params.integer("abits").value() > 1 && !takes_signs(params) && !xnor) {
     throw Error(ErrorCode::kUsage, "--abits is for --activations sign");
   }
-  LowBitRequest request{.verb = "binarize", .keep = params.choice("keep")};
-  if (request.keep.empty()) request.keep = xnor ? "first,last" : "none";
+  LowBitRequest request{.verb = "binarize"};
+  request.keep = params.choice("keep", kKeepChoices).value_or(xnor ? kFirstAndLast : KeptLayers());
   request.form.kind = FormKind::kBinary;
-  request.form.scope = parse_scale(params);
+  request.form.scope = scale;
   request.form.stochastic = params.flag("stochastic");
   request.seed = static_cast<std::uint64_t>(params.integer("seed").value());
   return request;
@@ -73,7 +80,7 @@ LowBitRequest request_of(const Params& params) {
 
 std::optional<OnnxModel> rewrite(const OnnxModel& model, const Params& params, PassReport& report) {
   const bool xnor = params.flag("xnor");
-  if (params.choice("activations") != "sign" && !xnor) return std::nullopt;
+  if (!takes_signs(params) && !xnor) return std::nullopt;
   ActivationForm form;
   form.bits = static_cast<int>(params.integer("abits").value());
   form.kind = form.bits == 1 ? ActivationKind::kSign : ActivationKind::kSymmetric;

@@ -31,7 +31,7 @@ int gradient_bits(const Params& params) {
 }
 
 LowBitRequest request_of(const Params& params) {
-  LowBitRequest request{.verb = "quantise", .keep = params.choice("keep")};
+  LowBitRequest request{.verb = "quantise", .keep = params.choice("keep", kKeepChoices).value()};
   request.form.kind = FormKind::kDorefa;
   request.form.bits = static_cast<int>(params.integer("wbits").value());
   return request;

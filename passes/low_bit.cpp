@@ -101,18 +101,11 @@ bool has_unit_scale(const WeightForm& form) {
 
 }  // namespace
 
-ScaleScope parse_scale(const Params& params) {
-  const auto found = std::ranges::find(kScaleChoices, params.choice("scale"));
-  return static_cast<ScaleScope>(found - kScaleChoices.begin());
-}
-
 Selection select_low_bit(const OnnxModel& model, const Params& params,
                          const LowBitRequest& request) {
   Selection selection(model, params, request.verb);
   std::vector<std::size_t> layers = selection.chosen();
   std::ranges::sort(layers, {}, [&](std::size_t i) { return model.tensors()[i].position; });
-  const bool keep_first = request.keep.starts_with("first");
-  const bool keep_last = request.keep.ends_with("last");
   const auto keep = [&](std::size_t position, std::string_view which) {
     for (const std::size_t tensor : layers) {
       if (model.tensors()[tensor].position != position) continue;
@@ -121,14 +114,15 @@ Selection select_low_bit(const OnnxModel& model, const Params& params,
   };
   const std::size_t first = model.tensors()[layers.front()].position;
   const std::size_t last = model.tensors()[layers.back()].position;
-  if (keep_first) keep(first, "first");
-  if (keep_last && (last != first || !keep_first)) keep(last, "last");
+  const auto& [keeps_first, keeps_last] = request.keep;
+  if (keeps_first) keep(first, "first");
+  if (keeps_last && (last != first || !keeps_first)) keep(last, "last");
   if (selection.chosen().empty()) {
-    throw Error(
-        ErrorCode::kUsage,
-        fmt::format("--keep {} leaves nothing to {}: the model has {} such layer{}; --keep "
-                    "none takes them too",
-                    request.keep, request.verb, layers.size(), layers.size() == 1 ? "" : "s"));
+    throw Error(ErrorCode::kUsage,
+                fmt::format("--keep {} leaves nothing to {}: the model has {} such layer{}; --keep "
+                            "none takes them too",
+                            kKeepChoices.name_of(request.keep), request.verb, layers.size(),
+                            layers.size() == 1 ? "" : "s"));
   }
   return selection;
 }

@@ -1,20 +1,33 @@
 // What the passes to low-bit weights have in common: which layers, and the conversion.
 #pragma once
 
-#include <array>
-#include <string>
+#include <cstdint>
 #include <string_view>
 #include <vector>
 
+#include "core/choices.h"
 #include "passes/params.h"
 #include "passes/pass.h"
 #include "passes/selection.h"
 
 namespace qc {
 
-inline constexpr std::array<std::string_view, 4> kKeepChoices = {"none", "first", "last",
-                                                                 "first,last"};
-inline constexpr std::array<std::string_view, 3> kScaleChoices = {"none", "layer", "channel"};
+/// The layers that stay as they are.
+struct KeptLayers {
+  bool first = false;
+  bool last = false;
+
+  bool operator==(const KeptLayers&) const = default;
+};
+
+inline constexpr KeptLayers kFirstAndLast{.first = true, .last = true};
+inline constexpr auto kKeepChoices = make_choices<KeptLayers>({{"none", {}},
+                                                               {"first", {.first = true}},
+                                                               {"last", {.last = true}},
+                                                               {"first,last", kFirstAndLast}});
+inline constexpr auto kScaleChoices = make_choices<ScaleScope>({{"none", ScaleScope::kNone},
+                                                                {"layer", ScaleScope::kLayer},
+                                                                {"channel", ScaleScope::kChannel}});
 
 /// --keep with the default of the pass's paper.
 constexpr ParamSpec keep_layers_param(
@@ -25,7 +38,7 @@ constexpr ParamSpec keep_layers_param(
           .kind = ParamKind::kChoice,
           .placeholder = "LAYERS",
           .help = help,
-          .choices = kKeepChoices,
+          .choices = kKeepChoices.names(),
           .default_text = default_text};
 }
 
@@ -34,19 +47,17 @@ constexpr ParamSpec scale_param(std::string_view help, std::string_view default_
           .kind = ParamKind::kChoice,
           .placeholder = "SCOPE",
           .help = help,
-          .choices = kScaleChoices,
+          .choices = kScaleChoices.names(),
           .default_text = default_text};
 }
 
 /// What a pass makes of the weights it selects.
 struct LowBitRequest {
   std::string_view verb;  ///< for messages: "ternarize"
-  std::string keep;       ///< one of kKeepChoices
+  KeptLayers keep = {};
   WeightForm form = {};
   std::uint64_t seed = 0;  ///< of a stochastic form
 };
-
-ScaleScope parse_scale(const Params& params);
 
 /// The weights to convert: those of the Selection without the layers to keep. The first and last
 /// layer are those whose nodes are first and last among the selected weights' nodes. Throws

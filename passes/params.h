@@ -2,6 +2,7 @@
 // recipe can be checked against them.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -11,12 +12,14 @@
 #include <string_view>
 #include <vector>
 
+#include "core/choices.h"
+
 namespace qc {
 
 enum class ParamKind {
   kNumber,   ///< a real number from min to max
   kInteger,  ///< a whole number in [min, max]
-  kChoice,   ///< one of `choices`
+  kChoice,   ///< one of `choices`, the names of a table of Choices where there is one
   kList,     ///< text, may be given several times
   kFlag,     ///< "true" or "false"; on the command line given without a value
 };
@@ -67,6 +70,12 @@ class Params {
   std::optional<std::int64_t> integer(std::string_view name) const;
   /// The choice given, else the default, else an empty string.
   std::string choice(std::string_view name) const;
+  /// What it stands for in the table that the spec has its choices from; nothing where none was
+  /// given and there is no default.
+  template <typename Value, std::size_t kCount>
+  std::optional<Value> choice(std::string_view name, const Choices<Value, kCount>& table) const {
+    return table.find(choice(name));
+  }
   /// True when a flag was given and not as "false".
   bool flag(std::string_view name) const;
   /// The values given, in order.

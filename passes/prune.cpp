@@ -24,7 +24,11 @@ namespace qc {
 namespace {
 
 constexpr double kUnlimited = std::numeric_limits<double>::infinity();
-constexpr std::array<std::string_view, 2> kScopes = {"layer", "global"};
+
+// What a rate counts over.
+enum class Scope { kLayer, kGlobal };
+constexpr auto kScopes =
+    make_choices<Scope>({{"layer", Scope::kLayer}, {"global", Scope::kGlobal}});
 
 constexpr ParamSpec kRateParam{
     .name = "rate",
@@ -44,7 +48,7 @@ constexpr std::array kParams = {
               .help =
                   "what --rate counts over: every layer by itself, or all of them together with "
                   "one threshold",
-              .choices = kScopes,
+              .choices = kScopes.names(),
               .default_text = "layer"},
     ParamSpec{.name = "layer",
               .kind = ParamKind::kList,
@@ -82,6 +86,10 @@ struct Group {
   bool pooled = false;  // all that --scope global counts over
 };
 
+bool counts_over_all(const Params& params) {
+  return params.choice("scope", kScopes) == Scope::kGlobal;
+}
+
 // The rule for weights without a rate of their own; nothing when only --layer is given.
 std::optional<Rule> common_rule(const Params& params) {
   std::vector<Rule> rules;
@@ -99,7 +107,7 @@ std::optional<Rule> common_rule(const Params& params) {
     throw Error(ErrorCode::kUsage,
                 "say how much to prune: --rate, --threshold, --std-factor or --layer");
   }
-  if (params.choice("scope") == "global" && !params.has("rate")) {
+  if (counts_over_all(params) && !params.has("rate")) {
     throw Error(ErrorCode::kUsage, "--scope global needs --rate");
   }
   return rules.empty() ? std::nullopt : std::optional(rules.front());
@@ -130,7 +138,7 @@ std::map<std::size_t, double> layer_rates(const Params& params, const Selection&
 std::vector<Group> make_groups(const Params& params, Selection& selection) {
   const std::optional<Rule> common = common_rule(params);
   const std::map<std::size_t, double> rates = layer_rates(params, selection);
-  const bool global = params.choice("scope") == "global";
+  const bool global = counts_over_all(params);
   std::vector<Group> groups;
   std::vector<std::size_t> pool;
   for (const std::size_t tensor : selection.chosen()) {
@@ -290,7 +298,7 @@ Params part_way(const OnnxModel& start, const Params& params, double fraction) {
     part.set(params.has("threshold") ? "threshold" : "std-factor", fmt::format("{}", *lowest));
   }
   // --scope global is only taken with a rate, of no weight where all have rates of their own.
-  if (params.choice("scope") == "global" && !part.has("rate")) {
+  if (counts_over_all(params) && !part.has("rate")) {
     part.set("rate", fmt::format("{}", *params.number("rate")));
   }
   return part;

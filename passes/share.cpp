@@ -26,9 +26,10 @@
 namespace qc {
 namespace {
 
-constexpr std::array<std::string_view, 4> kInits = {"optimal", "linear", "density", "random"};
-constexpr std::array kInitValues = {KMeansInit::kOptimal, KMeansInit::kLinear, KMeansInit::kDensity,
-                                    KMeansInit::kRandom};
+constexpr auto kInits = make_choices<KMeansInit>({{"optimal", KMeansInit::kOptimal},
+                                                  {"linear", KMeansInit::kLinear},
+                                                  {"density", KMeansInit::kDensity},
+                                                  {"random", KMeansInit::kRandom}});
 
 constexpr std::array kParams = {
     bits_param("bits", 16, "2^BITS shared values per layer; zeros stay zero and come on top"),
@@ -40,7 +41,7 @@ constexpr std::array kParams = {
               .placeholder = "INIT",
               .help = "where k-means starts: optimal gives the smallest error; linear, density and "
                       "random are the Deep Compression paper's (it chose linear, for fine-tuning)",
-              .choices = kInits,
+              .choices = kInits.names(),
               .default_text = "optimal"},
     ParamSpec{.name = "seed",
               .kind = ParamKind::kInteger,
@@ -65,11 +66,6 @@ constexpr std::array kTrainingDefaults = {
     ParamDefault{.name = "lr", .value = "0.0005"},
     ParamDefault{.name = "weight-decay", .value = "0"},
 };
-
-KMeansInit parse_init(const Params& params) {
-  const auto found = std::ranges::find(kInits, params.choice("init"));
-  return kInitValues.at(static_cast<std::size_t>(found - kInits.begin()));
-}
 
 // Conv, ConvTranspose, FusedConv, QLinearConv, ConvInteger, DeformConv, NhwcConv, ...
 bool is_convolution(const TensorInfo& tensor) {
@@ -192,7 +188,7 @@ PassReport run(const OnnxModel& model, const Params& params, unsigned threads,
                PayloadEdits& edits) {
   check(params);
   Settings settings;
-  settings.init = parse_init(params);
+  settings.init = params.choice("init", kInits).value();
   settings.seed = static_cast<std::uint64_t>(params.integer("seed").value());
   if (const auto n = params.integer("fixed-point")) settings.fixed_point = static_cast<int>(*n);
 

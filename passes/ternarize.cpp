@@ -8,23 +8,19 @@
 namespace qc {
 namespace {
 
-constexpr std::array<std::string_view, 2> kLevels = {"3", "5"};
+constexpr auto kLevels =
+    make_choices<FormKind>({{"3", FormKind::kTernary}, {"5", FormKind::kFiveLevels}});
 
-struct Threshold {
-  std::string_view name;
-  double factor;  // of the mean magnitude; 0: the optimum
-};
-constexpr std::array kThresholds = {Threshold{"exact", 0}, Threshold{"0.7", 0.7},
-                                    Threshold{"normal", 0.75}, Threshold{"uniform", 2.0 / 3}};
-constexpr std::array<std::string_view, 4> kThresholdNames = {
-    kThresholds[0].name, kThresholds[1].name, kThresholds[2].name, kThresholds[3].name};
+// Multiples of the mean magnitude; 0: the optimum.
+constexpr auto kThresholds =
+    make_choices<double>({{"exact", 0}, {"0.7", 0.7}, {"normal", 0.75}, {"uniform", 2.0 / 3}});
 
 constexpr std::array kParams = {
     ParamSpec{.name = "levels",
               .kind = ParamKind::kChoice,
               .placeholder = "N",
               .help = "3: every weight is -a, 0 or a; 5: -2a and 2a too",
-              .choices = kLevels,
+              .choices = kLevels.names(),
               .default_text = "3"},
     ParamSpec{.name = "threshold",
               .kind = ParamKind::kChoice,
@@ -33,8 +29,8 @@ constexpr std::array kParams = {
                       "squared error; 0.7, normal (0.75) and uniform (2/3) are multiples of the "
                       "mean magnitude, the Ternary Weight Networks paper's rules; five levels are "
                       "always exact",
-              .choices = kThresholdNames,
-              .default_text = kThresholds[0].name},
+              .choices = kThresholds.names(),
+              .default_text = "exact"},
     scale_param("what shares a scale a; none makes it 1", "layer"),
     keep_layers_param("none"),
     kIncludeParam,
@@ -42,14 +38,11 @@ constexpr std::array kParams = {
 };
 
 LowBitRequest request_of(const Params& params) {
-  LowBitRequest request{.verb = "ternarize", .keep = params.choice("keep")};
-  request.form.scope = parse_scale(params);
-  const bool five = params.choice("levels") == "5";
-  request.form.kind = five ? FormKind::kFiveLevels : FormKind::kTernary;
-  for (const Threshold& threshold : kThresholds) {
-    if (threshold.name == params.choice("threshold")) request.form.threshold = threshold.factor;
-  }
-  if (five && request.form.threshold != 0) {
+  LowBitRequest request{.verb = "ternarize", .keep = params.choice("keep", kKeepChoices).value()};
+  request.form.scope = params.choice("scale", kScaleChoices).value();
+  request.form.kind = params.choice("levels", kLevels).value();
+  request.form.threshold = params.choice("threshold", kThresholds).value();
+  if (request.form.kind == FormKind::kFiveLevels && request.form.threshold != 0) {
     throw Error(ErrorCode::kUsage,
                 "--levels 5 always takes the exact thresholds; leave --threshold "
                 "out");

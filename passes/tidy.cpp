@@ -24,7 +24,12 @@
 namespace qc {
 namespace {
 
-constexpr std::array<std::string_view, 4> kKinds = {"products", "unused", "docs", "zeros"};
+// The parts of the work.
+enum class Part { kProducts, kUnused, kDocs, kZeros };
+constexpr auto kParts = make_choices<Part>({{"products", Part::kProducts},
+                                            {"unused", Part::kUnused},
+                                            {"docs", Part::kDocs},
+                                            {"zeros", Part::kZeros}});
 
 constexpr std::array kParams = {
     ParamSpec{.name = "keep",
@@ -35,17 +40,18 @@ constexpr std::array kParams = {
                       "repeated"},
 };
 
-// The parts of the work that are wanted.
-std::set<std::string> wanted(const Params& params) {
-  std::set<std::string> kinds(kKinds.begin(), kKinds.end());
+// The parts that are wanted.
+std::set<Part> wanted(const Params& params) {
+  std::set<Part> parts = {Part::kProducts, Part::kUnused, Part::kDocs, Part::kZeros};
   for (const std::string& kept : params.list("keep")) {
-    if (std::ranges::find(kKinds, kept) == kKinds.end()) {
+    const std::optional<Part> part = kParts.find(kept);
+    if (!part) {
       throw Error(ErrorCode::kUsage,
                   fmt::format("--keep {}: it is products, unused, docs or zeros", kept));
     }
-    kinds.erase(kept);
+    parts.erase(*part);
   }
-  return kinds;
+  return parts;
 }
 
 void add_parts(std::vector<Cleanup>& cleanups, const std::string& what,
@@ -75,14 +81,14 @@ std::optional<std::string> unmasked_name(const std::array<std::string, 2>& sourc
 
 class GraphTidier {
  public:
-  GraphTidier(onnx::ModelProto& proto, const std::set<std::string>& kinds,
+  GraphTidier(onnx::ModelProto& proto, const std::set<Part>& parts,
               std::vector<ConstantProduct>& products)
-      : proto_(proto), kinds_(kinds), products_(products) {}
+      : proto_(proto), parts_(parts), products_(products) {}
 
   std::vector<Cleanup> run() {
-    if (kinds_.contains("unused")) remove_unused();
-    if (kinds_.contains("products") && !products_.empty()) multiply_out();
-    if (kinds_.contains("docs")) {
+    if (parts_.contains(Part::kUnused)) remove_unused();
+    if (parts_.contains(Part::kProducts) && !products_.empty()) multiply_out();
+    if (parts_.contains(Part::kDocs)) {
       const RemovedDocs docs = remove_doc_strings(proto_);
       if (docs.count > 0) {
         cleanups_.push_back(
@@ -156,7 +162,7 @@ class GraphTidier {
   }
 
   onnx::ModelProto& proto_;
-  const std::set<std::string>& kinds_;
+  const std::set<Part>& parts_;
   std::vector<ConstantProduct>& products_;
   std::vector<Cleanup> cleanups_;
 };
@@ -170,13 +176,13 @@ bool is_too_large(const OnnxModel& model, const std::vector<ConstantProduct>& pr
 }
 
 std::optional<OnnxModel> rewrite(const OnnxModel& model, const Params& params, PassReport& report) {
-  const std::set<std::string> kinds = wanted(params);
+  const std::set<Part> parts = wanted(params);
   const onnx::ModelProto skeleton = read_skeleton(model);
   std::vector<ConstantProduct> products;
-  if (kinds.contains("products")) products = find_constant_products(model, skeleton);
+  if (parts.contains(Part::kProducts)) products = find_constant_products(model, skeleton);
   // Without the payloads it is cheap to see whether there is anything to do.
   onnx::ModelProto tried = skeleton;
-  if (GraphTidier(tried, kinds, products).run().empty()) return std::nullopt;
+  if (GraphTidier(tried, parts, products).run().empty()) return std::nullopt;
   if (is_too_large(model, products)) {
     report.notes.emplace_back(
         "the .onnx file is, or would be, over 2 GB: its graph stays as it is; move the weights to "
@@ -185,14 +191,14 @@ std::optional<OnnxModel> rewrite(const OnnxModel& model, const Params& params, P
   }
   if (!products.empty()) products = compute_constant_products(model, skeleton);
   return with_changed_graph(model, [&](onnx::ModelProto& proto) {
-    report.cleanups = GraphTidier(proto, kinds, products).run();
+    report.cleanups = GraphTidier(proto, parts, products).run();
   });
 }
 
 PassReport run(const OnnxModel& model, const Params& params, unsigned threads,
                PayloadEdits& edits) {
   PassReport report;
-  if (!wanted(params).contains("zeros")) return report;
+  if (!wanted(params).contains(Part::kZeros)) return report;
   const std::vector<NegativeZeros> found = find_negative_zeros(model, threads);
   std::vector<const NegativeZeros*> removable;
   for (const NegativeZeros& one : found) {

@@ -1,6 +1,5 @@
 #include "pipeline/pack_params.h"
 
-#include <array>
 #include <string_view>
 #include <vector>
 
@@ -10,7 +9,8 @@
 namespace qc {
 namespace {
 
-constexpr std::array<std::string_view, 2> kGapModes = {"escape", "filler"};
+constexpr auto kGapModes =
+    make_choices<GapMode>({{"escape", GapMode::kEscape}, {"filler", GapMode::kFiller}});
 
 std::vector<ParamSpec> make_params() {
   static const std::vector<std::string_view> kLayouts = [] {
@@ -50,7 +50,7 @@ std::vector<ParamSpec> make_params() {
        .placeholder = "escape|filler",
        .help = "How layout csr bridges a gap that does not fit: with an escape symbol (default) or "
                "with filler zeros, as in the paper",
-       .choices = kGapModes},
+       .choices = kGapModes.names()},
   };
 }
 
@@ -71,9 +71,7 @@ EncodeOptions encode_options(const Params& params) {
   if (params.flag("huffman")) options.stages.huffman_only = true;
   if (params.has("layout")) options.layout = find_layout(params.choice("layout"))->id;
   if (const auto bits = params.integer("gap-bits")) options.gap_bits = static_cast<unsigned>(*bits);
-  if (params.has("gaps")) {
-    options.gap_mode = params.choice("gaps") == "filler" ? GapMode::kFiller : GapMode::kEscape;
-  }
+  if (const auto mode = params.choice("gaps", kGapModes)) options.gap_mode = *mode;
   return options;
 }
 

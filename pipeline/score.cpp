@@ -8,6 +8,8 @@
 #include <span>
 #include <vector>
 
+#include "core/choices.h"
+
 namespace qc {
 namespace {
 
@@ -50,6 +52,9 @@ bool has_one_of(const std::vector<std::string>& words, std::span<const std::stri
   });
 }
 
+constexpr auto kUnits = make_choices<Unit>(
+    {{"percent", Unit::kPercent}, {"%", Unit::kPercent}, {"fraction", Unit::kFraction}});
+
 // What a change is counted in.
 double points(const Score& score) { return score.unit == Unit::kFraction ? 100 : 1; }
 
@@ -67,8 +72,7 @@ Score make_score(std::string_view metric, double value, std::optional<bool> high
   // A name that says nothing is a rate where it may be one: a gate on it is then rather too strict.
   const double most = rate ? 100 : quantity ? -1 : 1;
   if (unit) {
-    const bool percent = *unit == "percent" || *unit == "%";
-    score.unit = percent ? Unit::kPercent : *unit == "fraction" ? Unit::kFraction : Unit::kOwn;
+    score.unit = kUnits.find(*unit).value_or(Unit::kOwn);
     if (score.unit == Unit::kOwn) score.unit_name = *unit;
   } else if (value < 0 || value > most) {
     score.unit = Unit::kOwn;

@@ -12,9 +12,13 @@
 namespace qc {
 namespace {
 
-constexpr std::array<std::string_view, 3> kSchedules = {"linear", "cubic", "constant"};
-constexpr std::array<std::string_view, 4> kKeeps = {"auto", "nothing", "zeros", "shared"};
-constexpr std::array kKeepValues = {Keep::kAuto, Keep::kNothing, Keep::kZeros, Keep::kShared};
+constexpr auto kSchedules = make_choices<GrowthSchedule>({{"linear", GrowthSchedule::kLinear},
+                                                          {"cubic", GrowthSchedule::kCubic},
+                                                          {"constant", GrowthSchedule::kConstant}});
+constexpr auto kKeeps = make_choices<Keep>({{"auto", Keep::kAuto},
+                                            {"nothing", Keep::kNothing},
+                                            {"zeros", Keep::kZeros},
+                                            {"shared", Keep::kShared}});
 
 // --steps and --schedule, which each pass that grows describes in its own words.
 constexpr std::string_view kSteps = "steps";
@@ -33,7 +37,7 @@ std::vector<ParamSpec> growth_params(const Growth& growth) {
            .kind = ParamKind::kChoice,
            .placeholder = "NAME",
            .help = growth.schedule_help,
-           .choices = kSchedules,
+           .choices = kSchedules.names(),
            .default_text = "cubic"}};
 }
 
@@ -54,7 +58,7 @@ constexpr ParamSpec kKeepParam{
     .help =
         "what training keeps: zeros stay zero, shared weights move together; auto finds out "
         "what a layer has",
-    .choices = kKeeps,
+    .choices = kKeeps.names(),
     .default_text = "auto"};
 
 constexpr std::array kTrainDefaults = {ParamDefault{.name = "epochs", .value = "20"},
@@ -171,8 +175,7 @@ TrainOptions Step::train_options() const {
 
 Keep Step::keep() const {
   if (!has_spec(params_.specs(), kKeepParam.name)) return kind_->keep;
-  const auto found = std::ranges::find(kKeeps, params_.choice(kKeepParam.name));
-  return kKeepValues.at(static_cast<std::size_t>(found - kKeeps.begin()));
+  return params_.choice(kKeepParam.name, kKeeps).value();
 }
 
 std::optional<double> Step::max_drop() const { return params_.number(kMaxDropParam.name); }
@@ -185,15 +188,21 @@ int Step::repetitions() const {
 Params Step::pass_params(int i, const OnnxModel& start) const {
   const int n = repetitions();
   if (n == 1) return pass_params_;
-  const double fraction = schedule_fraction(params_.choice(kSchedule), i, n);
+  const double fraction = schedule_fraction(params_.choice(kSchedule, kSchedules).value(), i, n);
   if (fraction >= 1) return pass_params_;
   return kind_->pass->growth.part_way(start, pass_params_, fraction);
 }
 
-double schedule_fraction(std::string_view schedule, int i, int n) {
+double schedule_fraction(GrowthSchedule schedule, int i, int n) {
   const double done = static_cast<double>(i) / n;
-  if (schedule == "linear") return done;
-  if (schedule == "cubic") return 1 - (1 - done) * (1 - done) * (1 - done);
+  switch (schedule) {
+    case GrowthSchedule::kLinear:
+      return done;
+    case GrowthSchedule::kCubic:
+      return 1 - (1 - done) * (1 - done) * (1 - done);
+    case GrowthSchedule::kConstant:
+      break;
+  }
   return 1;
 }
 

@@ -79,8 +79,15 @@ class Step {
   Params params_;
 };
 
-/// How much of the way repetition i of n (from 1) goes: "linear" i/n, "cubic" 1 - (1 - i/n)^3 (Zhu,
-/// Gupta, arXiv 1710.01878, equation 1), "constant" 1.
-double schedule_fraction(std::string_view schedule, int i, int n);
+/// How a pass that grows gets there.
+enum class GrowthSchedule {
+  kLinear,
+  kCubic,  ///< Zhu, Gupta, arXiv 1710.01878, equation 1
+  kConstant,
+};
+
+/// How much of the way repetition i of n (from 1) goes: i/n if linear, 1 - (1 - i/n)^3 if cubic, 1
+/// if constant.
+double schedule_fraction(GrowthSchedule schedule, int i, int n);
 
 }  // namespace qc

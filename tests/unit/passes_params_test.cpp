@@ -15,7 +15,9 @@ namespace {
 using testing::ElementsAre;
 using testing::IsEmpty;
 
-constexpr std::array<std::string_view, 2> kShapes = {"round", "square"};
+enum class Shape { kRound, kSquare };
+constexpr auto kShapes =
+    make_choices<Shape>({{"round", Shape::kRound}, {"square", Shape::kSquare}});
 constexpr std::array kSpecs = {
     ParamSpec{.name = "rate",
               .kind = ParamKind::kNumber,
@@ -39,7 +41,7 @@ constexpr std::array kSpecs = {
               .kind = ParamKind::kChoice,
               .placeholder = "SHAPE",
               .help = "a shape",
-              .choices = kShapes,
+              .choices = kShapes.names(),
               .default_text = "round"},
     ParamSpec{
         .name = "name", .kind = ParamKind::kList, .placeholder = "NAME", .help = "some names"},
@@ -63,6 +65,7 @@ TEST(Params, GivesValuesAndDefaults) {
   EXPECT_EQ(params.number("rate"), std::nullopt);
   EXPECT_FALSE(params.has("shape"));
   EXPECT_EQ(params.choice("shape"), "round");
+  EXPECT_EQ(params.choice("shape", kShapes), Shape::kRound);
   EXPECT_THAT(params.list("name"), IsEmpty());
 
   params.set("rate", "0.25");
@@ -74,7 +77,32 @@ TEST(Params, GivesValuesAndDefaults) {
   EXPECT_EQ(params.integer("bits"), 16);
   EXPECT_TRUE(params.has("shape"));
   EXPECT_EQ(params.choice("shape"), "square");
+  EXPECT_EQ(params.choice("shape", kShapes), Shape::kSquare);
   EXPECT_THAT(params.list("name"), ElementsAre("a", "b"));
+}
+
+TEST(Choices, NameValues) {
+  EXPECT_THAT(kShapes.names(), ElementsAre("round", "square"));
+  EXPECT_EQ(kShapes.find("square"), Shape::kSquare);
+  EXPECT_EQ(kShapes.find("squar"), std::nullopt);
+  EXPECT_EQ(kShapes.find(""), std::nullopt);
+  EXPECT_EQ(kShapes.name_of(Shape::kRound), "round");
+  constexpr auto kTwice = make_choices<int>({{"percent", 1}, {"%", 1}, {"fraction", 2}});
+  EXPECT_EQ(kTwice.find("%"), 1);
+  EXPECT_EQ(kTwice.name_of(1), "percent");
+  EXPECT_EQ(kTwice.name_of(3), "");
+}
+
+TEST(Params, HaveNoChoiceWithoutADefault) {
+  constexpr std::array kOptional = {ParamSpec{.name = "shape",
+                                              .kind = ParamKind::kChoice,
+                                              .placeholder = "SHAPE",
+                                              .help = "a shape",
+                                              .choices = kShapes.names()}};
+  Params params(kOptional);
+  EXPECT_EQ(params.choice("shape", kShapes), std::nullopt);
+  params.set("shape", "round");
+  EXPECT_EQ(params.choice("shape", kShapes), Shape::kRound);
 }
 
 TEST(Params, TheLastValueCounts) {

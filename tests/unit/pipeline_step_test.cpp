@@ -29,38 +29,43 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Pair;
 
-constexpr std::array kSchedules = {"linear", "cubic", "constant"};
+constexpr std::array kSchedules = {std::pair("linear", GrowthSchedule::kLinear),
+                                   std::pair("cubic", GrowthSchedule::kCubic),
+                                   std::pair("constant", GrowthSchedule::kConstant)};
 
 TEST(ScheduleFraction, FollowsItsFormula) {
   for (int n = 1; n <= 40; ++n) {
     for (int i = 1; i <= n; ++i) {
       const double done = static_cast<double>(i) / n;
-      EXPECT_DOUBLE_EQ(schedule_fraction("linear", i, n), done);
-      EXPECT_NEAR(schedule_fraction("cubic", i, n), 1 - std::pow(1 - done, 3), 1e-15);
-      EXPECT_EQ(schedule_fraction("constant", i, n), 1);
+      EXPECT_DOUBLE_EQ(schedule_fraction(GrowthSchedule::kLinear, i, n), done);
+      EXPECT_NEAR(schedule_fraction(GrowthSchedule::kCubic, i, n), 1 - std::pow(1 - done, 3),
+                  1e-15);
+      EXPECT_EQ(schedule_fraction(GrowthSchedule::kConstant, i, n), 1);
     }
   }
 }
 
 TEST(ScheduleFraction, GrowsToExactlyOne) {
-  for (const char* schedule : kSchedules) {
+  for (const auto& [name, schedule] : kSchedules) {
     for (int n = 1; n <= 300; ++n) {
       double before = 0;
       for (int i = 1; i <= n; ++i) {
         const double fraction = schedule_fraction(schedule, i, n);
-        EXPECT_GE(fraction, before) << schedule << " " << i << " of " << n;
+        EXPECT_GE(fraction, before) << name << " " << i << " of " << n;
         before = fraction;
       }
-      EXPECT_EQ(before, 1) << schedule << " " << n;
+      EXPECT_EQ(before, 1) << name << " " << n;
     }
   }
 }
 
 TEST(ScheduleFraction, CubicPrunesMostAtFirst) {
-  EXPECT_GT(schedule_fraction("cubic", 1, 6), schedule_fraction("linear", 1, 6));
-  double before = schedule_fraction("cubic", 1, 6);
+  EXPECT_GT(schedule_fraction(GrowthSchedule::kCubic, 1, 6),
+            schedule_fraction(GrowthSchedule::kLinear, 1, 6));
+  double before = schedule_fraction(GrowthSchedule::kCubic, 1, 6);
   for (int i = 2; i <= 6; ++i) {
-    const double gain = schedule_fraction("cubic", i, 6) - schedule_fraction("cubic", i - 1, 6);
+    const double gain = schedule_fraction(GrowthSchedule::kCubic, i, 6) -
+                        schedule_fraction(GrowthSchedule::kCubic, i - 1, 6);
     EXPECT_LT(gain, before);
     before = gain;
   }
@@ -209,10 +214,9 @@ std::map<std::string, double> layer_rates(const Params& params) {
 
 TEST(Repetitions, GrowFromTheSparsityOfEachLayer) {
   const OnnxModel model = half_pruned();
-  for (const char* schedule : kSchedules) {
+  for (const auto& [name, schedule] : kSchedules) {
     const Step step = make_step(
-        "prune",
-        {{"rate", "0.9"}, {"layer", "conv1*=0.3"}, {"steps", "5"}, {"schedule", schedule}});
+        "prune", {{"rate", "0.9"}, {"layer", "conv1*=0.3"}, {"steps", "5"}, {"schedule", name}});
     for (int i = 1; i < 5; ++i) {
       const double fraction = schedule_fraction(schedule, i, 5);
       if (fraction == 1) continue;
@@ -265,7 +269,7 @@ TEST(Repetitions, OfAThresholdGrowFromTheLeastMagnitudeThatIsLeft) {
 TEST(Repetitions, EndAtExactlyWhatWasAsked) {
   const OnnxModel model = half_pruned();
   for (const char* rate : {"0.9", "0.3", "0.123456789012345", "1e-07", "0.999999999999"}) {
-    for (const char* schedule : kSchedules) {
+    for (const auto& [schedule, value] : kSchedules) {
       for (const int n : {2, 3, 7, 49}) {
         const std::string layer = std::string("fc=") + rate;
         const Step step = make_step("prune", {{"rate", rate},
