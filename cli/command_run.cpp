@@ -68,7 +68,7 @@ struct RunCommand {
       resumption->use_in(pipeline);
     }
     const auto overwrite = [&](const std::filesystem::path& output) {
-      return resumption ? resumption->overwrite(output) : common.overwrite();
+      return resumption ? resumption->overwrite_for(output) : common.overwrite();
     };
     if (!onnx_output.empty()) require_absent(onnx_output, overwrite(onnx_output));
     AtomicFile out(target, overwrite(target));
@@ -88,7 +88,7 @@ struct RunCommand {
     naming_checkpoint(resumption, [&] {
       naming_errors(input, [&] {
         result = run_steps(model, recipe.steps, pipeline, report);
-        tools.monitor().release();
+        tools.monitor().release_signals();
         if (tools.evaluator() != nullptr && report.last_kept() != nullptr) {
           scores.before = tools.evaluator()->test(result->baseline);
           scores.after = tools.evaluator()->test(result->model);
@@ -96,7 +96,8 @@ struct RunCommand {
       });
       tools.monitor().clear();
       if (report.last_kept() == nullptr) return;
-      pack(result->model, provenance(recipe, report, tools.engine()), pipeline.encode, out);
+      pack(result->model, provenance(recipe, report, tools.engine_description()), pipeline.encode,
+           out);
       // Both are complete before either appears.
       std::unique_ptr<OutputSet> onnx;
       if (!onnx_output.empty()) {

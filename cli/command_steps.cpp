@@ -123,7 +123,7 @@ struct StepCommand {
                          tools.identity("parameters", parameters(step), model), model, common);
       resumption->use_in(pipeline);
     }
-    const Overwrite overwrite = resumption ? resumption->overwrite(target) : common.overwrite();
+    const Overwrite overwrite = resumption ? resumption->overwrite_for(target) : common.overwrite();
     require_absent(target, overwrite);
     pipeline.measures_packed = shows_steps();
     pipeline.on_step = [&](const StepReport&) { tools.monitor().clear(); };
@@ -141,7 +141,7 @@ struct StepCommand {
           scores.before = tools.evaluator()->test(model);
         }
         result = run_steps(model, {step}, pipeline, report);
-        tools.monitor().release();
+        tools.monitor().release_signals();
         const bool judged = tools.evaluator() != nullptr && report.last_kept() != nullptr;
         if (judged) scores.after = tools.evaluator()->test(result->model);
       });

@@ -48,11 +48,25 @@ std::string time_text(double seconds) {
 
 ConsoleMonitor::ConsoleMonitor(bool enabled, bool epochs) : line_(enabled), epochs_(epochs) {}
 
-ConsoleMonitor::~ConsoleMonitor() { release(); }
+ConsoleMonitor::~ConsoleMonitor() { release_signals(); }
 
 int ConsoleMonitor::signal() const { return interrupted; }
 
-void ConsoleMonitor::release() const {
+bool ConsoleMonitor::stop_requested() const { return interrupted != 0; }
+
+void ConsoleMonitor::catch_signals() {
+  if (catches_) return;
+  catches_ = true;
+  interrupted = 0;
+  // nohup has SIGHUP ignored.
+  for (const int number : kSignals) {
+    if (std::signal(number, on_interrupt) == SIG_IGN && number == SIGHUP) {
+      std::signal(number, SIG_IGN);
+    }
+  }
+}
+
+void ConsoleMonitor::release_signals() const {
   if (catches_) to_default();
 }
 
@@ -92,20 +106,6 @@ void ConsoleMonitor::on_epoch(const TuneRequest& request, const EpochReport& rep
                         100 * report.validation->top1, report.best ? " *" : "");
   }
   print_error(fmt::format("{}  {:.1f} s\n", printable(text), report.seconds));
-}
-
-bool ConsoleMonitor::stop_requested() {
-  if (!catches_) {
-    catches_ = true;
-    interrupted = 0;
-    // nohup has SIGHUP ignored.
-    for (const int number : kSignals) {
-      if (std::signal(number, on_interrupt) == SIG_IGN && number == SIGHUP) {
-        std::signal(number, SIG_IGN);
-      }
-    }
-  }
-  return interrupted != 0;
 }
 
 }  // namespace qc

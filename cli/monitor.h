@@ -13,9 +13,7 @@ namespace qc {
 
 class ConsoleMonitor final : public Monitor {
  public:
-  /// `enabled` shows the progress line, `epochs` prints a line for each epoch too. Once somebody
-  /// has asked for it, the first Ctrl-C, SIGTERM or SIGHUP requests a stop and the second ends the
-  /// process.
+  /// `enabled` shows the progress line, `epochs` prints a line for each epoch too.
   ConsoleMonitor(bool enabled, bool epochs);
   ~ConsoleMonitor() override;
 
@@ -23,12 +21,16 @@ class ConsoleMonitor final : public Monitor {
   void on_batch(const TuneRequest& request, int epoch, std::uint64_t samples, std::uint64_t total,
                 double loss, double top1) override;
   void on_epoch(const TuneRequest& request, const EpochReport& report) override;
-  bool stop_requested() override;
+  /// True once a signal that was caught has requested a stop.
+  bool stop_requested() const override;
 
+  /// From now on the first Ctrl-C, SIGTERM or SIGHUP requests a stop and the second ends the
+  /// process. Nothing where they are caught already.
+  void catch_signals();
+  /// From now on signals end the process at once.
+  void release_signals() const;
   /// The signal that requested the stop; 0 where none did.
   int signal() const;
-  /// From now on signals end the process at once.
-  void release() const;
 
   /// Makes room for other output.
   void clear() { line_.clear(); }

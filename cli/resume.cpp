@@ -90,7 +90,7 @@ void Resumption::use_in(PipelineTools& tools) {
   };
 }
 
-Overwrite Resumption::overwrite(const fs::path& output) const {
+Overwrite Resumption::overwrite_for(const fs::path& output) const {
   const bool own = std::ranges::find(checkpoint_.outputs, resolved(output).string()) !=
                    checkpoint_.outputs.end();
   return own ? Overwrite::kReplace : overwrite_;

@@ -44,7 +44,7 @@ class Resumption {
   void use_in(PipelineTools& tools);
 
   /// How to write an output: one that the interrupted command wrote may be replaced.
-  Overwrite overwrite(const std::filesystem::path& output) const;
+  Overwrite overwrite_for(const std::filesystem::path& output) const;
 
   /// To be called when the outputs, none where no step was kept, have been written. The checkpoint
   /// is removed, or after an interruption notes them. Returns what --resume goes on from; empty

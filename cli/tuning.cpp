@@ -123,12 +123,13 @@ PipelineTools Tuning::pipeline_tools() {
   tools.threads = threads_;
   // Passes alone are over soon: a signal ends them at once.
   if (evaluator_ != nullptr || tuner_ != nullptr) {
+    tools.before_repetitions = [this] { monitor_.catch_signals(); };
     tools.stop_requested = [this] { return monitor_.stop_requested(); };
   }
   return tools;
 }
 
-std::string Tuning::engine() const {
+std::string Tuning::engine_description() const {
   return workbench_ != nullptr ? workbench_->engine().description() : "";
 }
 

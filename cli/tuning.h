@@ -53,7 +53,7 @@ class Tuning {
   /// For run_steps(): both of them, the threads, and what Ctrl-C does to them.
   PipelineTools pipeline_tools();
   /// "libtorch 1.13.1, 2 threads, cpu"; empty without the built-in engine.
-  std::string engine() const;
+  std::string engine_description() const;
   /// "libtorch ..., idx files in DIR: 54000 samples to train on, 6000 held out, 10000 to test".
   std::string description() const;
   /// What a checkpoint is of, together with `steps`, called by `steps_name`, and the input.

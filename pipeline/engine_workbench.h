@@ -18,7 +18,7 @@ class Monitor {
                         std::uint64_t total, double loss, double top1) = 0;
   virtual void on_epoch(const TuneRequest& request, const EpochReport& report) = 0;
   /// Training ends after the current batch once this is true; the best weights so far are kept.
-  virtual bool stop_requested() = 0;
+  virtual bool stop_requested() const = 0;
 };
 
 class EngineWorkbench final : public Evaluator, public Tuner {

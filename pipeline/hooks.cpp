@@ -136,7 +136,7 @@ TuneOutcome HookTuner::tune(const OnnxModel& model, const TuneRequest& request) 
   const PlaceholderValues values = {{"model", in.string()},
                                     {"out", out.string()},
                                     {"masks", masks.string()},
-                                    {"step", std::to_string(request.step)}};
+                                    {"step", std::to_string(request.number)}};
   ProcessOptions process = make_process(options_, options_.finetune_command, values);
   process.stop_requested = options_.stop_requested;
   const ProcessResult result = run_process(process);

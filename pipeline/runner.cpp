@@ -69,6 +69,7 @@ class Runner {
       start();
     }
     saved_ = tools_.resume_from.has_value();
+    if (tools_.before_repetitions) tools_.before_repetitions();
     while (state_.step < steps_.size() && !has_ended()) {
       const PipelineState before = state_;
       if (tools_.stop_requested && tools_.stop_requested()) {
@@ -226,7 +227,7 @@ class Runner {
                   StepReport& done) {
     TuneRequest request;
     request.label = step_label(done);
-    request.step = ++state_.tunings;
+    request.number = ++state_.tunings;
     request.constraints = all_constraints(changed, step.keep(), std::move(forms));
     request.options = step.train_options();
     request.teacher = step.kind().from_scratch ? nullptr : &or_input(state_.baseline);

@@ -77,6 +77,8 @@ struct PipelineTools {
   EncodeOptions encode;         ///< for that
   unsigned threads = 0;
   std::function<void(const StepReport&)> on_step;
+  /// Called once when an interruption begins to lose work: before the first repetition.
+  std::function<void()> before_repetitions;
   std::function<bool()> stop_requested;                  ///< asked before every repetition
   std::optional<PipelineState> resume_from;              ///< of the same input and steps
   std::function<bool()> state_due;                       ///< see TuneRequest

@@ -26,7 +26,7 @@ class Evaluator {
 /// What a fine-tuning is for.
 struct TuneRequest {
   std::string label;  ///< for messages: "prune 3/6"
-  int step = 1;       ///< number of the fine-tuning within the run, from 1
+  int number = 1;     ///< of the fine-tuning within the run, from 1
   std::vector<Constraint> constraints;
   TrainOptions options;                      ///< for the built-in engine
   const OnnxModel* teacher = nullptr;        ///< for options.distill

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <limits>
 
 #include "core/error.h"
 #include "engine/torch/convert.h"
@@ -111,11 +110,10 @@ void TorchNetwork::require_classes(const at::Tensor& scores, const Dataset& data
                                              scores.size(1), data.classes()));
 }
 
-std::size_t TorchNetwork::batch_limit() const {
+std::optional<std::size_t> TorchNetwork::fixed_batch() const {
   const GraphValue& input = model_.graph.inputs.front();
   const bool fixed = input.has_shape && !input.dims.empty() && input.dims.front() > 0;
-  return fixed ? static_cast<std::size_t>(input.dims.front())
-               : std::numeric_limits<std::size_t>::max();
+  return fixed ? std::optional(static_cast<std::size_t>(input.dims.front())) : std::nullopt;
 }
 
 at::Tensor TorchNetwork::input_tensor(const Dataset& data, std::vector<float>& samples,
@@ -143,7 +141,7 @@ Metrics TorchNetwork::evaluate(const Dataset& data, std::size_t batch,
   require_classifier(data);
   const at::InferenceMode inference;
   Tally tally;
-  BatchStream stream(data, in_order(data.size()), std::min(batch, batch_limit()));
+  BatchStream stream(data, in_order(data.size()), std::min(batch, fixed_batch().value_or(batch)));
   Batch samples;
   while (stream.next(samples)) {
     const at::Tensor labels = at::tensor(samples.labels, at::kLong).to(device_);

@@ -3,7 +3,9 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <cstddef>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -47,8 +49,8 @@ class TorchNetwork final : public Network {
   void require_classifier(const Dataset& data) const;
   /// Throws Error(kUsage) unless there is a score for every class of the data.
   static void require_classes(const at::Tensor& scores, const Dataset& data);
-  /// Largest batch that the graph takes: 1 where its input says so.
-  std::size_t batch_limit() const;
+  /// The batch that the graph's input is fixed to; nothing where it takes any.
+  std::optional<std::size_t> fixed_batch() const;
 
  private:
   std::string scores_name() const;

@@ -80,7 +80,7 @@ EpochReport Trainer::run_epoch(int epoch) {
   const auto start = std::chrono::steady_clock::now();
   const TrainOptions& options = job_.options;
   const Dataset& data = *job_.train;
-  const std::size_t batch = std::min(options.batch, network_.batch_limit());
+  const std::size_t batch = std::min(options.batch, network_.fixed_batch().value_or(options.batch));
   const auto batches = static_cast<double>((data.size() + batch - 1) / batch);
   BatchStream stream(data, shuffled(data.size(), options.seed, static_cast<std::uint64_t>(epoch)),
                      batch);

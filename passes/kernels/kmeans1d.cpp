@@ -102,8 +102,8 @@ std::vector<double> quantiles(const BinnedSample& sample, std::size_t k) {
   auto up_to = static_cast<double>(sample.totals(bin).count);
   for (std::size_t i = 0; i < k; ++i) {
     const double height = (static_cast<double>(i) + 0.5) / static_cast<double>(k);
-    const double rank = std::min(std::floor(height * count), count - 1);
-    while (up_to <= rank) up_to += static_cast<double>(sample.totals(++bin).count);
+    const double position = std::min(std::floor(height * count), count - 1);
+    while (up_to <= position) up_to += static_cast<double>(sample.totals(++bin).count);
     centroids.push_back(sample.mean(bin));
   }
   return centroids;

@@ -16,10 +16,11 @@ std::uint32_t magnitude_key(float value) noexcept {
   return std::bit_cast<std::uint32_t>(value) & 0x7fffffffu;
 }
 
-// The bucket that holds the item of a rank (from 0); `rank` becomes its rank within the bucket.
-std::uint32_t bucket_of_rank(const std::vector<std::uint64_t>& counts, std::uint64_t& rank) {
+// The bucket that holds the item at a position in ascending order (from 0); `position` becomes that
+// within the bucket.
+std::uint32_t bucket_at(const std::vector<std::uint64_t>& counts, std::uint64_t& position) {
   std::uint32_t bucket = 0;
-  while (rank >= counts[bucket]) rank -= counts[bucket++];
+  while (position >= counts[bucket]) position -= counts[bucket++];
   return bucket;
 }
 
@@ -32,12 +33,12 @@ std::uint64_t zeros_at_rate(double rate, std::uint64_t count) noexcept {
 }
 
 MagnitudeCut cut_for_zeros(std::span<const std::vector<float>> tensors, std::uint64_t zeros) {
-  std::uint64_t rank = zeros;
+  std::uint64_t position = zeros;
   std::vector<std::uint64_t> counts(kHalfMask + 1);
   for (const std::vector<float>& values : tensors) {
     for (const float value : values) ++counts[magnitude_key(value) >> kHalfBits];
   }
-  const std::uint32_t upper = bucket_of_rank(counts, rank);
+  const std::uint32_t upper = bucket_at(counts, position);
 
   counts.assign(kHalfMask + 1, 0);
   for (const std::vector<float>& values : tensors) {
@@ -46,11 +47,11 @@ MagnitudeCut cut_for_zeros(std::span<const std::vector<float>> tensors, std::uin
       if (key >> kHalfBits == upper) ++counts[key & kHalfMask];
     }
   }
-  const std::uint32_t lower = bucket_of_rank(counts, rank);
+  const std::uint32_t lower = bucket_at(counts, position);
   const auto smallest_kept = std::bit_cast<float>(upper << kHalfBits | lower);
   // Zero as the smallest value kept: there are more zeros than asked for.
   if (smallest_kept == 0) return {};
-  return {smallest_kept, rank};
+  return {smallest_kept, position};
 }
 
 double standard_deviation(std::span<const float> values) noexcept {

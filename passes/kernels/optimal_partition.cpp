@@ -115,11 +115,11 @@ class PenalisedSplit {
       return best_[start] + bins_.cost(start, end);
     };
     queue_.assign(1, {0, 1});
-    std::size_t head = 0;
+    std::size_t current = 0;
     for (std::size_t end = 1; end <= count; ++end) {
-      while (head + 1 < queue_.size() && queue_[head + 1].first_end <= end) ++head;
-      last_[end] = queue_[head].start;
-      best_[end] = value(queue_[head].start, end) + penalty;
+      while (current + 1 < queue_.size() && queue_[current + 1].first_end <= end) ++current;
+      last_[end] = queue_[current].start;
+      best_[end] = value(queue_[current].start, end) + penalty;
       if (end == count) break;
       while (queue_.back().first_end > end &&
              value(end, queue_.back().first_end) <
@@ -157,8 +157,8 @@ class PenalisedSplit {
   std::vector<Candidate> queue_;
 };
 
-// Joins the head of a path of fewer than `runs` runs to the tail of one of more, where a run of the
-// first encloses one of the second. If both are optimal for one penalty, so is the result.
+// Joins the beginning of a path of fewer than `runs` runs to the end of one of more, where a run of
+// the first encloses one of the second. If both are optimal for one penalty, so is the result.
 Path splice(const Path& few, const Path& many, std::size_t runs) {
   const std::size_t ahead = many.size() - 1 - runs;
   std::size_t i = 0;

@@ -69,7 +69,7 @@ class CheckpointTest : public testing::Test {
   // Nothing where the run crashed.
   std::optional<Outcome> run(int crash, bool resume) {
     FakeTuner tuner([&](const OnnxModel& model, const TuneRequest& request) {
-      steps_.push_back(request.step);
+      steps_.push_back(request.number);
       return train(model, request, crash);
     });
     FakeEvaluator evaluator(dense_is_best);

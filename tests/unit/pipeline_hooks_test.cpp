@@ -92,7 +92,7 @@ class HooksTest : public test::HookFixture {
                    std::vector<Constraint> constraints = {}) {
     options_.finetune_command = command;
     TuneRequest request;
-    request.step = 3;
+    request.number = 3;
     request.constraints = std::move(constraints);
     return HookTuner(options_).tune(model, request);
   }

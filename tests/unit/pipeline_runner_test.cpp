@@ -76,6 +76,7 @@ TEST(Runner, EvaluatesAndFineTunesInOrder) {
   PipelineTools tools;
   tools.evaluator = &evaluator;
   tools.tuner = &tuner;
+  tools.before_repetitions = [&] { calls.emplace_back("begin"); };
   tools.on_step = [&](const StepReport& step) {
     calls.push_back(fmt::format("report {} {}/{}", step.name, step.repetition, step.repetitions));
   };
@@ -84,7 +85,7 @@ TEST(Runner, EvaluatesAndFineTunesInOrder) {
             {make_step("prune", {{"rate", "0.8"}, {"steps", "2"}}),
              make_step("share", {{"bits", "3"}}), make_step("finetune")},
             tools, report);
-  EXPECT_THAT(calls, ElementsAre("validate",                                        // the input
+  EXPECT_THAT(calls, ElementsAre("validate", "begin",                               // the input
                                  "tune prune 1/2", "validate", "report prune 1/2",  //
                                  "tune prune 2/2", "validate", "report prune 2/2",  //
                                  "tune share", "validate", "report share 1/1",      //
@@ -94,7 +95,7 @@ TEST(Runner, EvaluatesAndFineTunesInOrder) {
   EXPECT_NEAR(report.steps[0].validation->value, 1 - 0.7, 0.01);  // cubic: 0.8 * 7/8
   EXPECT_NEAR(report.steps[1].validation->value, 1 - 0.8, 0.01);
   std::vector<int> numbers;
-  for (const TuneRequest& request : tuner.requests) numbers.push_back(request.step);
+  for (const TuneRequest& request : tuner.requests) numbers.push_back(request.number);
   EXPECT_THAT(numbers, ElementsAre(1, 2, 3, 4));
 }
 
