@@ -1,15 +1,17 @@
 #include "cli/any_model.h"
 
 #include "cli/common.h"
-#include "formats/qc_reader.h"
 
 namespace qc {
+
+OnnxModel unpacked_model(const QcReader& reader, unsigned threads) {
+  return OnnxModel::from_memory(reader.decode_to_memory(threads), reader.limits().memory);
+}
 
 OnnxModel open_any_model(const std::filesystem::path& path, unsigned threads,
                          const ReadLimits& limits, Links links) {
   if (!is_qc_file(path)) return OnnxModel::open(path, links);
-  const QcReader reader = QcReader::open(path, limits);
-  return OnnxModel::from_memory(reader.decode_to_memory(threads), reader.limits().memory);
+  return unpacked_model(QcReader::open(path, limits), threads);
 }
 
 }  // namespace qc

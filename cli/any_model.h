@@ -4,9 +4,13 @@
 #include <filesystem>
 
 #include "formats/onnx_model.h"
+#include "formats/qc_reader.h"
 #include "formats/read_limits.h"
 
 namespace qc {
+
+/// The model of a container, unpacked in memory within the limits of the reader.
+OnnxModel unpacked_model(const QcReader& reader, unsigned threads);
 
 /// A model from a .onnx file, or unpacked in memory, within the limits, from a .qc file.
 OnnxModel open_any_model(const std::filesystem::path& path, unsigned threads,

@@ -28,14 +28,12 @@ struct EvalCommand {
       throw Error(ErrorCode::kUsage, "eval needs data: --data DIR, or --eval-cmd CMD");
     }
     Tuning tools(tuning, common);
-    const ReadLimits limits{tuning.limits.memory, common.limits.model};
     std::vector<std::pair<std::string, Score>> scores;
     for (const std::string& path : {baseline, input}) {
       if (path.empty()) continue;
-      naming_errors(path, [&] {
-        scores.emplace_back(path, tools.evaluator()->test(open_any_model(path, common.threads,
-                                                                         limits, common.links())));
-      });
+      const OnnxModel model = open_model(path);
+      scores.emplace_back(path,
+                          naming_errors(path, [&] { return tools.evaluator()->test(model); }));
     }
     tools.monitor().clear();
     if (common.json) {
@@ -50,6 +48,14 @@ struct EvalCommand {
     } else if (common.prints()) {
       print(as_text(scores));
     }
+  }
+
+  // Every error names the file.
+  OnnxModel open_model(const std::string& path) const {
+    if (!is_qc_file(path)) return OnnxModel::open(path, common.links());
+    const ReadLimits limits{tuning.limits.memory, common.limits.model};
+    const QcReader reader = QcReader::open(path, limits);
+    return naming_errors(path, [&] { return unpacked_model(reader, common.threads); });
   }
 
   static std::string as_text(const std::vector<std::pair<std::string, Score>>& scores) {

@@ -3,7 +3,6 @@
 
 #include <memory>
 #include <nlohmann/json.hpp>
-#include <optional>
 
 #include "cli/commands.h"
 #include "cli/common.h"
@@ -20,14 +19,8 @@ struct TestCommand {
   std::string input;
 
   void run() const {
-    const bool from_stdin = is_standard_stream(input);
-    const Bytes stdin_bytes = from_stdin ? read_standard_input() : Bytes();
-    std::optional<QcReader> opened;
-    naming_errors(stream_name(input), [&] {
-      opened = from_stdin ? QcReader::from_bytes(stdin_bytes, common.limits)
-                          : QcReader::open(input, common.limits);
-    });
-    const QcReader& reader = *opened;
+    const Bytes stdin_bytes = is_standard_stream(input) ? read_standard_input() : Bytes();
+    const QcReader reader = open_container(input, stdin_bytes, common.limits);
     const std::uint64_t total = reader.model_size();
     const std::size_t files = reader.manifest().files.size();
     {

@@ -28,12 +28,7 @@ struct UnpackCommand {
                   "a container from standard input has no name; name the output with -o");
     }
     const Bytes stdin_bytes = from_stdin ? read_standard_input() : Bytes();
-    std::optional<QcReader> opened;
-    naming_errors(stream_name(input), [&] {
-      opened = from_stdin ? QcReader::from_bytes(stdin_bytes, common.limits)
-                          : QcReader::open(input, common.limits);
-    });
-    const QcReader& reader = *opened;
+    const QcReader reader = open_container(input, stdin_bytes, common.limits);
     if (common.to_stdout()) return unpack_to_stdout(reader);
     const std::uint64_t total = reader.model_size();
     const std::filesystem::path target = common.output_or(with_extension(input, ".onnx"));

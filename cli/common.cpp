@@ -132,16 +132,15 @@ std::string file_list(const QcReader& reader) {
 
 bool is_qc_file(const std::filesystem::path& path) { return is_qc(MappedFile(path).bytes()); }
 
-void naming_errors(const std::filesystem::path& path, const std::function<void()>& body) {
-  try {
-    body();
-  } catch (const Error& error) {
-    // Errors of files name the file that could not be written.
-    if (error.code() == ErrorCode::kFile) throw;
-    const std::string message = error.what();
-    if (message.starts_with(path.string() + ":")) throw;
-    throw Error(error.code(), fmt::format("{}: {}", path.string(), message));
-  }
+void throw_named(const std::filesystem::path& path, const Error& error) {
+  if (error.code() == ErrorCode::kFile) throw error;
+  throw Error(error.code(), fmt::format("{}: {}", path.string(), error.what()));
+}
+
+QcReader open_container(const std::string& input, ByteView stdin_bytes, const ReadLimits& limits) {
+  if (!is_standard_stream(input)) return QcReader::open(input, limits);
+  return naming_errors(stream_name(input),
+                       [&] { return QcReader::from_bytes(stdin_bytes, limits); });
 }
 
 Error error_of(const std::system_error& failure) {

@@ -4,7 +4,6 @@
 #include <CLI/CLI.hpp>
 #include <cstdint>
 #include <filesystem>
-#include <functional>
 #include <nlohmann/json_fwd.hpp>
 #include <stdexcept>
 #include <string>
@@ -119,8 +118,24 @@ std::string file_list(const QcReader& reader);
 /// True when the file starts like a .qc container. Throws Error(kFile) when it cannot be read.
 bool is_qc_file(const std::filesystem::path& path);
 
-/// Runs the body; puts the path in front of an error's message, so that it says which file.
-void naming_errors(const std::filesystem::path& path, const std::function<void()>& body);
+/// Throws an error again with the path in front of its message, so that it says which file. Errors
+/// of files stay as they are: they name the file that could not be read or written.
+[[noreturn]] void throw_named(const std::filesystem::path& path, const Error& error);
+
+/// What the body returns. An error that it throws is thrown by throw_named() instead: the body
+/// opens no file whose opening names it.
+template <typename Body>
+auto naming_errors(const std::filesystem::path& path, const Body& body) {
+  try {
+    return body();
+  } catch (const Error& error) {
+    throw_named(path, error);
+  }
+}
+
+/// A container in a file or, where the input is "-", in the bytes of standard input, which must
+/// outlive it. Errors name it.
+QcReader open_container(const std::string& input, ByteView stdin_bytes, const ReadLimits& limits);
 
 /// What an error of the system means to the user: kFile where a file is named, kLimit for a thread
 /// that cannot be started, else kInternal.

@@ -34,15 +34,10 @@ std::string first_line(const c10::Error& error) {
   return text.substr(0, text.find('\n'));
 }
 
-// float16 and bfloat16, for which libtorch has not all kernels on the CPU.
+// float16 and bfloat16, for which libtorch does not have all kernels on the CPU.
 bool is_narrow_float(const Value& value) {
   return value.tensor.defined() &&
          (value.tensor.scalar_type() == at::kHalf || value.tensor.scalar_type() == at::kBFloat16);
-}
-
-bool lacks_narrow_kernel(const std::string& message) {
-  return message.find("not implemented for 'Half'") != std::string::npos ||
-         message.find("not implemented for 'BFloat16'") != std::string::npos;
 }
 
 // Runs an operator in float32 and rounds what it gives.
@@ -186,12 +181,15 @@ Values Interpreter::execute_node(Step& step) {
     if (!step.widen) {
       try {
         return step.row->run(context);
-      } catch (const c10::Error& error) {
-        if (!lacks_narrow_kernel(error.what_without_backtrace())) throw;
-        step.widen = true;
+      } catch (const c10::Error&) {
+        // libtorch has no type of its own for the error that a kernel is missing. Any other one
+        // comes again in float32.
+        if (std::ranges::none_of(context.inputs, is_narrow_float)) throw;
       }
     }
-    return run_widened(*step.row, context, *this);
+    Values outputs = run_widened(*step.row, context, *this);
+    step.widen = true;
+    return outputs;
   } catch (const MemoryLimitError& error) {
     context.exceed(error.what());
   } catch (const Error&) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/error.h"
+#include "core/float_types.h"
 #include "engine/engine.h"
 #include "formats/graph.h"
 #include "formats/onnx_model.h"
@@ -160,6 +161,33 @@ TEST(Operators, RefuseHostileAttributes) {
   for (const test::NodeCase& node : nodes) {
     EXPECT_NE(refusal(node).find("'the_node' (opset "), std::string::npos) << node.name();
   }
+}
+
+HostTensor narrowed(const HostTensor& tensor) {
+  if (tensor.type != DataType::kFloat) return tensor;
+  const std::vector<float> values = load_floats(tensor.type, tensor.bytes);
+  HostTensor narrow{DataType::kFloat16, tensor.dims, Bytes(2 * values.size())};
+  store_floats(narrow.type, values, narrow.bytes);
+  return narrow;
+}
+
+// What libtorch has no kernel for is computed in float32, which makes up for nothing else.
+TEST(Operators, AreRefusedInFloat16AsInFloat32) {
+  using test::floats;
+  const std::vector<test::NodeCase> nodes = {
+      {"MatMul", 13, {floats({2, 3}), floats({2, 3})}},
+      {"Conv", 13, {floats({1, 2, 4, 4}), floats({2, 3, 3, 3})}},
+      {"Gemm", 13, {floats({2, 3}), floats({4, 2})}},
+      {"Reshape", 13, {floats({2, 3}), test::int64s({1}, {5})}},
+      {"Concat", 13, {floats({2, 3}), floats({3, 2})}, {test::attribute("axis", 0)}},
+  };
+  for (const test::NodeCase& node : nodes) {
+    test::NodeCase narrow = node;
+    for (HostTensor& input : narrow.inputs) input = narrowed(input);
+    EXPECT_EQ(refusal(narrow), refusal(node)) << node.name();
+  }
+  EXPECT_EQ(refusal({"MatMul", 13, {narrowed(floats({2, 2})), floats({2, 2})}}),
+            "MatMul 'the_node' (opset 13): its inputs are of types Half and Float");
 }
 
 }  // namespace
