@@ -2,7 +2,8 @@
 # A folder of the project as a static library. Its headers are reached as "NAME/file.h", and only by
 # targets that depend on it: each module has an include root of its own that holds nothing but a link
 # to its folder, so an include against the direction of dependencies does not build. FOLDER names
-# another folder, for a part of a module that is linked without the rest.
+# another folder (a path from the root of the project), for a part of a module that is linked without
+# the rest.
 set(QC_WARNINGS -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wnon-virtual-dtor -Wold-style-cast)
 if(QC_WERROR)
   list(APPEND QC_WARNINGS -Werror)
@@ -31,7 +32,8 @@ function(qc_module name)
     set(arg_FOLDER ${name})
   endif()
   set(include_root ${PROJECT_BINARY_DIR}/include_roots/${arg_FOLDER})
-  file(MAKE_DIRECTORY ${include_root})
+  cmake_path(GET arg_FOLDER PARENT_PATH parent)
+  file(MAKE_DIRECTORY ${include_root}/${parent})
   file(CREATE_LINK ${CMAKE_CURRENT_SOURCE_DIR} ${include_root}/${arg_FOLDER} SYMBOLIC)
   add_library(qc_${name} STATIC ${arg_SOURCES})
   target_include_directories(qc_${name} PUBLIC ${include_root})

@@ -3,6 +3,8 @@
 #include <bit>
 #include <cmath>
 
+#include "core/bit_cast.h"
+
 namespace qc {
 namespace {
 
@@ -10,31 +12,35 @@ namespace {
 // floats around it the one with an odd mantissa, which is never half way between two narrow ones.
 float round_to_odd(double value) noexcept {
   const auto nearest = static_cast<float>(value);
-  const auto bits = std::bit_cast<std::uint32_t>(nearest);
+  const auto bits = bit_cast<std::uint32_t>(nearest);
   const double error = std::fabs(value) - std::fabs(static_cast<double>(nearest));
   const bool inexact = error < 0 || error > 0;  // false for a NaN
   if (!inexact || bits % 2 == 1) return nearest;
-  return std::bit_cast<float>(error > 0 ? bits + 1 : bits - 1);
+  return bit_cast<float>(error > 0 ? bits + 1 : bits - 1);
 }
 
 }  // namespace
 
-float half_to_float(std::uint16_t bits) noexcept {
+std::uint32_t half_to_float_bits(std::uint16_t bits) noexcept {
   const std::uint32_t sign = static_cast<std::uint32_t>(bits & 0x8000u) << 16;
   const std::uint32_t exponent = (bits >> 10) & 0x1fu;
   std::uint32_t mantissa = bits & 0x3ffu;
-  if (exponent == 0x1f) return std::bit_cast<float>(sign | 0x7f800000u | (mantissa << 13));
+  if (exponent == 0x1f) return sign | 0x7f800000u | (mantissa << 13);
   if (exponent != 0) {
-    return std::bit_cast<float>(sign | ((exponent + 112) << 23) | (mantissa << 13));
+    return sign | ((exponent + 112) << 23) | (mantissa << 13);
   }
-  if (mantissa == 0) return std::bit_cast<float>(sign);
+  if (mantissa == 0) return sign;
   const auto shift = static_cast<std::uint32_t>(std::countl_zero(mantissa)) - 21;
   mantissa = (mantissa << shift) & 0x3ffu;
-  return std::bit_cast<float>(sign | ((113 - shift) << 23) | (mantissa << 13));
+  return sign | ((113 - shift) << 23) | (mantissa << 13);
+}
+
+float half_to_float(std::uint16_t bits) noexcept {
+  return bit_cast<float>(half_to_float_bits(bits));
 }
 
 std::uint16_t float_to_half(float value) noexcept {
-  const auto bits = std::bit_cast<std::uint32_t>(value);
+  const auto bits = bit_cast<std::uint32_t>(value);
   const std::uint32_t sign = (bits >> 16) & 0x8000u;
   const std::uint32_t magnitude = bits & 0x7fffffffu;
   if (magnitude > 0x7f800000u) {
@@ -58,11 +64,11 @@ std::uint16_t float_to_half(float value) noexcept {
 }
 
 float bfloat16_to_float(std::uint16_t bits) noexcept {
-  return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16);
+  return bit_cast<float>(static_cast<std::uint32_t>(bits) << 16);
 }
 
 std::uint16_t float_to_bfloat16(float value) noexcept {
-  const auto bits = std::bit_cast<std::uint32_t>(value);
+  const auto bits = bit_cast<std::uint32_t>(value);
   if ((bits & 0x7fffffffu) > 0x7f800000u) {
     return static_cast<std::uint16_t>((bits >> 16) | ((bits & 0x7f0000u) ? 0u : 1u));
   }

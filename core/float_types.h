@@ -13,6 +13,10 @@ namespace qc {
 /// IEEE 754 binary16 bits to float32; exact.
 float half_to_float(std::uint16_t bits) noexcept;
 
+/// The bits of that float32. Where floats pass through registers of another width (x87), a
+/// signalling NaN survives only as an integer.
+std::uint32_t half_to_float_bits(std::uint16_t bits) noexcept;
+
 /// float32 to binary16 bits, rounded to nearest even; overflow gives infinity. A NaN keeps the top
 /// ten bits of its payload and stays a NaN.
 std::uint16_t float_to_half(float value) noexcept;

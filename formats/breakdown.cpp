@@ -7,8 +7,10 @@
 #include <map>
 #include <set>
 
-#include "codecs/analysis.h"
-#include "codecs/zstd_bytes.h"
+#include "codecs/decode/layout.h"
+#include "codecs/decode/tensor_decoder.h"
+#include "codecs/encode/analysis.h"
+#include "codecs/encode/zstd_compress.h"
 #include "core/error.h"
 #include "core/zeros.h"
 #include "formats/graph_dictionary.h"
@@ -55,12 +57,6 @@ void add(const CodedStats& part, CodedStats& sum) {
   sum.has_palette |= part.has_palette;
   sum.value_huffman |= part.value_huffman;
   sum.index_huffman |= part.index_huffman;
-}
-
-std::string layout_text(const CodedTensorInfo& info) {
-  std::string text(info.layout->name);
-  if (info.values != nullptr) text += fmt::format("+{}", info.values->name);
-  return text;
 }
 
 class Accountant {
@@ -137,7 +133,8 @@ class Accountant {
       const auto share = [&](std::uint64_t at) { return source.stored.size() * at / source.size; };
       line.stored_bytes += share(begin + some) - share(begin);
       line.placement = source.is_shared() ? Placement::kPooled : Placement::kOwn;
-      line.layout = source.is_shared() ? fmt::format("pool {}", unit) : layout_text(units_[unit]);
+      line.layout =
+          source.is_shared() ? fmt::format("pool {}", unit) : layout_names(units_[unit].stats);
       if (!source.is_shared()) add(units_[unit].stats, line.stats);
       left -= some;
       begin = 0;
@@ -220,6 +217,15 @@ class Accountant {
 };
 
 }  // namespace
+
+std::string layout_names(const CodedStats& stats) {
+  std::string names;
+  for (const LayoutDecoder* layout : stats.layouts()) {
+    if (!names.empty()) names += '+';
+    names += layout->name;
+  }
+  return names;
+}
 
 double TensorBreakdown::density() const noexcept {
   const std::uint64_t count = tensor.count();

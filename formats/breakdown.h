@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "codecs/decode_context.h"
+#include "codecs/decode/coded_stats.h"
 #include "formats/onnx_model.h"
 #include "formats/qc_reader.h"
 
@@ -80,6 +80,9 @@ struct Breakdown {
   std::vector<TensorBreakdown> tensors;  ///< in the order of the model
   SizeTotals totals;
 };
+
+/// The layouts of an encoded tensor, the outermost first: "csr+narrow+palette".
+std::string layout_names(const CodedStats& stats);
 
 /// What break_down() looks at.
 enum class BreakdownDepth {

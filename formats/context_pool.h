@@ -6,7 +6,7 @@
 #include <mutex>
 #include <vector>
 
-#include "codecs/decode_context.h"
+#include "codecs/decode/decode_context.h"
 
 namespace qc {
 

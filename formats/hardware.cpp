@@ -9,7 +9,8 @@
 #include <string_view>
 #include <utility>
 
-#include "codecs/levels.h"
+#include "codecs/encode/levels.h"
+#include "codecs/shared/level_sets.h"
 #include "core/float_types.h"
 #include "core/zeros.h"
 #include "formats/binary_values.h"

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <map>
 
-#include "codecs/element.h"
+#include "codecs/shared/element.h"
 #include "core/float_types.h"
 #include "core/zeros.h"
 #include "formats/slots.h"

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "codecs/zstd_bytes.h"
+#include "codecs/decode/zstd_bytes.h"
 #include "core/error.h"
 #include "core/memory_size.h"
 #include "formats/checksum.h"
@@ -80,7 +80,9 @@ void QcReader::parse(ByteView bytes) {
   }
   index_.resize(footer.index_size);
   const ByteView dictionary = footer.dictionary == 1 ? graph_dictionary() : ByteView();
-  if (!zstd_decompress(stored, index_, dictionary)) corrupt("the index is damaged");
+  DecodeContext context;
+  if (context.zstd() == nullptr) throw std::bad_alloc();
+  if (!zstd_decompress(stored, index_, dictionary, context)) corrupt("the index is damaged");
   manifest_ = parse_manifest(ByteView(index_).last(footer.manifest_size),
                              (room - footer.index_size) / kEntryBytes);
   overhead_.index = footer.index_stored_size;

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "codecs/tensor_codec.h"
+#include "codecs/decode/tensor_decoder.h"
 #include "formats/manifest.h"
 #include "formats/onnx_wire.h"
 #include "formats/qc_layout.h"

@@ -7,8 +7,8 @@
 #include <optional>
 #include <utility>
 
-#include "codecs/tensor_codec.h"
-#include "codecs/zstd_bytes.h"
+#include "codecs/encode/tensor_encoder.h"
+#include "codecs/encode/zstd_compress.h"
 #include "core/error.h"
 #include "formats/checksum.h"
 #include "formats/container_path.h"

@@ -6,7 +6,7 @@
 #include <map>
 #include <string>
 
-#include "codecs/layout.h"
+#include "codecs/encode/layout.h"
 #include "formats/onnx_model.h"
 #include "system/file.h"
 

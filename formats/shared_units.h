@@ -5,7 +5,7 @@
 #include <map>
 #include <mutex>
 
-#include "codecs/decode_context.h"
+#include "codecs/decode/decode_context.h"
 #include "core/bytes.h"
 
 namespace qc {

@@ -5,7 +5,7 @@
 #include <span>
 #include <vector>
 
-#include "codecs/element.h"
+#include "codecs/shared/element.h"
 #include "formats/onnx_model.h"
 
 namespace qc {

@@ -5,7 +5,7 @@
 #include <optional>
 #include <span>
 
-#include "codecs/element.h"
+#include "codecs/shared/element.h"
 #include "core/bytes.h"
 
 namespace qc {

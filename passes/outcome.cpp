@@ -6,8 +6,8 @@
 #include <cmath>
 #include <utility>
 
-#include "codecs/analysis.h"
-#include "codecs/element.h"
+#include "codecs/encode/analysis.h"
+#include "codecs/shared/element.h"
 #include "core/float_types.h"
 #include "passes/kernels/radix_sort.h"
 

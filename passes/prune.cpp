@@ -10,7 +10,7 @@
 #include <optional>
 #include <utility>
 
-#include "codecs/element.h"
+#include "codecs/shared/element.h"
 #include "core/error.h"
 #include "core/float_types.h"
 #include "passes/glob.h"

@@ -9,7 +9,7 @@
 #include <optional>
 #include <utility>
 
-#include "codecs/element.h"
+#include "codecs/shared/element.h"
 #include "core/error.h"
 #include "core/float_types.h"
 #include "core/random.h"

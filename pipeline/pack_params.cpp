@@ -3,7 +3,7 @@
 #include <string_view>
 #include <vector>
 
-#include "codecs/layout_table.h"
+#include "codecs/encode/layout.h"
 #include "core/error.h"
 
 namespace qc {
@@ -15,7 +15,7 @@ constexpr auto kGapModes =
 std::vector<ParamSpec> make_params() {
   static const std::vector<std::string_view> kLayouts = [] {
     std::vector<std::string_view> names;
-    for (const Layout* layout : layout_table()) names.push_back(layout->name);
+    for (const LayoutEncoder* layout : layout_encoders()) names.push_back(layout->name());
     return names;
   }();
   return {
@@ -69,7 +69,7 @@ EncodeOptions encode_options(const Params& params) {
   if (params.flag("max")) options = presets::kMax;
   if (params.flag("fast")) options = presets::kFast;
   if (params.flag("huffman")) options.stages.huffman_only = true;
-  if (params.has("layout")) options.layout = find_layout(params.choice("layout"))->id;
+  if (params.has("layout")) options.layout = find_layout_encoder(params.choice("layout"))->id();
   if (const auto bits = params.integer("gap-bits")) options.gap_bits = static_cast<unsigned>(*bits);
   if (const auto mode = params.choice("gaps", kGapModes)) options.gap_mode = *mode;
   return options;

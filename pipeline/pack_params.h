@@ -3,7 +3,7 @@
 
 #include <span>
 
-#include "codecs/layout.h"
+#include "codecs/encode/layout.h"
 #include "passes/params.h"
 
 namespace qc {

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "codecs/tensor_codec.h"
+#include "codecs/encode/layout.h"
 #include "formats/onnx_model.h"
 #include "passes/pass.h"
 #include "pipeline/constraints.h"

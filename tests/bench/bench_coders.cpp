@@ -7,7 +7,7 @@
 #include <map>
 
 #include "bench.h"
-#include "codecs/analysis.h"
+#include "codecs/encode/analysis.h"
 #include "core/bytes.h"
 #include "formats/breakdown.h"
 #include "formats/qc_reader.h"

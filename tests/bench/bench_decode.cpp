@@ -6,7 +6,9 @@
 #include <stdexcept>
 
 #include "bench.h"
-#include "codecs/tensor_codec.h"
+#include "codecs/decode/tensor_decoder.h"
+#include "codecs/encode/tensor_encoder.h"
+#include "formats/breakdown.h"
 #include "test_tensors.h"
 
 namespace qc::bench {
@@ -54,8 +56,7 @@ std::string layout_of(ByteView coded, std::uint64_t size) {
   if (describe_tensor(coded, size, context, info) != nullptr) {
     throw std::runtime_error("an encoded tensor cannot be described");
   }
-  return info.values == nullptr ? std::string(info.layout->name)
-                                : fmt::format("{}+{}", info.layout->name, info.values->name);
+  return layout_names(info.stats);
 }
 
 std::vector<Sample> make_samples(std::size_t count) {
@@ -70,7 +71,7 @@ std::vector<Sample> make_samples(std::size_t count) {
     Bytes huffman = encode_tensor(tensor.view(), options);
     const auto add = [&](std::string_view coders, Bytes& coded) {
       const std::string layout = layout_of(coded, tensor.data.size());
-      if (!layout.starts_with(find_layout(static_cast<std::uint8_t>(row.layout))->name)) {
+      if (!layout.starts_with(find_layout_decoder(static_cast<std::uint8_t>(row.layout))->name)) {
         throw std::runtime_error(fmt::format("{} came out as {}", row.tensor, layout));
       }
       samples.push_back({std::string(row.tensor), layout, std::string(coders), std::move(coded)});

@@ -8,7 +8,7 @@
 #include <string>
 
 #include "bench.h"
-#include "codecs/element.h"
+#include "codecs/shared/element.h"
 #include "core/error.h"
 #include "formats/breakdown.h"
 #include "formats/qc_reader.h"

@@ -10,9 +10,12 @@
 #include <stdexcept>
 
 #include "bench.h"
-#include "codecs/analysis.h"
-#include "codecs/simd/cpu.h"
-#include "codecs/zstd_bytes.h"
+#include "codecs/decode/zstd_bytes.h"
+#include "codecs/encode/analysis.h"
+#include "codecs/encode/entropy.h"
+#include "codecs/encode/stage_table.h"
+#include "codecs/encode/zstd_compress.h"
+#include "codecs/shared/simd/cpu.h"
 #include "formats/qc_reader.h"
 #include "formats/qc_writer.h"
 #include "harness.h"
@@ -89,7 +92,7 @@ struct Coder {
   std::vector<Bytes> coded = {};
 };
 
-Coder stage_coder(const Stage& stage, SimdLevel level, const ValueStreams& streams) {
+Coder stage_coder(const StageEncoder& stage, SimdLevel level, const ValueStreams& streams) {
   const auto encode = [&](std::size_t i) {
     Bytes out;
     require(stage.encode(SymbolStream(streams.symbols[i], streams.alphabet), SIZE_MAX, out),
@@ -102,7 +105,7 @@ Coder stage_coder(const Stage& stage, SimdLevel level, const ValueStreams& strea
     context.reset(expected.size());
     std::uint64_t table_bytes = 0;
     SymbolReader* reader =
-        stage.open(coded, expected.size(), streams.alphabet, context, table_bytes);
+        stage.decoder.open(coded, expected.size(), streams.alphabet, context, table_bytes);
     require(reader != nullptr, "a stream is refused");
     std::array<Symbol, kBlock> block;
     for (std::size_t at = 0; at < expected.size(); at += kBlock) {
@@ -110,7 +113,7 @@ Coder stage_coder(const Stage& stage, SimdLevel level, const ValueStreams& strea
     }
     require(reader->finish(), "a stream is damaged");
   };
-  return {fmt::format("{}, {}", stage.name, simd_level_name(level)), encode, decode};
+  return {fmt::format("{}, {}", stage.decoder.name, simd_level_name(level)), encode, decode};
 }
 
 struct FreeContext {
@@ -145,7 +148,7 @@ Coder huff0_coder(const ValueStreams& streams) {
 
 std::string coder_table(const ValueStreams& streams, int rounds) {
   std::vector<Coder> coders = {huff0_coder(streams)};
-  for (const Stage* stage : {&kHuffmanStage, &kRansStage}) {
+  for (const StageEncoder* stage : {&kHuffmanEncoder, &kRansEncoder}) {
     for (const SimdLevel level : available_simd_levels()) {
       coders.push_back(stage_coder(*stage, level, streams));
     }
@@ -253,7 +256,8 @@ Loader zstd_loader(const std::vector<Bytes>& frames, const std::vector<ByteView>
               out = out.subspan(part.size());
             }
             on_cores(cores, frames.size(), [&](std::size_t i) {
-              require(zstd_decompress(frames[i], targets[i]), "zstd fails");
+              DecodeContext context;
+              require(zstd_decompress(frames[i], targets[i], {}, context), "zstd fails");
             });
           }};
 }

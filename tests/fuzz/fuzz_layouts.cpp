@@ -4,7 +4,8 @@
 #include <cstdint>
 #include <cstdlib>
 
-#include "codecs/tensor_codec.h"
+#include "codecs/decode/tensor_decoder.h"
+#include "codecs/encode/tensor_encoder.h"
 
 namespace qc::fuzz {
 namespace {
@@ -22,11 +23,11 @@ DecodeFailure decode_over(std::uint8_t fill, ByteView coded, Bytes& out, DecodeC
 
 void run(ByteView input) {
   if (input.size() < kHead) return;
-  const auto layouts = layout_table();
-  const Layout& layout = *layouts[input[0] % layouts.size()];
+  const auto layouts = layout_encoders();
+  const LayoutEncoder& layout = *layouts[input[0] % layouts.size()];
   const Element element{kWidths[input[1] % kWidths.size()], (input[1] & 0x10) != 0};
   const std::size_t count = load_le<std::uint16_t>(input.data() + 2) % (kMostElements + 1);
-  Bytes coded = {static_cast<std::uint8_t>(layout.id), element_code(element)};
+  Bytes coded = {static_cast<std::uint8_t>(layout.id()), element_code(element)};
   append(coded, input.subspan(kHead));
 
   // Both contexts are full of what inputs before left there.

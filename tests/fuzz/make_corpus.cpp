@@ -15,7 +15,7 @@
 #include <string>
 #include <vector>
 
-#include "codecs/layout_table.h"
+#include "codecs/encode/layout_table.h"
 #include "formats/onnx_model.h"
 #include "formats/qc_writer.h"
 #include "formats/transposition.h"
@@ -160,7 +160,7 @@ constexpr std::array kPatterns = {Pattern::kBell,     Pattern::kHalfZero,     Pa
                                   Pattern::kConstant, Pattern::kChannelAlpha, Pattern::kHalfExact};
 
 /// A tensor in the form that fuzz_layouts reads, with its byte for the element.
-void write_layout(const fs::path& folder, const std::string& name, const Layout& layout,
+void write_layout(const fs::path& folder, const std::string& name, const LayoutEncoder& layout,
                   const test::TestTensor& tensor, std::uint8_t element,
                   const EncodeOptions& options) {
   const auto coded = test::encode_with(layout, tensor.view(), options);
@@ -168,7 +168,7 @@ void write_layout(const fs::path& folder, const std::string& name, const Layout&
   Bytes seed = {coded->front(), element};
   append_le(seed, static_cast<std::uint16_t>(tensor.view().count()));
   append(seed, ByteView(*coded).subspan(2));
-  write_seed(folder, fmt::format("{}-{}", layout.name, name), std::string(as_text(seed)));
+  write_seed(folder, fmt::format("{}-{}", layout.name(), name), std::string(as_text(seed)));
 }
 
 /// Every layout of every element, and streams that are long enough for each stage.
@@ -181,7 +181,7 @@ void write_layouts(const fs::path& folder) {
     const auto code = static_cast<std::uint8_t>(i / 2 | (element.is_float ? 0x10 : 0));
     for (const Pattern pattern : kPatterns) {
       const test::TestTensor tensor = test::make_tensor(pattern, element, kCount, 1, {6, 20, 0});
-      for (const Layout* layout : layout_table()) {
+      for (const LayoutEncoder* layout : layout_encoders()) {
         for (const bool huffman : {false, true}) {
           EncodeOptions options;
           if (huffman) {
@@ -194,7 +194,7 @@ void write_layouts(const fs::path& folder) {
       }
     }
     const test::TestTensor few = test::make_tensor(Pattern::kSparseFew, element, kLong, 1);
-    for (const Layout* layout : {&kPaletteLayout, &kBitmapLayout, &kCsrLayout}) {
+    for (const LayoutEncoder* layout : {&kPaletteEncoder, &kBitmapEncoder, &kCsrEncoder}) {
       write_layout(folder, fmt::format("{}-long", i), *layout, few, code, {});
     }
   }

@@ -3,7 +3,8 @@
 #include <algorithm>
 #include <cstdint>
 
-#include "codecs/zstd_bytes.h"
+#include "codecs/decode/zstd_bytes.h"
+#include "codecs/encode/zstd_compress.h"
 #include "core/error.h"
 #include "formats/checksum.h"
 #include "formats/qc_layout.h"

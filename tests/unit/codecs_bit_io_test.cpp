@@ -6,7 +6,8 @@
 #include <utility>
 #include <vector>
 
-#include "codecs/bit_io.h"
+#include "codecs/decode/bit_reader.h"
+#include "codecs/encode/bit_writer.h"
 #include "core/bytes.h"
 
 namespace qc::test {

@@ -10,9 +10,11 @@
 #include <utility>
 #include <vector>
 
-#include "codecs/analysis.h"
-#include "codecs/bit_io.h"
-#include "codecs/codebook.h"
+#include "codecs/decode/bit_reader.h"
+#include "codecs/decode/codebook.h"
+#include "codecs/encode/analysis.h"
+#include "codecs/encode/bit_writer.h"
+#include "codecs/encode/codebook.h"
 #include "core/float_types.h"
 #include "core/random.h"
 #include "test_tensors.h"
@@ -50,7 +52,7 @@ std::optional<Patterns> read(ByteView bytes, std::size_t count, Element element,
   context.reset(count * element.width);
   ByteReader in(bytes);
   Bytes book(count * element.width);
-  if (!read_codebook(in, count, element, book.data(), context)) return std::nullopt;
+  if (!read_codebook(in, count, element, book.data(), context, nullptr)) return std::nullopt;
   left = in.rest().size();
   Patterns patterns;
   for (std::size_t i = 0; i < count; ++i) {

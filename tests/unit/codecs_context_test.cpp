@@ -8,11 +8,15 @@
 #include <random>
 #include <vector>
 
-#include "codecs/analysis.h"
-#include "codecs/context/arithmetic_coder.h"
-#include "codecs/context/grid.h"
-#include "codecs/context/logistic.h"
-#include "codecs/tensor_codec.h"
+#include "codecs/decode/bit_decoder.h"
+#include "codecs/decode/context_grid.h"
+#include "codecs/decode/tensor_decoder.h"
+#include "codecs/encode/analysis.h"
+#include "codecs/encode/bit_encoder.h"
+#include "codecs/encode/context_grid.h"
+#include "codecs/encode/entropy.h"
+#include "codecs/encode/tensor_encoder.h"
+#include "codecs/shared/context/logistic.h"
 #include "test_tensors.h"
 
 namespace qc::test {

@@ -9,7 +9,8 @@
 #include <string>
 #include <vector>
 
-#include "codecs/stages/huffman_code.h"
+#include "codecs/encode/stages/huffman_lengths.h"
+#include "codecs/shared/huffman_code.h"
 #include "core/random.h"
 
 namespace qc::test {

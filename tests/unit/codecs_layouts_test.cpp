@@ -8,10 +8,12 @@
 #include <string>
 #include <vector>
 
-#include "codecs/analysis.h"
-#include "codecs/layout.h"
-#include "codecs/levels.h"
-#include "codecs/tensor_codec.h"
+#include "codecs/decode/tensor_decoder.h"
+#include "codecs/encode/analysis.h"
+#include "codecs/encode/layout.h"
+#include "codecs/encode/levels.h"
+#include "codecs/encode/tensor_encoder.h"
+#include "codecs/shared/level_sets.h"
 #include "core/error.h"
 #include "test_tensors.h"
 
@@ -38,11 +40,12 @@ bool has_channels(Pattern pattern) {
 }
 
 /// Every choice that changes what a layout writes; for a few zeros there is but one.
-std::vector<EncodeOptions> options_for(const Layout& layout, StageChoice stages, bool sparse) {
+std::vector<EncodeOptions> options_for(const LayoutEncoder& layout, StageChoice stages,
+                                       bool sparse) {
   EncodeOptions options;
   options.stages = stages;
   std::vector<EncodeOptions> all = {options};
-  if (layout.id != LayoutId::kCsr || !sparse) return all;
+  if (layout.id() != LayoutId::kCsr || !sparse) return all;
   for (const GapMode mode : {GapMode::kEscape, GapMode::kFiller}) {
     options.gap_mode = mode;
     options.gap_bits.reset();
@@ -56,7 +59,8 @@ std::vector<EncodeOptions> options_for(const Layout& layout, StageChoice stages,
 }
 
 /// Encodes with one layout and checks what comes back. False where the layout does not apply.
-bool round_trip(const Layout& layout, const TestTensor& tensor, const EncodeOptions& options) {
+bool round_trip(const LayoutEncoder& layout, const TestTensor& tensor,
+                const EncodeOptions& options) {
   const std::optional<Bytes> coded = encode_with(layout, tensor.view(), options);
   if (!coded) return false;
   const std::optional<Bytes> decoded = decode(*coded, tensor.data.size());
@@ -69,10 +73,10 @@ using Written = std::set<std::string_view>;
 
 void round_trip_all(const TestTensor& tensor, StageChoice stages, Written& written) {
   const bool sparse = 3 * Analysis(tensor.view()).zeros() >= tensor.view().count();
-  for (const Layout* layout : layout_table()) {
-    SCOPED_TRACE(layout->name);
+  for (const LayoutEncoder* layout : layout_encoders()) {
+    SCOPED_TRACE(layout->name());
     for (const EncodeOptions& options : options_for(*layout, stages, sparse)) {
-      if (round_trip(*layout, tensor, options)) written.insert(layout->name);
+      if (round_trip(*layout, tensor, options)) written.insert(layout->name());
     }
   }
 }
@@ -142,7 +146,7 @@ TEST(Levels, ScalesBelowTheNormalNumbersAreDoubledToo) {
     ASSERT_TRUE(levels);
     EXPECT_EQ(levels->set, 5U);
     Written written;
-    EXPECT_TRUE(round_trip(*find_layout("levels"), tensor, {}));
+    EXPECT_TRUE(round_trip(*find_layout_encoder("levels"), tensor, {}));
   }
   EXPECT_EQ(doubled_pattern(3, 23), 6U);
   const auto twice = std::bit_cast<float>(
@@ -163,9 +167,9 @@ TEST_P(EveryElement, LargerTensorsComeBack) {
     for (const Pattern pattern : kSome) {
       SCOPED_TRACE(describe(pattern, GetParam(), kSizes[i]));
       const TestTensor tensor = make_tensor(pattern, GetParam(), kSizes[i], i, {16, 25, i * 1000});
-      for (const Layout* layout : layout_table()) {
-        SCOPED_TRACE(layout->name);
-        if (round_trip(*layout, tensor, options)) written.insert(layout->name);
+      for (const LayoutEncoder* layout : layout_encoders()) {
+        SCOPED_TRACE(layout->name());
+        if (round_trip(*layout, tensor, options)) written.insert(layout->name());
       }
     }
   }
@@ -174,8 +178,8 @@ TEST_P(EveryElement, LargerTensorsComeBack) {
 }
 
 RC_GTEST_PROP(Layouts, AnyTensorComesBackFromAnyLayout, ()) {
-  const Layout& layout = **rc::gen::elementOf(
-      std::vector<const Layout*>(layout_table().begin(), layout_table().end()));
+  const LayoutEncoder& layout = **rc::gen::elementOf(
+      std::vector<const LayoutEncoder*>(layout_encoders().begin(), layout_encoders().end()));
   const Element element = *rc::gen::elementOf(kElements);
   const Pattern pattern = *rc::gen::elementOf(all_patterns());
   const auto count = *rc::gen::inRange<std::size_t>(0, 3000);
@@ -185,7 +189,7 @@ RC_GTEST_PROP(Layouts, AnyTensorComesBackFromAnyLayout, ()) {
                             *rc::gen::inRange<std::uint64_t>(0, 10000)};
   EncodeOptions options;
   options.stages = *rc::gen::element(StageChoice::kSmallest, StageChoice::kHuffman);
-  options.layout = layout.id;
+  options.layout = layout.id();
   options.gap_bits = *rc::gen::inRange(2u, 9u);
   options.gap_mode = *rc::gen::element(GapMode::kEscape, GapMode::kFiller);
   const TestTensor tensor = make_tensor(pattern, element, count, seed, channels);
@@ -234,12 +238,12 @@ TEST_P(ForcedLayout, IsUsedWhereItApplies) {
   const auto& [name, pattern, element] = GetParam();
   const TestTensor tensor = make_tensor(pattern, element, 1500, 3, {10, 15, 0});
   EncodeOptions options;
-  options.layout = find_layout(name)->id;
+  options.layout = find_layout_encoder(name)->id();
   const Bytes coded = encode_tensor(tensor.view(), options);
   DecodeContext context;
   CodedTensorInfo info;
   ASSERT_EQ(describe_tensor(coded, tensor.data.size(), context, info), nullptr);
-  EXPECT_EQ(info.layout->name, name);
+  EXPECT_EQ(info.stats.layouts().front()->name, name);
   EXPECT_EQ(info.element, element);
 }
 
@@ -271,10 +275,10 @@ INSTANTIATE_TEST_SUITE_P(Layouts, RefusedLayout,
 TEST_P(RefusedLayout, GivesWayToTheSmallest) {
   const auto& [name, pattern, element] = GetParam();
   const TestTensor tensor = make_tensor(pattern, element, 1500, 3, {10, 15, 0});
-  const Layout& layout = *find_layout(name);
+  const LayoutEncoder& layout = *find_layout_encoder(name);
   EXPECT_EQ(encode_with(layout, tensor.view(), {}), std::nullopt);
   EncodeOptions options;
-  options.layout = layout.id;
+  options.layout = layout.id();
   EXPECT_EQ(encode_tensor(tensor.view(), options), encode_tensor(tensor.view(), {}));
 }
 
@@ -294,7 +298,7 @@ TEST(ChannelPaletteLayout, TakesNoMoreChannelsThanItsReaderMayHold) {
 
 // NaNs whose payload a conversion might change, and values one bit beside what narrows exactly.
 TEST(NarrowLayout, TakesOnlyWhatComesBackBitForBit) {
-  const Layout& narrow = *find_layout(std::string_view("narrow"));
+  const LayoutEncoder& narrow = *find_layout_encoder(std::string_view("narrow"));
   const auto applies = [&](Element element, std::uint64_t pattern) {
     TestTensor tensor{Bytes(std::size_t{4} * element.width), element};
     for (std::size_t i = 0; i < 4; ++i) {

@@ -7,9 +7,10 @@
 #include <optional>
 #include <string>
 
-#include "codecs/layout.h"
-#include "codecs/simd/stream_copy.h"
-#include "codecs/tensor_codec.h"
+#include "codecs/decode/tensor_decoder.h"
+#include "codecs/encode/layout.h"
+#include "codecs/encode/tensor_encoder.h"
+#include "codecs/shared/simd/stream_copy.h"
 #include "core/random.h"
 #include "test_tensors.h"
 
@@ -67,16 +68,17 @@ class Sizes {
 enum class Calls { kRead, kStream, kBoth };
 
 /// What the reader of a coded tensor gives in pieces; nothing when it says that they are wrong.
-std::optional<Lines> read_in_pieces(const Layout& layout, const TestTensor& tensor, ByteView coded,
-                                    std::uint64_t seed, Calls calls) {
+std::optional<Lines> read_in_pieces(const LayoutEncoder& layout, const TestTensor& tensor,
+                                    ByteView coded, std::uint64_t seed, Calls calls) {
   DecodeContext context;
   context.reset(tensor.data.size());
   ByteReader in(coded.subspan(kHead));
   const unsigned width = tensor.element.width;
   const std::size_t count = tensor.data.size() / width;
-  ElementReader* reader = layout.open(in, tensor.element, count, context);
+  ElementReader* reader = layout.decoder.open(in, tensor.element, count, context, nullptr);
   if (reader == nullptr) return std::nullopt;
   Lines out(tensor.data.size());
+  std::vector<std::uint8_t> scratch(kBlock * width);
   Sizes sizes(seed);
   SplitMix64 coin(seed + 1);
   for (std::size_t done = 0; done < count;) {
@@ -85,7 +87,7 @@ std::optional<Lines> read_in_pieces(const Layout& layout, const TestTensor& tens
     const std::size_t wanted = sizes.next((streams ? 1 : 3) * kBlock / kReadUnit);
     const std::size_t some = std::min(wanted, count - done);
     if (streams) {
-      reader->stream(out.at(done * width), some, width);
+      reader->stream(out.at(done * width), some, width, scratch.data());
     } else {
       reader->read(out.at(done * width), some);
     }
@@ -96,7 +98,7 @@ std::optional<Lines> read_in_pieces(const Layout& layout, const TestTensor& tens
   return out;
 }
 
-void expect_same_in_pieces(const Layout& layout, const TestTensor& tensor, ByteView coded) {
+void expect_same_in_pieces(const LayoutEncoder& layout, const TestTensor& tensor, ByteView coded) {
   for (std::uint64_t seed = 0; seed < 2; ++seed) {
     for (const Calls calls : {Calls::kRead, Calls::kStream, Calls::kBoth}) {
       const auto pieces = read_in_pieces(layout, tensor, coded, seed, calls);
@@ -107,20 +109,21 @@ void expect_same_in_pieces(const Layout& layout, const TestTensor& tensor, ByteV
   }
 }
 
-class Reads : public testing::TestWithParam<const Layout*> {};
+class Reads : public testing::TestWithParam<const LayoutEncoder*> {};
 
-INSTANTIATE_TEST_SUITE_P(Layouts, Reads, testing::ValuesIn(layout_table()), [](const auto& test) {
-  std::string name(test.param->name);
-  std::erase(name, '-');
-  return name;
-});
+INSTANTIATE_TEST_SUITE_P(Layouts, Reads, testing::ValuesIn(layout_encoders()),
+                         [](const auto& test) {
+                           std::string name(test.param->name());
+                           std::erase(name, '-');
+                           return name;
+                         });
 
 TEST_P(Reads, AnyLegalSizesGiveTheSameElements) {
-  const Layout& layout = *GetParam();
+  const LayoutEncoder& layout = *GetParam();
   EncodeOptions options;
   options.stages = StageChoice::kHuffman;
   // Repeats are slow to find where nearly all elements are alike.
-  const std::size_t count = layout.id == LayoutId::kRepeats ? kCount / 4 : kCount;
+  const std::size_t count = layout.id() == LayoutId::kRepeats ? kCount / 4 : kCount;
   std::size_t written = 0;
   for (const Element element : {Element{1, false}, Element{4, true}}) {
     for (const Pattern pattern :

@@ -5,10 +5,12 @@
 
 #include <set>
 
-#include "codecs/layouts/repeats.h"
-#include "codecs/repetition.h"
-#include "codecs/tensor_codec.h"
-#include "codecs/zstd_bytes.h"
+#include "codecs/decode/tensor_decoder.h"
+#include "codecs/decode/zstd_bytes.h"
+#include "codecs/encode/layouts/repeats_parse.h"
+#include "codecs/encode/repetition.h"
+#include "codecs/encode/tensor_encoder.h"
+#include "codecs/encode/zstd_compress.h"
 #include "core/random.h"
 #include "structured_tensors.h"
 #include "test_tensors.h"

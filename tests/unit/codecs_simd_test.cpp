@@ -8,13 +8,14 @@
 #include <string>
 #include <vector>
 
-#include "codecs/simd/compress.h"
-#include "codecs/simd/cpu.h"
-#include "codecs/simd/expand.h"
-#include "codecs/simd/join_planes.h"
-#include "codecs/simd/look_up.h"
-#include "codecs/simd/stream_copy.h"
-#include "codecs/stage.h"
+#include "codecs/encode/stage.h"
+#include "codecs/encode/stage_table.h"
+#include "codecs/shared/simd/compress.h"
+#include "codecs/shared/simd/cpu.h"
+#include "codecs/shared/simd/expand.h"
+#include "codecs/shared/simd/join_planes.h"
+#include "codecs/shared/simd/look_up.h"
+#include "codecs/shared/simd/stream_copy.h"
 #include "core/random.h"
 #include "system/page_buffer.h"
 
@@ -55,12 +56,12 @@ Symbols skewed_symbols(std::uint32_t alphabet, unsigned steps, std::size_t count
 }
 
 /// What a level makes of a stream; nothing when it refuses it.
-std::optional<Symbols> decode_coded(const Stage& stage, ByteView coded, std::size_t count,
+std::optional<Symbols> decode_coded(const StageEncoder& stage, ByteView coded, std::size_t count,
                                     std::uint32_t alphabet) {
   DecodeContext context;
   context.reset(2 * count);
   std::uint64_t table_bytes = 0;
-  SymbolReader* reader = stage.open(coded, count, alphabet, context, table_bytes);
+  SymbolReader* reader = stage.decoder.open(coded, count, alphabet, context, table_bytes);
   if (reader == nullptr) return std::nullopt;
   Symbols symbols(count);
   for (std::size_t at = 0; at < count; at += kBlock) {
@@ -134,13 +135,13 @@ constexpr StreamCase kStreamCases[] = {{2, 0},  {5, 2},    {17, 1},   {64, 2},  
 constexpr std::size_t kStreamCounts[] = {65535, 65536, 70001, 262143, 262144, 300001};
 
 /// The stages with kernels.
-class StageKernels : public testing::TestWithParam<const Stage*> {};
+class StageKernels : public testing::TestWithParam<const StageEncoder*> {};
 
-INSTANTIATE_TEST_SUITE_P(Simd, StageKernels, testing::Values(&kHuffmanStage, &kRansStage),
-                         [](const auto& test) { return std::string(test.param->name); });
+INSTANTIATE_TEST_SUITE_P(Simd, StageKernels, testing::Values(&kHuffmanEncoder, &kRansEncoder),
+                         [](const auto& test) { return std::string(test.param->decoder.name); });
 
 TEST_P(StageKernels, GiveTheSymbolsBackAtEveryLevel) {
-  const Stage& stage = *GetParam();
+  const StageEncoder& stage = *GetParam();
   for (const StreamCase& test : kStreamCases) {
     for (const std::size_t count : kStreamCounts) {
       SCOPED_TRACE(testing::Message() << test.alphabet << " symbols, " << count);
@@ -158,7 +159,7 @@ TEST_P(StageKernels, GiveTheSymbolsBackAtEveryLevel) {
 }
 
 TEST_P(StageKernels, AgreeOnDamagedStreams) {
-  const Stage& stage = *GetParam();
+  const StageEncoder& stage = *GetParam();
   SplitMix64 random(7);
   int refused = 0;
   for (int round = 0; round < 400; ++round) {

@@ -11,7 +11,9 @@
 #include <string>
 #include <vector>
 
-#include "codecs/stage.h"
+#include "codecs/encode/entropy.h"
+#include "codecs/encode/stage.h"
+#include "codecs/encode/stage_table.h"
 #include "core/random.h"
 
 namespace qc::test {
@@ -52,8 +54,8 @@ Symbols make_symbols(Skew skew, std::uint32_t alphabet, std::size_t count, std::
 
 const auto kNoLimit = std::numeric_limits<std::size_t>::max();
 
-std::optional<Bytes> encode(const Stage& stage, const Symbols& symbols, std::uint32_t alphabet,
-                            std::size_t limit = kNoLimit) {
+std::optional<Bytes> encode(const StageEncoder& stage, const Symbols& symbols,
+                            std::uint32_t alphabet, std::size_t limit = kNoLimit) {
   Bytes out;
   if (!stage.encode(SymbolStream(symbols, alphabet), limit, out)) {
     EXPECT_TRUE(out.empty()) << "a refusal must leave nothing";
@@ -76,27 +78,28 @@ std::optional<Symbols> read_all(SymbolReader* reader, std::size_t count, std::si
   return symbols;
 }
 
-std::optional<Symbols> decode(const Stage& stage, ByteView coded, std::size_t count,
+std::optional<Symbols> decode(const StageEncoder& stage, ByteView coded, std::size_t count,
                               std::uint32_t alphabet, std::size_t step = kBlock) {
   DecodeContext context;
   context.reset(2 * count);
   std::uint64_t table_bytes = 0;
-  return read_all(stage.open(coded, count, alphabet, context, table_bytes), count, step, alphabet);
+  return read_all(stage.decoder.open(coded, count, alphabet, context, table_bytes), count, step,
+                  alphabet);
 }
 
 constexpr std::array<std::uint32_t, 14> kAlphabets = {
     1, 2, 3, 5, 6, 16, 255, 256, 257, 300, 512, 4096, 16383, kMaxAlphabet};
 
 /// `alphabet`, or the largest that the stage takes.
-std::uint32_t alphabet_for(const Stage& stage, std::uint32_t alphabet) {
-  return stage.id == StageId::kRadix ? 6 : alphabet;
+std::uint32_t alphabet_for(const StageEncoder& stage, std::uint32_t alphabet) {
+  return stage.id() == StageId::kRadix ? 6 : alphabet;
 }
 
-class EveryStage : public testing::TestWithParam<const Stage*> {};
+class EveryStage : public testing::TestWithParam<const StageEncoder*> {};
 
 INSTANTIATE_TEST_SUITE_P(Stages, EveryStage,
-                         testing::ValuesIn(stage_table().begin(), stage_table().end()),
-                         [](const auto& test) { return std::string(test.param->name); });
+                         testing::ValuesIn(stage_encoders().begin(), stage_encoders().end()),
+                         [](const auto& test) { return std::string(test.param->decoder.name); });
 
 TEST_P(EveryStage, GivesTheSymbolsBack) {
   int coded_streams = 0;
@@ -115,7 +118,7 @@ TEST_P(EveryStage, GivesTheSymbolsBack) {
     }
   }
   // Digits are for few alphabets, rANS for long streams.
-  const bool limited = GetParam()->id == StageId::kRadix || GetParam()->id == StageId::kRans;
+  const bool limited = GetParam()->id() == StageId::kRadix || GetParam()->id() == StageId::kRans;
   EXPECT_GT(coded_streams, limited ? 100 : 200);
 }
 
@@ -124,7 +127,7 @@ TEST_P(EveryStage, GivesLongStreamsBack) {
   for (const std::size_t boundary : {1u << 12, 1u << 16, 1u << 18}) {
     for (const std::size_t count : {boundary - 1, boundary + 0, boundary + 65}) {
       // zstd has no parts, and takes long over what it cannot compress.
-      const Skew skew = GetParam()->id == StageId::kZstd ? Skew::kPeriodic : Skew::kSteep;
+      const Skew skew = GetParam()->id() == StageId::kZstd ? Skew::kPeriodic : Skew::kSteep;
       const std::uint32_t alphabet = alphabet_for(*GetParam(), 300);
       const Symbols symbols = make_symbols(skew, alphabet, count, 9);
       const std::optional<Bytes> coded = encode(*GetParam(), symbols, alphabet);
@@ -190,7 +193,7 @@ RC_GTEST_PROP(Stream, TakesTheSmallestStageAllowed, ()) {
     DecodeContext context;
     context.reset(2 * count);
     ByteReader in(coded);
-    SymbolReader* reader = open_stream(in, count, alphabet, StreamUse::kValues, context);
+    SymbolReader* reader = open_stream(in, count, alphabet, StreamUse::kValues, context, nullptr);
     RC_ASSERT(read_all(reader, count, kReadUnit, alphabet) == symbols);
     RC_ASSERT(in.at_end());
     const auto id = static_cast<StageId>(coded.front());
@@ -199,8 +202,8 @@ RC_GTEST_PROP(Stream, TakesTheSmallestStageAllowed, ()) {
     };
     RC_ASSERT(allowed(id));
     constexpr std::uint64_t kHead = 4;  // id and length
-    for (const Stage* stage : stage_table()) {
-      if (!allowed(stage->id)) continue;
+    for (const StageEncoder* stage : stage_encoders()) {
+      if (!allowed(stage->id())) continue;
       // Slow ones are tried only where their estimate is below what there is to beat.
       const std::uint64_t time = std::uint64_t{stage->symbol_ps} * count;
       const std::uint64_t left = choice.cost(encoding) - std::min(choice.cost(encoding), time);
@@ -222,7 +225,7 @@ TEST(Stream, NamesWhatIsWrongWithItsHead) {
     DecodeContext context;
     context.reset(100);
     ByteReader in(bytes);
-    EXPECT_EQ(open_stream(in, 8, 256, StreamUse::kValues, context), nullptr);
+    EXPECT_EQ(open_stream(in, 8, 256, StreamUse::kValues, context, nullptr), nullptr);
     return std::string(context.reason());
   };
   EXPECT_EQ(refusal({}), "a stream is cut short");
@@ -270,12 +273,12 @@ RC_GTEST_PROP(HuffmanStage, TakesLessThanABitPerSymbolBeyondTheEntropy, ()) {
   const auto skew = *rc::gen::element(Skew::kUniform, Skew::kSteep, Skew::kEnds);
   const Symbols symbols = make_symbols(skew, alphabet, 6000, *rc::gen::arbitrary<std::uint64_t>());
   const SymbolStream stream(symbols, alphabet);
-  const std::optional<Bytes> coded = encode(kHuffmanStage, symbols, alphabet);
+  const std::optional<Bytes> coded = encode(kHuffmanEncoder, symbols, alphabet);
   RC_ASSERT(coded.has_value());
   DecodeContext context;
   context.reset(symbols.size());
   std::uint64_t table_bytes = 0;
-  kHuffmanStage.open(*coded, symbols.size(), alphabet, context, table_bytes);
+  kHuffmanEncoder.decoder.open(*coded, symbols.size(), alphabet, context, table_bytes);
   // 6000 symbols are in four parts: three lengths, and padding in each.
   const double bits = 8.0 * static_cast<double>(coded->size() - table_bytes);
   const auto count = static_cast<double>(symbols.size());
@@ -285,11 +288,11 @@ RC_GTEST_PROP(HuffmanStage, TakesLessThanABitPerSymbolBeyondTheEntropy, ()) {
 
 TEST(RadixStage, PutsFiveTernaryDigitsInAByte) {
   const Symbols symbols = {2, 0, 1, 1, 0, 2};
-  EXPECT_EQ(encode(kRadixStage, symbols, 3), (Bytes{3, 2 + 0 * 3 + 1 * 9 + 1 * 27 + 0 * 81, 2}));
-  EXPECT_EQ(decode(kRadixStage, Bytes{3, 38, 2}, 6, 3), symbols);
-  EXPECT_EQ(decode(kRadixStage, Bytes{3, 243, 2}, 6, 3), std::nullopt) << "no five digits";
-  EXPECT_EQ(decode(kRadixStage, Bytes{3, 38, 5}, 6, 3), std::nullopt) << "padding is not zero";
-  EXPECT_EQ(encode(kRadixStage, {0, 1, 0}, 3), std::nullopt) << "two symbols are bits";
+  EXPECT_EQ(encode(kRadixEncoder, symbols, 3), (Bytes{3, 2 + 0 * 3 + 1 * 9 + 1 * 27 + 0 * 81, 2}));
+  EXPECT_EQ(decode(kRadixEncoder, Bytes{3, 38, 2}, 6, 3), symbols);
+  EXPECT_EQ(decode(kRadixEncoder, Bytes{3, 243, 2}, 6, 3), std::nullopt) << "no five digits";
+  EXPECT_EQ(decode(kRadixEncoder, Bytes{3, 38, 5}, 6, 3), std::nullopt) << "padding is not zero";
+  EXPECT_EQ(encode(kRadixEncoder, {0, 1, 0}, 3), std::nullopt) << "two symbols are bits";
 }
 
 TEST(SymbolBits, HoldTheAlphabet) {

@@ -5,8 +5,11 @@
 #include <algorithm>
 #include <vector>
 
-#include "codecs/tensor_codec.h"
+#include "codecs/decode/tensor_decoder.h"
+#include "codecs/encode/tensor_encoder.h"
 #include "core/error.h"
+#include "core/float_types.h"
+#include "formats/breakdown.h"
 #include "system/page_buffer.h"
 #include "test_tensors.h"
 
@@ -54,10 +57,10 @@ RC_GTEST_PROP(EncodeTensor, TakesTheSmallestLayout, ()) {
   const std::size_t size = encode_tensor(any.tensor.view(), {.slow_layouts = true}).size();
   RC_ASSERT(size <= fast);
   const Analysis analysis(any.tensor.view());
-  for (const Layout* layout : layout_table()) {
+  for (const LayoutEncoder* layout : layout_encoders()) {
     if (!worth_trying(*layout, analysis)) continue;
     EncodeOptions options;
-    options.layout = layout->id;
+    options.layout = layout->id();
     // Slow stages are tried only for less than there is.
     options.bytes_to_beat = layout->slow ? size : fast;
     const std::size_t forced = encode_tensor(any.tensor.view(), options).size();
@@ -91,8 +94,8 @@ RC_GTEST_PROP(EncodeTensor, TakesTheSmallestStage, ()) {
 RC_GTEST_PROP(DescribeTensor, AccountsForEveryByte, ()) {
   const AnyTensor any = any_tensor();
   EncodeOptions options;
-  const auto layouts = layout_table();
-  options.layout = layouts[*rc::gen::inRange<std::size_t>(0, layouts.size())]->id;
+  const auto layouts = layout_encoders();
+  options.layout = layouts[*rc::gen::inRange<std::size_t>(0, layouts.size())]->id();
   options.stages = *rc::gen::element(StageChoice::kSmallest, StageChoice::kHuffman);
   const Bytes coded = encode_tensor(any.tensor.view(), options);
   const CodedTensorInfo info = described(coded, any.tensor.data.size());
@@ -103,7 +106,7 @@ RC_GTEST_PROP(DescribeTensor, AccountsForEveryByte, ()) {
   // What is left are ids, counts and lengths: at most 8 planes, or a few streams and layouts.
   RC_ASSERT(coded.size() - told <= 64u);
   RC_ASSERT(info.element == any.tensor.element);
-  RC_ASSERT(static_cast<std::uint8_t>(info.layout->id) == coded.front());
+  RC_ASSERT(static_cast<std::uint8_t>(info.stats.layouts().front()->id) == coded.front());
   RC_ASSERT(stats.value_symbols <= any.tensor.view().count());
 }
 
@@ -132,13 +135,33 @@ TEST(DescribeTensor, KnowsTheInnerLayoutAndItsCodebook) {
   EncodeOptions options;
   options.layout = LayoutId::kCsr;
   const CodedTensorInfo info = described(encode_tensor(tensor.view(), options), tensor.data.size());
-  EXPECT_EQ(info.layout->name, "csr");
-  ASSERT_NE(info.values, nullptr);
-  EXPECT_EQ(info.values->name, "palette");
+  EXPECT_EQ(layout_names(info.stats), "csr+palette");
   EXPECT_TRUE(info.stats.has_palette);
   EXPECT_EQ(info.stats.codebook_size, 15u);
   EXPECT_EQ(info.stats.value_bits, 4u);
   EXPECT_EQ(info.stats.value_symbols, tensor.data.size() / 4 - Analysis(tensor.view()).zeros());
+}
+
+TEST(DescribeTensor, NamesEveryNestedLayout) {
+  // Sparse values that fit halves, few of them: stored as ranks of halves.
+  TestTensor tensor = make_tensor(Pattern::kSparseFew, {4, true}, 20000, 1);
+  for (std::size_t at = 0; at < tensor.data.size(); at += sizeof(float)) {
+    const float value = load_le<float>(tensor.data.data() + at);
+    store_le(tensor.data.data() + at, half_to_float(float_to_half(value)));
+  }
+  const Analysis analysis(tensor.view());
+  const NonZeros& nonzeros = analysis.nonzeros();
+  Bytes coded{static_cast<std::uint8_t>(LayoutId::kBitmap), element_code(tensor.element)};
+  append_varint(coded, nonzeros.values.size() / sizeof(float));
+  Encoding streams;
+  encode_stream(std::vector<Symbol>(nonzeros.bitmap.begin(), nonzeros.bitmap.end()), 256,
+                StageChoice::kSmallest, streams);
+  streams.bytes.push_back(static_cast<std::uint8_t>(LayoutId::kNarrow));
+  ASSERT_TRUE(find_layout_encoder(LayoutId::kNarrow)
+                  ->encode(Analysis({nonzeros.values, tensor.element}), {}, streams));
+  append(coded, streams.bytes);
+  EXPECT_EQ(decode(coded, tensor.data.size()), tensor.data);
+  EXPECT_EQ(layout_names(described(coded, tensor.data.size()).stats), "bitmap+narrow+palette");
 }
 
 TEST(DescribeTensor, CountsTheBitmapInBytes) {

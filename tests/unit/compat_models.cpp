@@ -8,7 +8,7 @@
 #include <tuple>
 #include <utility>
 
-#include "codecs/layout_table.h"
+#include "codecs/encode/layout_table.h"
 #include "core/random.h"
 #include "formats/transposition.h"
 #include "model_builder.h"
@@ -171,11 +171,11 @@ std::vector<CompatModel> compat_models() {
       all.push_back(std::move(model));
     }
   }
-  for (const Layout* layout : layout_table()) {
+  for (const LayoutEncoder* layout : layout_encoders()) {
     ModelBuilder builder;
-    add_for(layout->id, builder);
-    CompatModel model{fmt::format("layout-{}", layout->name), files_of(builder), {}};
-    model.options.encode = {.stages = StageChoice::kSmallest, .layout = layout->id};
+    add_for(layout->id(), builder);
+    CompatModel model{fmt::format("layout-{}", layout->name()), files_of(builder), {}};
+    model.options.encode = {.stages = StageChoice::kSmallest, .layout = layout->id()};
     all.push_back(std::move(model));
   }
 

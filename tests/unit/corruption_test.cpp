@@ -14,7 +14,8 @@
 #include <utility>
 #include <vector>
 
-#include "codecs/tensor_codec.h"
+#include "codecs/decode/tensor_decoder.h"
+#include "codecs/encode/tensor_encoder.h"
 #include "core/error.h"
 #include "formats/qc_reader.h"
 #include "formats/qc_writer.h"
@@ -61,7 +62,7 @@ std::ostream& operator<<(std::ostream& out, const Case& test) { return out << te
 
 Case layout_case(LayoutId id, Pattern pattern, DataType type,
                  const std::vector<std::int64_t>& dims) {
-  Case made{std::string(find_layout(static_cast<std::uint8_t>(id))->name),
+  Case made{std::string(find_layout_decoder(static_cast<std::uint8_t>(id))->name),
             [=](ModelBuilder& builder) {
               add(builder, "w", pattern, type, dims);
               builder.add_node("Conv", {"w"});
@@ -228,7 +229,7 @@ TEST_P(Corruption, StartsFromAContainerThatIsWhatItShouldBe) {
     DecodeContext context;
     CodedTensorInfo info;
     ASSERT_EQ(describe_tensor(unit.stored, unit.size, context, info), nullptr);
-    layouts.insert(info.layout->id);
+    layouts.insert(info.stats.layouts().front()->id);
   }
   EXPECT_EQ(layouts.count(*GetParam().layout), 1u);
 }

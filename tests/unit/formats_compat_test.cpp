@@ -12,8 +12,8 @@
 #include <string>
 #include <vector>
 
-#include "codecs/layout_table.h"
-#include "codecs/stage.h"
+#include "codecs/encode/layout_table.h"
+#include "codecs/encode/stage.h"
 #include "compat_models.h"
 #include "formats/checksum.h"
 #include "formats/graph_dictionary.h"
@@ -130,11 +130,11 @@ TEST(Compat, ContainersHaveEveryForm) {
                                      "external file",
                                      "aligned unit",
                                      "model as a whole"};
-  for (const Layout* layout : layout_table()) {
-    wanted.push_back(fmt::format("layout {}", static_cast<int>(layout->id)));
+  for (const LayoutEncoder* layout : layout_encoders()) {
+    wanted.push_back(fmt::format("layout {}", static_cast<int>(layout->id())));
   }
-  for (const Stage* stage : stage_table()) {
-    wanted.push_back(fmt::format("stage {}", static_cast<int>(stage->id)));
+  for (const StageEncoder* stage : stage_encoders()) {
+    wanted.push_back(fmt::format("stage {}", static_cast<int>(stage->id())));
   }
   std::vector<std::string> missing;
   for (const std::string& form : wanted) {

@@ -6,7 +6,8 @@
 #include <algorithm>
 #include <functional>
 
-#include "codecs/tensor_codec.h"
+#include "codecs/decode/tensor_decoder.h"
+#include "codecs/encode/tensor_encoder.h"
 #include "core/error.h"
 #include "core/random.h"
 #include "formats/graph_dictionary.h"

@@ -188,7 +188,7 @@ PackOptions draw_options(Dice& dice) {
   options.chunk_bytes = dice.one_of<std::uint64_t>({100, 5000, 1U << 24});
   options.encode.stages = dice.one_of<StageChoice>({StageChoice::kSmallest, StageChoice::kHuffman});
   if (dice.one_in(3))
-    options.encode.layout = static_cast<LayoutId>(dice.below(layout_table().size()));
+    options.encode.layout = static_cast<LayoutId>(dice.below(layout_encoders().size()));
   if (dice.one_in(3)) options.encode.gap_mode = GapMode::kFiller;
   options.encode.slow_layouts = dice.one_in(3);
   return options;

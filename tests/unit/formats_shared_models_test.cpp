@@ -13,7 +13,8 @@
 #include <string>
 #include <vector>
 
-#include "codecs/zstd_bytes.h"
+#include "codecs/decode/zstd_bytes.h"
+#include "codecs/encode/zstd_compress.h"
 #include "core/error.h"
 #include "formats/qc_reader.h"
 #include "formats/qc_writer.h"

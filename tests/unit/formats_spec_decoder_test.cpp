@@ -8,7 +8,8 @@
 #include <map>
 #include <set>
 
-#include "codecs/tensor_codec.h"
+#include "codecs/decode/tensor_decoder.h"
+#include "codecs/encode/tensor_encoder.h"
 #include "spec_decoder.h"
 #include "test_tensors.h"
 
@@ -42,7 +43,7 @@ std::vector<EncodeOptions> option_list() {
   return all;
 }
 
-class SpecDecoder : public testing::TestWithParam<const Layout*> {};
+class SpecDecoder : public testing::TestWithParam<const LayoutEncoder*> {};
 
 TEST_P(SpecDecoder, ReadsEveryTensorOfTheLayout) {
   const std::vector<EncodeOptions> options = option_list();
@@ -67,9 +68,9 @@ TEST_P(SpecDecoder, ReadsEveryTensorOfTheLayout) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Layouts, SpecDecoder,
-                         testing::ValuesIn(layout_table().begin(), layout_table().end()),
+                         testing::ValuesIn(layout_encoders().begin(), layout_encoders().end()),
                          [](const auto& test) {
-                           std::string name(test.param->name);
+                           std::string name(test.param->name());
                            std::erase(name, '-');
                            return name;
                          });
@@ -81,7 +82,7 @@ TEST(SpecDecoderParts, ReadsLongStreams) {
   std::set<int> log_parts;
   for (const std::size_t count : {5000U, 140000U, 300000U}) {
     const TestTensor tensor = make_tensor(Pattern::kBell, {1, false}, count, 5);
-    const auto coded = encode_with(*find_layout("raw"), tensor.view(), options);
+    const auto coded = encode_with(*find_layout_encoder("raw"), tensor.view(), options);
     ASSERT_TRUE(coded);
     ASSERT_EQ((*coded)[2], kHuffmanId);
     ByteReader head(ByteView(*coded).subspan(3));
@@ -141,7 +142,7 @@ RC_GTEST_PROP(SpecDecoderProperty, ReadsSortedCodebooks, ()) {
     }
   }
   RC_PRE(!wanted.empty());
-  const auto coded = encode_with(*find_layout("palette"), tensor.view(), {});
+  const auto coded = encode_with(*find_layout_encoder("palette"), tensor.view(), {});
   RC_ASSERT(coded.has_value());
   RC_ASSERT(spec::decode_tensor(*coded, tensor.data.size()) == tensor.data);
 }

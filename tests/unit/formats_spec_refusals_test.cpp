@@ -7,9 +7,10 @@
 #include <string>
 #include <vector>
 
-#include "codecs/layout_table.h"
-#include "codecs/stage.h"
-#include "codecs/tensor_codec.h"
+#include "codecs/decode/tensor_decoder.h"
+#include "codecs/encode/layout_table.h"
+#include "codecs/encode/stage.h"
+#include "codecs/encode/tensor_encoder.h"
 #include "core/random.h"
 #include "spec_decoder.h"
 #include "spec_document.h"
@@ -47,7 +48,7 @@ std::optional<std::vector<Symbol>> decode_symbols(const Stream& stream) {
   context.reset(2 * stream.symbols.size());
   ByteReader in(stream.coded);
   SymbolReader* reader =
-      open_stream(in, stream.symbols.size(), stream.alphabet, StreamUse::kValues, context);
+      open_stream(in, stream.symbols.size(), stream.alphabet, StreamUse::kValues, context, nullptr);
   if (reader == nullptr || !in.at_end()) return std::nullopt;
   std::vector<Symbol> symbols(stream.symbols.size());
   reader->read(symbols);
@@ -75,8 +76,9 @@ std::optional<Stream> make_stream(StageId id, std::uint32_t alphabet, std::uint6
     const std::uint64_t draw = random.next() % 24;
     symbol = static_cast<Symbol>(draw < alphabet ? draw : 0);
   }
-  const auto stages = stage_table();
-  const auto stage = std::ranges::find_if(stages, [&](const Stage* row) { return row->id == id; });
+  const auto stages = stage_encoders();
+  const auto stage =
+      std::ranges::find_if(stages, [&](const StageEncoder* row) { return row->id() == id; });
   Bytes body;
   if (!(*stage)->encode(SymbolStream(stream.symbols, alphabet), SIZE_MAX / 128, body) ||
       body.size() > 126) {
@@ -161,7 +163,7 @@ std::vector<Coded> coded_tensors() {
                                Pattern::kConstant,  Pattern::kChannelAlpha, Pattern::kHalfExact,
                                Pattern::kFiveLevels};
   std::vector<Coded> all;
-  for (const Layout* layout : layout_table()) {
+  for (const LayoutEncoder* layout : layout_encoders()) {
     const std::size_t before = all.size();
     for (const Element element : kElements) {
       for (const Pattern pattern : kSome) {
@@ -173,7 +175,7 @@ std::vector<Coded> coded_tensors() {
         if (coded) all.push_back({tensor.data, *coded});
       }
     }
-    EXPECT_GT(all.size(), before) << layout->name;
+    EXPECT_GT(all.size(), before) << layout->name();
   }
   return all;
 }

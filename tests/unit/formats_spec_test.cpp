@@ -9,10 +9,12 @@
 #include <optional>
 #include <sstream>
 
-#include "codecs/layout_table.h"
-#include "codecs/stage.h"
-#include "codecs/tensor_codec.h"
-#include "codecs/zstd_bytes.h"
+#include "codecs/decode/tensor_decoder.h"
+#include "codecs/decode/zstd_bytes.h"
+#include "codecs/encode/layout_table.h"
+#include "codecs/encode/stage.h"
+#include "codecs/encode/tensor_encoder.h"
+#include "codecs/encode/zstd_compress.h"
 #include "formats/graph_dictionary.h"
 #include "formats/qc_reader.h"
 #include "formats/qc_writer.h"
@@ -145,7 +147,7 @@ TEST(FormatExample, StreamDecodesToTheSymbols) {
   DecodeContext context;
   context.reset(expected.size());
   ByteReader in(coded);
-  SymbolReader* reader = open_stream(in, expected.size(), 16, StreamUse::kValues, context);
+  SymbolReader* reader = open_stream(in, expected.size(), 16, StreamUse::kValues, context, nullptr);
   ASSERT_NE(reader, nullptr);
   std::vector<Symbol> symbols(expected.size());
   reader->read(symbols);
@@ -232,7 +234,8 @@ TEST(FormatExample, HeaderAndFooterAreThoseOfTheCode) {
 TEST(FormatExample, IndexHoldsLiteralsAndManifest) {
   const Bytes index = part_of("container", "index", "footer");
   Bytes content(documented_index_content().size());
-  ASSERT_TRUE(zstd_decompress(index, content, graph_dictionary()));
+  DecodeContext context;
+  ASSERT_TRUE(zstd_decompress(index, content, graph_dictionary(), context));
   EXPECT_EQ(content, documented_index_content());
 
   const Bytes model = documented_model();

@@ -5,7 +5,8 @@
 #include <functional>
 #include <string>
 
-#include "codecs/tensor_codec.h"
+#include "codecs/decode/tensor_decoder.h"
+#include "codecs/encode/tensor_encoder.h"
 #include "core/error.h"
 #include "formats/breakdown.h"
 #include "formats/onnx_model.h"

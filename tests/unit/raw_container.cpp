@@ -1,6 +1,7 @@
 #include "raw_container.h"
 
-#include "codecs/zstd_bytes.h"
+#include "codecs/decode/zstd_bytes.h"
+#include "codecs/encode/zstd_compress.h"
 #include "formats/checksum.h"
 #include "formats/qc_layout.h"
 

@@ -8,8 +8,9 @@
 #include <string>
 #include <vector>
 
-#include "codecs/analysis.h"
-#include "codecs/tensor_codec.h"
+#include "codecs/decode/tensor_decoder.h"
+#include "codecs/encode/analysis.h"
+#include "codecs/encode/tensor_encoder.h"
 #include "core/float_types.h"
 #include "core/random.h"
 
@@ -220,11 +221,11 @@ TestTensor make_tensor(Pattern pattern, Element element, std::size_t count, std:
   return tensor;
 }
 
-std::optional<Bytes> encode_with(const Layout& layout, const TensorView& tensor,
+std::optional<Bytes> encode_with(const LayoutEncoder& layout, const TensorView& tensor,
                                  const EncodeOptions& options) {
   EncodeOptions forced = options;
-  forced.layout = layout.id;
-  Encoding coded{{static_cast<std::uint8_t>(layout.id), element_code(tensor.element)}};
+  forced.layout = layout.id();
+  Encoding coded{{static_cast<std::uint8_t>(layout.id()), element_code(tensor.element)}};
   if (!layout.encode(Analysis(tensor), forced, coded)) return std::nullopt;
   return coded.bytes;
 }

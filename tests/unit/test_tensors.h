@@ -7,8 +7,8 @@
 #include <optional>
 #include <string>
 
-#include "codecs/element.h"
-#include "codecs/layout.h"
+#include "codecs/encode/layout.h"
+#include "codecs/shared/element.h"
 #include "core/bytes.h"
 #include "core/tensor.h"
 
@@ -66,7 +66,7 @@ TestTensor make_tensor(Pattern pattern, Element element, std::size_t count, std:
 
 /// A tensor as `layout` writes it, with the head that decode_tensor() reads; nothing where the
 /// layout does not apply.
-std::optional<Bytes> encode_with(const Layout& layout, const TensorView& tensor,
+std::optional<Bytes> encode_with(const LayoutEncoder& layout, const TensorView& tensor,
                                  const EncodeOptions& options);
 
 /// What decode_tensor() makes of it; nothing when it refuses.
