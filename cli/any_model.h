@@ -3,9 +3,9 @@
 
 #include <filesystem>
 
-#include "formats/onnx_model.h"
-#include "formats/qc_reader.h"
-#include "formats/read_limits.h"
+#include "formats/onnx/onnx_model.h"
+#include "formats/qc/read/qc_reader.h"
+#include "formats/qc/read/read_limits.h"
 
 namespace qc {
 

@@ -9,7 +9,7 @@
 #include "cli/common.h"
 #include "cli/table.h"
 #include "cli/text.h"
-#include "formats/model_diff.h"
+#include "report/model_diff.h"
 #include "system/printable.h"
 
 namespace qc {

@@ -11,8 +11,9 @@
 #include "cli/inspect.h"
 #include "core/choices.h"
 #include "core/error.h"
-#include "formats/qc_reader.h"
-#include "formats/qc_writer.h"
+#include "formats/packed/pack_model.h"
+#include "formats/packed/packed_tensors.h"
+#include "formats/qc/read/qc_reader.h"
 #include "passes/glob.h"
 #include "system/printable.h"
 

@@ -15,11 +15,11 @@
 #include "cli/text.h"
 #include "cli/tuning.h"
 #include "core/error.h"
-#include "formats/breakdown.h"
-#include "formats/qc_writer.h"
+#include "formats/packed/pack_model.h"
 #include "pipeline/pack_params.h"
 #include "pipeline/provenance.h"
 #include "pipeline/recipe.h"
+#include "report/breakdown.h"
 #include "system/output_set.h"
 #include "system/printable.h"
 

@@ -7,7 +7,7 @@
 #include "cli/commands.h"
 #include "cli/common.h"
 #include "cli/text.h"
-#include "formats/qc_reader.h"
+#include "formats/qc/read/qc_reader.h"
 #include "system/printable.h"
 #include "system/progress.h"
 

@@ -10,7 +10,7 @@
 #include "cli/common.h"
 #include "cli/text.h"
 #include "core/error.h"
-#include "formats/qc_reader.h"
+#include "formats/qc/read/qc_reader.h"
 #include "system/printable.h"
 #include "system/progress.h"
 

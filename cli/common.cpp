@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "formats/signatures/qc_magic.h"
 #include "system/byte_size.h"
 #include "system/printable.h"
 #include "system/standard_streams.h"

@@ -12,8 +12,7 @@
 
 #include "cli/streams.h"
 #include "core/error.h"
-#include "formats/onnx_model.h"
-#include "formats/qc_reader.h"
+#include "formats/qc/read/qc_reader.h"
 #include "system/file.h"
 
 namespace qc {

@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "formats/breakdown.h"
-#include "formats/hardware.h"
+#include "report/breakdown.h"
+#include "report/hardware.h"
 
 namespace qc {
 

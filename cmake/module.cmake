@@ -1,9 +1,8 @@
 # qc_module(NAME [FOLDER folder] SOURCES ... [DEPENDS ...] [LIBRARIES ...])
-# A folder of the project as a static library. Its headers are reached as "NAME/file.h", and only by
+# A folder of the project as a static library. Its headers are reached as "FOLDER/file.h", and only by
 # targets that depend on it: each module has an include root of its own that holds nothing but a link
-# to its folder, so an include against the direction of dependencies does not build. FOLDER names
-# another folder (a path from the root of the project), for a part of a module that is linked without
-# the rest.
+# to its folder, so an include against the direction of dependencies does not build. FOLDER is the
+# path of the folder in the project, and NAME where it is not given.
 set(QC_WARNINGS -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wnon-virtual-dtor -Wold-style-cast)
 if(QC_WERROR)
   list(APPEND QC_WARNINGS -Werror)

@@ -15,7 +15,7 @@
 
 #include "core/host_tensor.h"
 #include "data/batches.h"
-#include "formats/graph.h"
+#include "formats/onnx/graph.h"
 #include "passes/kernels/weight_form.h"
 
 namespace qc {

@@ -13,8 +13,8 @@
 
 #include "core/error.h"
 #include "core/float_types.h"
-#include "formats/graph_editor.h"
-#include "formats/skeleton.h"
+#include "formats/onnx/graph_editor.h"
+#include "formats/onnx/skeleton.h"
 
 namespace qc {
 namespace {

@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <vector>
 
-#include "formats/onnx_model.h"
+#include "formats/onnx/onnx_model.h"
 #include "passes/outcome.h"
 #include "passes/params.h"
 #include "passes/pass.h"

@@ -8,7 +8,8 @@
 #include <utility>
 
 #include "core/float_types.h"
-#include "formats/skeleton.h"
+#include "formats/onnx/model_skeleton.h"
+#include "formats/onnx/skeleton.h"
 #include "passes/kernels/product.h"
 
 namespace qc {

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "core/host_tensor.h"
-#include "formats/onnx_model.h"
+#include "formats/onnx/onnx_model.h"
 
 namespace qc {
 

@@ -15,7 +15,8 @@
 #include "core/memory_size.h"
 #include "core/random.h"
 #include "core/zeros.h"
-#include "formats/skeleton.h"
+#include "formats/onnx/model_skeleton.h"
+#include "formats/onnx/skeleton.h"
 #include "passes/outcome.h"
 #include "system/parallel.h"
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "formats/onnx_model.h"
+#include "formats/onnx/onnx_model.h"
 #include "passes/pass.h"
 #include "passes/selection.h"
 

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "formats/onnx_model.h"
+#include "formats/onnx/onnx_model.h"
 #include "passes/kernels/weight_form.h"
 #include "passes/params.h"
 

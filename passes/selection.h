@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "formats/onnx_model.h"
+#include "formats/onnx/onnx_model.h"
 #include "passes/params.h"
 #include "passes/pass.h"
 

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "engine/engine.h"
-#include "formats/onnx_model.h"
+#include "formats/onnx/onnx_model.h"
 #include "passes/pass.h"
 
 namespace qc {

@@ -7,7 +7,7 @@
 #include <string>
 
 #include "engine/engine.h"
-#include "formats/onnx_model.h"
+#include "formats/onnx/onnx_model.h"
 #include "system/process.h"
 
 namespace qc {

@@ -11,7 +11,7 @@
 
 #include "core/error.h"
 #include "core/float_types.h"
-#include "formats/qc_writer.h"
+#include "formats/packed/pack_model.h"
 #include "passes/outcome.h"
 #include "pipeline/initialize.h"
 

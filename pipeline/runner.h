@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "codecs/encode/layout.h"
-#include "formats/onnx_model.h"
+#include "formats/onnx/onnx_model.h"
 #include "passes/pass.h"
 #include "pipeline/constraints.h"
 #include "pipeline/step.h"

@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "formats/checksum.h"
+#include "formats/qc/read/checksum.h"
 
 namespace qc {
 

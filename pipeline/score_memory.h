@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "formats/onnx_model.h"
+#include "formats/onnx/onnx_model.h"
 #include "pipeline/score.h"
 
 namespace qc {

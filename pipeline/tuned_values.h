@@ -3,7 +3,7 @@
 
 #include <filesystem>
 
-#include "formats/onnx_model.h"
+#include "formats/onnx/onnx_model.h"
 
 namespace qc {
 

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "engine/engine.h"
-#include "formats/onnx_model.h"
+#include "formats/onnx/onnx_model.h"
 #include "pipeline/score.h"
 
 namespace qc {

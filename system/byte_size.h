@@ -19,6 +19,9 @@ std::string byte_size_text(std::uint64_t bytes);
 /// group, where that is allowed less.
 std::uint64_t machine_memory();
 
+/// So much memory is allowed whatever the size of a file and of the machine.
+inline constexpr std::uint64_t kAlwaysAllowed = std::uint64_t{1} << 27;
+
 /// What a command may take where nobody set a limit: a quarter of that.
 std::uint64_t default_memory_limit();
 

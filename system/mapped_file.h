@@ -29,6 +29,12 @@ struct FileState {
   friend bool operator==(const FileState&, const FileState&) = default;
 };
 
+/// What files that are named in another file of a folder may be reached through.
+enum class Links {
+  kInside,    ///< files in that folder, and links that stay in it
+  kAnywhere,  ///< links that lead elsewhere, too
+};
+
 /// A whole file, mapped read-only for the life of the object. An empty file gives an empty span.
 class MappedFile {
  public:

@@ -6,7 +6,7 @@
 #include <cstddef>
 #include <unordered_map>
 
-#include "formats/graph.h"
+#include "formats/onnx/graph.h"
 
 namespace qc::torch_engine {
 

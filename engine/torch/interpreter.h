@@ -14,7 +14,7 @@
 #include "engine/torch/constants.h"
 #include "engine/torch/op.h"
 #include "engine/torch/value.h"
-#include "formats/graph.h"
+#include "formats/onnx/graph.h"
 
 namespace qc::torch_engine {
 

@@ -13,7 +13,7 @@
 
 #include "engine/engine.h"
 #include "engine/torch/value.h"
-#include "formats/graph.h"
+#include "formats/onnx/graph.h"
 
 namespace qc::torch_engine {
 

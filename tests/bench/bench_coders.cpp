@@ -9,11 +9,12 @@
 #include "bench.h"
 #include "codecs/encode/analysis.h"
 #include "core/bytes.h"
-#include "formats/breakdown.h"
-#include "formats/qc_reader.h"
-#include "formats/qc_writer.h"
+#include "formats/packed/pack_model.h"
+#include "formats/packed/packed_tensors.h"
+#include "formats/qc/read/qc_reader.h"
 #include "harness.h"
 #include "programs.h"
+#include "report/breakdown.h"
 #include "size_figures.h"
 
 namespace qc::bench {

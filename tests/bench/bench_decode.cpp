@@ -8,7 +8,7 @@
 #include "bench.h"
 #include "codecs/decode/tensor_decoder.h"
 #include "codecs/encode/tensor_encoder.h"
-#include "formats/breakdown.h"
+#include "report/breakdown.h"
 #include "test_tensors.h"
 
 namespace qc::bench {

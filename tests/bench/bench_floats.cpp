@@ -10,11 +10,12 @@
 #include "bench.h"
 #include "codecs/shared/element.h"
 #include "core/error.h"
-#include "formats/breakdown.h"
-#include "formats/qc_reader.h"
-#include "formats/qc_writer.h"
+#include "formats/packed/pack_model.h"
+#include "formats/packed/packed_tensors.h"
+#include "formats/qc/read/qc_reader.h"
 #include "harness.h"
 #include "programs.h"
+#include "report/breakdown.h"
 
 namespace qc::bench {
 namespace {

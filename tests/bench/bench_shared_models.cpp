@@ -11,7 +11,7 @@
 
 #include "bench.h"
 #include "core/error.h"
-#include "formats/onnx_model.h"
+#include "formats/onnx/onnx_model.h"
 #include "harness.h"
 #include "programs.h"
 

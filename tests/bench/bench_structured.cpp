@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "bench.h"
-#include "formats/onnx_model.h"
-#include "formats/qc_writer.h"
+#include "formats/onnx/onnx_model.h"
+#include "formats/packed/pack_model.h"
 #include "model_builder.h"
 #include "programs.h"
 #include "structured_tensors.h"

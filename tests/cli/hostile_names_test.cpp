@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "formats/qc_writer.h"
+#include "formats/packed/pack_model.h"
 #include "training_fixture.h"
 
 namespace qc::test {

@@ -16,8 +16,8 @@
 
 #include "core/error.h"
 #include "engine/engine.h"
-#include "formats/graph.h"
-#include "formats/onnx_model.h"
+#include "formats/onnx/graph.h"
+#include "formats/onnx/onnx_model.h"
 #include "harness.h"
 #include "proto_tensor.h"
 #include "tensor_values.h"

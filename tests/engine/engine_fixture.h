@@ -6,7 +6,7 @@
 #include <memory>
 
 #include "engine/engine.h"
-#include "formats/graph.h"
+#include "formats/onnx/graph.h"
 
 namespace qc::test {
 

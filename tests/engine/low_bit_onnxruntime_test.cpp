@@ -11,7 +11,7 @@
 
 #include "data/dataset.h"
 #include "engine/engine.h"
-#include "formats/graph.h"
+#include "formats/onnx/graph.h"
 #include "harness.h"
 #include "onnxruntime.h"
 #include "passes/pass.h"

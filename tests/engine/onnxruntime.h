@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "core/host_tensor.h"
-#include "formats/graph.h"
+#include "formats/onnx/graph.h"
 
 namespace qc::test {
 

@@ -15,8 +15,8 @@
 #include "core/error.h"
 #include "core/random.h"
 #include "engine/engine.h"
-#include "formats/graph.h"
-#include "formats/onnx_model.h"
+#include "formats/onnx/graph.h"
+#include "formats/onnx/onnx_model.h"
 #include "harness.h"
 #include "random_inputs.h"
 

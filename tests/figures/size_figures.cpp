@@ -10,9 +10,9 @@
 #include <utility>
 
 #include "core/float_types.h"
-#include "formats/onnx_model.h"
-#include "formats/qc_reader.h"
-#include "formats/qc_writer.h"
+#include "formats/onnx/onnx_model.h"
+#include "formats/packed/pack_model.h"
+#include "formats/qc/read/qc_reader.h"
 #include "harness.h"
 #include "passes/pass.h"
 #include "system/file.h"

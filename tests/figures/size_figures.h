@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "formats/breakdown.h"
+#include "report/breakdown.h"
 
 namespace qc::figures {
 

@@ -7,9 +7,10 @@
 #include <vector>
 
 #include "core/error.h"
-#include "formats/breakdown.h"
-#include "formats/qc_reader.h"
+#include "formats/packed/packed_tensors.h"
+#include "formats/qc/read/qc_reader.h"
 #include "plain_container.h"
+#include "report/breakdown.h"
 #include "system/file.h"
 
 namespace qc::fuzz {
@@ -32,7 +33,7 @@ void decode_all(const QcReader& reader) {
     if (reader.decode_slot(slot, context).size() != reader.slots()[slot].size) std::abort();
   }
   for (std::size_t file = 0; file < reader.manifest().files.size(); ++file) {
-    if (reader.gapped(file).size() != reader.manifest().files[file].size) std::abort();
+    if (gapped_file(reader, file).size() != reader.manifest().files[file].size) std::abort();
   }
   break_down(reader, 1);
 }

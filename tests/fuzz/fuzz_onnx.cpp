@@ -8,10 +8,10 @@
 #include <vector>
 
 #include "core/error.h"
-#include "formats/onnx_model.h"
-#include "formats/onnx_wire.h"
-#include "formats/qc_reader.h"
-#include "formats/qc_writer.h"
+#include "formats/onnx/onnx_model.h"
+#include "formats/onnx/onnx_wire.h"
+#include "formats/packed/pack_model.h"
+#include "formats/qc/read/qc_reader.h"
 
 namespace qc::fuzz {
 namespace {

@@ -16,9 +16,9 @@
 #include <vector>
 
 #include "codecs/encode/layout_table.h"
-#include "formats/onnx_model.h"
-#include "formats/qc_writer.h"
-#include "formats/transposition.h"
+#include "formats/onnx/onnx_model.h"
+#include "formats/packed/pack_model.h"
+#include "formats/qc/read/transposition.h"
 #include "model_builder.h"
 #include "pipeline/npz_writer.h"
 #include "plain_container.h"

@@ -6,9 +6,9 @@
 #include "codecs/decode/zstd_bytes.h"
 #include "codecs/encode/zstd_compress.h"
 #include "core/error.h"
-#include "formats/checksum.h"
-#include "formats/qc_layout.h"
-#include "formats/qc_reader.h"
+#include "formats/qc/read/checksum.h"
+#include "formats/qc/read/qc_layout.h"
+#include "formats/qc/read/qc_reader.h"
 
 namespace qc::fuzz {
 namespace {

@@ -9,7 +9,7 @@
 #include "codecs/encode/tensor_encoder.h"
 #include "core/error.h"
 #include "core/float_types.h"
-#include "formats/breakdown.h"
+#include "report/breakdown.h"
 #include "system/page_buffer.h"
 #include "test_tensors.h"
 

@@ -15,9 +15,9 @@
 #include "codecs/encode/layout_table.h"
 #include "codecs/encode/stage.h"
 #include "compat_models.h"
-#include "formats/checksum.h"
-#include "formats/graph_dictionary.h"
-#include "formats/qc_reader.h"
+#include "formats/qc/read/checksum.h"
+#include "formats/qc/read/graph_dictionary.h"
+#include "formats/qc/read/qc_reader.h"
 #include "harness.h"
 #include "spec_container.h"
 

@@ -6,9 +6,9 @@
 #include <string_view>
 
 #include "core/error.h"
-#include "formats/foreign_files.h"
-#include "formats/onnx_model.h"
-#include "formats/qc_reader.h"
+#include "formats/onnx/onnx_model.h"
+#include "formats/qc/read/qc_reader.h"
+#include "formats/signatures/foreign_files.h"
 #include "harness.h"
 #include "model_files.h"
 

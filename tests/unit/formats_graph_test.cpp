@@ -4,7 +4,7 @@
 #include <string>
 
 #include "core/error.h"
-#include "formats/graph.h"
+#include "formats/onnx/graph.h"
 #include "harness.h"
 
 namespace qc {

@@ -9,7 +9,7 @@
 #include <string>
 
 #include "core/error.h"
-#include "formats/manifest.h"
+#include "formats/qc/write/manifest_writer.h"
 #include "qc.pb.h"
 
 namespace qc {

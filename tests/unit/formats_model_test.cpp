@@ -2,7 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "core/error.h"
-#include "formats/onnx_model.h"
+#include "formats/onnx/onnx_model.h"
 #include "harness.h"
 #include "model_files.h"
 

@@ -10,8 +10,10 @@
 #include <fstream>
 
 #include "core/error.h"
-#include "formats/graph_dictionary.h"
-#include "formats/qc_reader.h"
+#include "formats/packed/packed_tensors.h"
+#include "formats/qc/read/graph_dictionary.h"
+#include "formats/qc/read/qc_reader.h"
+#include "formats/qc/write/manifest_writer.h"
 #include "harness.h"
 #include "model_files.h"
 #include "spec_container.h"
@@ -205,7 +207,7 @@ TEST(Pack, GappedFilesHaveTheGraph) {
   const OnnxModel model = open_model(proto);
   const Packed packed(model);
   ASSERT_EQ(packed.reader.slots().size(), 1U);
-  const GappedBytes gapped = packed.reader.gapped(0);
+  const GappedBytes gapped = gapped_file(packed.reader, 0);
   const WireModel wire = walk_model(gapped);
   ASSERT_EQ(wire.tensors.size(), 2U);
   for (std::size_t i = 0; i < 2; ++i) {

@@ -7,8 +7,8 @@
 #include <map>
 
 #include "core/random.h"
-#include "formats/graph_dictionary.h"
-#include "formats/qc_reader.h"
+#include "formats/qc/read/graph_dictionary.h"
+#include "formats/qc/read/qc_reader.h"
 #include "model_files.h"
 #include "spec_container.h"
 #include "test_tensors.h"

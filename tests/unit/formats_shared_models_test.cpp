@@ -16,8 +16,8 @@
 #include "codecs/decode/zstd_bytes.h"
 #include "codecs/encode/zstd_compress.h"
 #include "core/error.h"
-#include "formats/qc_reader.h"
-#include "formats/qc_writer.h"
+#include "formats/packed/pack_model.h"
+#include "formats/qc/read/qc_reader.h"
 #include "harness.h"
 
 namespace qc {

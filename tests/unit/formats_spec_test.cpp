@@ -15,9 +15,10 @@
 #include "codecs/encode/stage.h"
 #include "codecs/encode/tensor_encoder.h"
 #include "codecs/encode/zstd_compress.h"
-#include "formats/graph_dictionary.h"
-#include "formats/qc_reader.h"
-#include "formats/qc_writer.h"
+#include "formats/packed/pack_model.h"
+#include "formats/qc/read/graph_dictionary.h"
+#include "formats/qc/read/qc_reader.h"
+#include "formats/qc/write/manifest_writer.h"
 #include "harness.h"
 #include "spec_container.h"
 #include "spec_context.h"
@@ -275,7 +276,7 @@ TEST(FormatExample, PackingGivesTheContainer) {
 TEST(GraphDictionary, IsTheDocumentedOne) {
   const ByteView dictionary = graph_dictionary();
   EXPECT_EQ(as_text(dictionary), harness::read_file(std::filesystem::path(QC_SOURCE_DIR) /
-                                                    "formats/graph_dictionary.bin"));
+                                                    "formats/qc/graph_dictionary.bin"));
   const std::string row =
       fmt::format("| {} bytes | {:016x} ", dictionary.size(), xxh3_64(dictionary));
   EXPECT_NE(spec::document().find(row), std::string::npos) << row;

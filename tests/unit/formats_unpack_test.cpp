@@ -6,7 +6,7 @@
 #include <filesystem>
 
 #include "core/error.h"
-#include "formats/qc_reader.h"
+#include "formats/qc/read/qc_reader.h"
 #include "harness.h"
 #include "model_files.h"
 

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "formats/unused_parts.h"
+#include "formats/onnx/unused_parts.h"
 #include "model_files.h"
 
 namespace qc {

@@ -8,8 +8,9 @@
 #include <filesystem>
 #include <string>
 
-#include "formats/skeleton.h"
-#include "formats/value_shapes.h"
+#include "formats/onnx/model_skeleton.h"
+#include "formats/onnx/skeleton.h"
+#include "formats/onnx/value_shapes.h"
 #include "harness.h"
 #include "model_builder.h"
 

@@ -8,7 +8,7 @@
 #include <set>
 
 #include "core/error.h"
-#include "formats/onnx_wire.h"
+#include "formats/onnx/onnx_wire.h"
 #include "model_files.h"
 
 namespace qc {

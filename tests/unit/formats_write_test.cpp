@@ -5,7 +5,7 @@
 #include <filesystem>
 
 #include "core/error.h"
-#include "formats/onnx_model.h"
+#include "formats/onnx/onnx_model.h"
 #include "harness.h"
 #include "model_files.h"
 

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "formats/zero_signs.h"
+#include "formats/onnx/zero_signs.h"
 #include "model_builder.h"
 #include "model_files.h"
 

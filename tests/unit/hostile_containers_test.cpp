@@ -8,11 +8,12 @@
 #include "codecs/decode/tensor_decoder.h"
 #include "codecs/encode/tensor_encoder.h"
 #include "core/error.h"
-#include "formats/breakdown.h"
-#include "formats/onnx_model.h"
-#include "formats/qc_reader.h"
+#include "formats/onnx/onnx_model.h"
+#include "formats/qc/read/qc_reader.h"
+#include "formats/qc/write/manifest_writer.h"
 #include "heap_meter.h"
 #include "raw_container.h"
+#include "report/breakdown.h"
 
 namespace qc {
 namespace {

@@ -13,10 +13,10 @@
 #include <vector>
 
 #include "core/error.h"
-#include "formats/onnx_model.h"
-#include "formats/onnx_wire.h"
-#include "formats/qc_reader.h"
-#include "formats/qc_writer.h"
+#include "formats/onnx/onnx_model.h"
+#include "formats/onnx/onnx_wire.h"
+#include "formats/packed/pack_model.h"
+#include "formats/qc/read/qc_reader.h"
 #include "harness.h"
 #include "model_builder.h"
 #include "model_files.h"

@@ -10,7 +10,7 @@
 
 #include "core/bytes.h"
 #include "core/tensor.h"
-#include "formats/onnx_model.h"
+#include "formats/onnx/onnx_model.h"
 
 namespace onnx {
 class ModelProto;

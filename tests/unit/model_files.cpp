@@ -5,7 +5,8 @@
 #include <algorithm>
 
 #include "core/random.h"
-#include "formats/qc_reader.h"
+#include "formats/packed/pack_model.h"
+#include "formats/qc/read/qc_reader.h"
 #include "model_builder.h"
 
 namespace qc::test {

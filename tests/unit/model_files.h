@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "core/bytes.h"
-#include "formats/onnx_model.h"
-#include "formats/qc_writer.h"
+#include "formats/onnx/onnx_model.h"
+#include "formats/qc/write/qc_writer.h"
 
 namespace qc::test {
 

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "core/float_types.h"
-#include "formats/onnx_model.h"
+#include "formats/onnx/onnx_model.h"
 
 namespace qc::test {
 

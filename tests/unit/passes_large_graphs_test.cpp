@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-#include "formats/graph.h"
+#include "formats/onnx/graph.h"
 #include "model_builder.h"
 #include "passes/pass.h"
 

@@ -11,9 +11,9 @@
 
 #include "core/error.h"
 #include "core/float_types.h"
-#include "formats/graph.h"
-#include "formats/qc_reader.h"
-#include "formats/qc_writer.h"
+#include "formats/onnx/graph.h"
+#include "formats/packed/pack_model.h"
+#include "formats/qc/read/qc_reader.h"
 #include "model_builder.h"
 #include "model_values.h"
 #include "passes/pass.h"

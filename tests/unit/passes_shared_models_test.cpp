@@ -12,11 +12,11 @@
 
 #include "core/error.h"
 #include "core/float_types.h"
-#include "formats/breakdown.h"
-#include "formats/qc_reader.h"
-#include "formats/qc_writer.h"
+#include "formats/packed/pack_model.h"
+#include "formats/qc/read/qc_reader.h"
 #include "harness.h"
 #include "passes/pass.h"
+#include "report/breakdown.h"
 
 namespace qc {
 namespace {

@@ -10,7 +10,7 @@
 
 #include "core/error.h"
 #include "core/zeros.h"
-#include "formats/graph.h"
+#include "formats/onnx/graph.h"
 #include "model_builder.h"
 #include "model_files.h"
 #include "model_values.h"

@@ -11,15 +11,15 @@
 
 #include "core/float_types.h"
 #include "core/zeros.h"
-#include "formats/breakdown.h"
-#include "formats/hardware.h"
-#include "formats/model_diff.h"
-#include "formats/qc_reader.h"
+#include "formats/qc/read/qc_reader.h"
 #include "model_builder.h"
 #include "model_files.h"
 #include "model_values.h"
 #include "passes/pass.h"
 #include "pipeline/constraints.h"
+#include "report/breakdown.h"
+#include "report/hardware.h"
+#include "report/model_diff.h"
 
 namespace qc {
 namespace {

@@ -11,7 +11,7 @@
 
 #include "core/error.h"
 #include "core/float_types.h"
-#include "formats/onnx_model.h"
+#include "formats/onnx/onnx_model.h"
 #include "model_builder.h"
 #include "model_values.h"
 #include "pipeline/step.h"

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "core/error.h"
-#include "formats/qc_writer.h"
+#include "formats/qc/write/qc_writer.h"
 #include "model_builder.h"
 #include "model_files.h"
 #include "pipeline/runner.h"

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "core/bytes.h"
-#include "formats/manifest.h"
+#include "formats/qc/read/manifest.h"
 
 namespace qc::test {
 

@@ -1,4 +1,4 @@
-// A reader of containers written from formats/FORMAT.md alone, as spec_decoder.h is.
+// A reader of containers written from formats/qc/FORMAT.md alone, as spec_decoder.h is.
 #pragma once
 
 #include <string>

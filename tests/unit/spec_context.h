@@ -1,4 +1,4 @@
-// Section 7 of formats/FORMAT.md, context models, decoded from the document alone.
+// Section 7 of formats/qc/FORMAT.md, context models, decoded from the document alone.
 #pragma once
 
 #include <array>

@@ -1,5 +1,5 @@
-// A decoder of encoded tensors written from formats/FORMAT.md alone: plain and slow. It shares no
-// code with the project, so that both can only agree when the document says what the code does.
+// A decoder of encoded tensors written from formats/qc/FORMAT.md alone: plain and slow. It shares
+// no code with the project, so that both can only agree when the document says what the code does.
 #pragma once
 
 #include "spec_streams.h"

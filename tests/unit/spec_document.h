@@ -1,4 +1,4 @@
-// The examples of formats/FORMAT.md.
+// The examples of formats/qc/FORMAT.md.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// Streams of symbols as in section 6 of formats/FORMAT.md, and what they are read with; see
+// Streams of symbols as in section 6 of formats/qc/FORMAT.md, and what they are read with; see
 // spec_decoder.h.
 #pragma once
 

@@ -1,0 +1,12 @@
+// Packs a model into a .qc container: the one place where the writer meets ONNX.
+#pragma once
+
+#include "formats/onnx/onnx_model.h"
+#include "formats/qc/write/qc_writer.h"
+
+namespace qc {
+
+/// Writes the container of a model. See write_container().
+void pack_model(const OnnxModel& model, const PackOptions& options, ByteSink& out);
+
+}  // namespace qc

@@ -1,0 +1,50 @@
+// The tensors of a packed model: the graph that a container holds is walked like that of a file,
+// with gaps where payloads were cut out.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <utility>
+#include <vector>
+
+#include "core/bytes.h"
+#include "formats/onnx/onnx_wire.h"
+#include "formats/onnx/tensor_info.h"
+#include "formats/qc/read/qc_reader.h"
+#include "formats/qc/read/shared_units.h"
+
+namespace qc {
+
+/// A file of the model with a gap for each of its slots. The bytes are the reader's.
+GappedBytes gapped_file(const QcReader& reader, std::size_t file);
+
+/// The tensors of a packed model, without decoding any. Throws Error: kCorrupt when the first file
+/// is no well-formed model, kLimit when its graph takes more memory than the reader may.
+std::vector<TensorInfo> packed_tensors(const QcReader& reader);
+
+/// Decodes tensors of a packed model, what they share only once. Safe on several threads.
+class PackedElements {
+ public:
+  /// Of a reader that outlives this.
+  explicit PackedElements(const QcReader& reader);
+
+  /// Announces a call of of(): all announcements come before the first call.
+  void expect(const TensorInfo& tensor);
+
+  /// The elements of a tensor; empty when it has none. Throws Error as the reader does.
+  Bytes of(const TensorInfo& tensor);
+
+ private:
+  const std::size_t* slot_of(const TensorInfo& tensor) const;
+
+  const QcReader& reader_;
+  std::map<std::pair<std::size_t, std::uint64_t>, std::size_t> slot_at_;  // by file and offset
+  std::map<std::size_t, GappedBytes> literal_;                            // by file
+  SharedUnits shared_;
+};
+
+/// The same for one tensor.
+Bytes packed_elements(const QcReader& reader, const TensorInfo& tensor);
+
+}  // namespace qc

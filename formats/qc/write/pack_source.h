@@ -1,0 +1,53 @@
+// What a container is made of: files, and the ranges of them that are coded as tensors.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "codecs/shared/element.h"
+#include "core/bytes.h"
+
+namespace qc {
+
+/// A range of a file that is coded on its own.
+struct Slot {
+  std::size_t file = 0;
+  std::uint64_t offset = 0;                 ///< in the file, bytes
+  TensorView view;                          ///< the bytes as elements
+  std::span<const std::int64_t> dims = {};  ///< of a tensor that has these elements
+};
+
+/// A file to pack.
+struct SourceFile {
+  std::string path;  ///< in the container, with slashes
+  ByteView bytes;
+};
+
+/// The files of a model in the order of the container, the model's own first, and their slots. What
+/// it refers to outlives it.
+struct PackSource {
+  std::vector<SourceFile> files;
+  /// By file and offset, without overlaps, of at least kMinSlot bytes each.
+  std::vector<Slot> slots;
+  /// Others may write to the files while they are packed.
+  bool may_change = false;
+  /// Told of bytes that are not read again soon, so that a large model does not fill memory. Called
+  /// on several threads.
+  std::function<void(ByteView part)> release = [](ByteView) {};
+
+  /// Sum of the sizes of all files, bytes.
+  std::uint64_t total_size() const {
+    std::uint64_t total = 0;
+    for (const SourceFile& file : files) total += file.bytes.size();
+    return total;
+  }
+};
+
+/// Shorter slots cost more to describe than they save: such payloads are cheaper left in the graph.
+inline constexpr std::uint64_t kMinSlot = 16;
+
+}  // namespace qc
