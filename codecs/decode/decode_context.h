@@ -15,7 +15,7 @@ namespace qc {
 /// damaged input cannot ask for more. One per thread.
 class DecodeContext : public Arena {
  public:
-  /// No tensor may take more than `most` bytes, whatever its size.
+  /// No tensor may take more than `most` bytes beside `blocks`, whatever its size.
   explicit DecodeContext(std::uint64_t most = UINT64_MAX) noexcept : most_(most) {}
   ~DecodeContext() { free_aligned(zstd_memory_); }
 
@@ -24,6 +24,7 @@ class DecodeContext : public Arena {
     const std::uint64_t budget = coding_budget(tensor_bytes);
     is_capped_ = budget > most_;
     Arena::reset(std::min(budget, most_));
+    blocks.reset(kBlockBudget);
     reason_ = nullptr;
     depth = 0;
   }
@@ -41,8 +42,14 @@ class DecodeContext : public Arena {
   bool wanted_more() const noexcept { return is_capped_ && ran_out(); }
 
   unsigned depth = 0;  ///< of layouts inside layouts, while opening
+  /// For what readers would else have on the stack: blocks of a size that does not depend on the
+  /// input, so they are no part of the tensor's budget.
+  Arena blocks;
 
  private:
+  // 32 KiB each for the planes and a step of elements, and half of that for either narrowing.
+  static constexpr std::uint64_t kBlockBudget = std::uint64_t{128} << 10;
+
   std::uint64_t most_;
   bool is_capped_ = false;  // the budget is less than the tensor could take
   std::uint8_t* zstd_memory_ = nullptr;

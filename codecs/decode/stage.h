@@ -41,9 +41,6 @@ struct StageDecoder {
                         DecodeContext& context, std::uint64_t& table_bytes) noexcept;
 };
 
-/// The stage of that id; null when there is none.
-const StageDecoder* find_stage_decoder(std::uint8_t id) noexcept;
-
 /// Opens the next stream of `in`. Null, with the reason in the context, when it is damaged. `stats`
 /// as in LayoutDecoder::open.
 SymbolReader* open_stream(ByteReader& in, std::uint64_t count, std::uint32_t alphabet,

@@ -10,18 +10,18 @@ namespace {
 constexpr std::array kStages = {&kBitpackDecoder, &kHuffmanDecoder, &kRansDecoder, &kRadixDecoder,
                                 &kZstdDecoder};
 
-}  // namespace
-
-const StageDecoder* find_stage_decoder(std::uint8_t id) noexcept {
+const StageDecoder* find_stage(std::uint8_t id) noexcept {
   for (const StageDecoder* stage : kStages) {
     if (static_cast<std::uint8_t>(stage->id) == id) return stage;
   }
   return nullptr;
 }
 
+}  // namespace
+
 SymbolReader* open_stream(ByteReader& in, std::uint64_t count, std::uint32_t alphabet,
                           StreamUse use, DecodeContext& context, CodedStats* stats) noexcept {
-  const StageDecoder* stage = find_stage_decoder(in.u8());
+  const StageDecoder* stage = find_stage(in.u8());
   const ByteView coded = in.take(read_varint(in));
   if (!in.ok()) return context.refuse("a stream is cut short");
   if (stage == nullptr) return context.refuse("a stream names an unknown entropy stage");

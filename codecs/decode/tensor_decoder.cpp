@@ -44,7 +44,7 @@ DecodeFailure decode_steps(ByteView coded, std::size_t size, DecodeContext& cont
   const unsigned width = element.width;
   std::uint8_t* scratch = nullptr;
   if (with_scratch) {
-    scratch = context.make_array<std::uint8_t>(kStep * width);
+    scratch = context.blocks.make_array<std::uint8_t>(kStep * width);
     if (scratch == nullptr) return "too much memory wanted";
   }
   const std::size_t count = size / width;

@@ -8,14 +8,13 @@ namespace {
 
 constexpr std::uint64_t kAlignment = 64;
 constexpr std::uint64_t kMinBlock = std::uint64_t{64} << 10;
-// Codebooks, code tables and models, and the blocks that readers work in.
-constexpr std::uint64_t kTableBudget = std::uint64_t{1} << 20;
-constexpr std::uint64_t kBlockBudget = std::uint64_t{128} << 10;
+// Codebooks, code tables and readers, whatever the size of the tensor.
+constexpr std::uint64_t kFixedBudget = std::uint64_t{1} << 20;
 
 }  // namespace
 
 std::uint64_t coding_budget(std::uint64_t tensor_bytes) noexcept {
-  return 5 * std::min(tensor_bytes, std::uint64_t{1} << 60) + kTableBudget + kBlockBudget;
+  return 5 * std::min(tensor_bytes, std::uint64_t{1} << 60) + kFixedBudget;
 }
 
 std::uint8_t* allocate_aligned(std::uint64_t size) noexcept {

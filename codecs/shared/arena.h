@@ -12,7 +12,8 @@ namespace qc {
 
 /// The most memory that coding a tensor of `tensor_bytes` takes: inflated streams, which are values
 /// of at most the tensor's size and positions of a byte an element, or what context models remember
-/// of every element and every place in a row; and decode tables and readers, whatever its size.
+/// of every element and every place in a row; and codebooks, code tables and readers. FORMAT.md,
+/// section 8, promises that no tensor takes more.
 std::uint64_t coding_budget(std::uint64_t tensor_bytes) noexcept;
 
 /// Blocks of memory that are kept from one use to the next. Nothing here throws.

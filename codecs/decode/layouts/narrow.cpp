@@ -57,7 +57,7 @@ ElementReader* open(ByteReader& in, Element element, std::uint64_t count, Decode
   const Narrowing& narrowing = kNarrowings[code];
   reader->narrowing = &narrowing;
   reader->widen_all = kWidenAll[code];
-  reader->block = context.make_array<std::uint8_t>(kBlock * narrowing.to.width);
+  reader->block = context.blocks.make_array<std::uint8_t>(kBlock * narrowing.to.width);
   if (reader->block == nullptr) return context.refuse("too much memory wanted");
   reader->inner = open_dense(in, narrowing.to, count, context, stats);
   return reader->inner != nullptr ? reader : nullptr;

@@ -61,7 +61,7 @@ ElementReader* open(ByteReader& in, Element element, std::uint64_t count, Decode
   if (reader == nullptr) return context.refuse("too much memory wanted");
   reader->element = element;
   reader->cut = cut_bits(element.width, head_bits);
-  reader->symbols = context.make_array<Symbol>(reader->cut.planes * kPlaneBlock);
+  reader->symbols = context.blocks.make_array<Symbol>(reader->cut.planes * kPlaneBlock);
   if (reader->symbols == nullptr) return context.refuse("too much memory wanted");
   for (unsigned plane = 0; plane < reader->cut.planes; ++plane) {
     reader->planes[plane] =

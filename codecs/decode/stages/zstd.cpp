@@ -1,6 +1,4 @@
 // zstd over the symbols as bytes: one byte each for alphabets up to 256, else two.
-#include <zstd.h>
-
 #include <algorithm>
 
 #include "codecs/decode/stage_table.h"
@@ -67,9 +65,9 @@ SymbolReader* open(ByteView coded, std::uint64_t count, std::uint32_t alphabet,
   if ((size > 0 && symbols.empty()) || reader == nullptr || context.zstd() == nullptr) {
     return context.refuse("a stream wants too much memory");
   }
-  const std::size_t result = ZSTD_decompressDCtx(context.zstd(), symbols.data(), symbols.size(),
-                                                 coded.data(), coded.size());
-  if (result != size) return context.refuse("a zstd stream is damaged");
+  if (!zstd_decompress(coded, symbols, {}, context)) {
+    return context.refuse("a zstd stream is damaged");
+  }
   reader->start(symbols, width, alphabet);
   return reader;
 }
