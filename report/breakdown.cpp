@@ -61,7 +61,8 @@ void add(const CodedStats& part, CodedStats& sum) {
 
 class Accountant {
  public:
-  Accountant(const QcReader& reader, unsigned threads) : reader_(reader), threads_(threads) {}
+  Accountant(const QcReader& reader, unsigned threads)
+      : reader_(reader), slots_(reader), threads_(threads) {}
 
   Breakdown run(BreakdownDepth depth) {
     if (depth == BreakdownDepth::kElements) reader_.require_model_size();
@@ -70,10 +71,6 @@ class Accountant {
       TensorBreakdown line;
       line.tensor = std::move(tensor);
       result_.tensors.push_back(std::move(line));
-    }
-    for (std::size_t slot = 0; slot < reader_.slots().size(); ++slot) {
-      const QcSlot& place = reader_.slots()[slot];
-      slot_at_.emplace(std::pair(place.file, place.offset), slot);
     }
     describe_units();
     place_tensors();
@@ -98,15 +95,10 @@ class Accountant {
     }
   }
 
-  const std::size_t* slot_of(const TensorInfo& tensor) const {
-    const auto found = slot_at_.find({tensor.file, tensor.offset});
-    return found != slot_at_.end() ? &found->second : nullptr;
-  }
-
   void place_tensors() {
     std::map<std::size_t, std::string> name_of_slot;
     for (TensorBreakdown& line : result_.tensors) {
-      const std::size_t* index = slot_of(line.tensor);
+      const std::size_t* index = slots_.find(line.tensor);
       if (index == nullptr) {
         line.layout = "graph";
         continue;
@@ -210,8 +202,8 @@ class Accountant {
   }
 
   const QcReader& reader_;
+  SlotIndex slots_;
   unsigned threads_;
-  std::map<std::pair<std::size_t, std::uint64_t>, std::size_t> slot_at_;
   std::vector<CodedTensorInfo> units_;
   Breakdown result_;
 };

@@ -35,22 +35,24 @@ std::vector<TensorInfo> packed_tensors(const QcReader& reader) {
   });
 }
 
-PackedElements::PackedElements(const QcReader& reader)
-    : reader_(reader), shared_(reader, reader.limits().memory) {
+SlotIndex::SlotIndex(const QcReader& reader) {
   for (std::size_t slot = 0; slot < reader.slots().size(); ++slot) {
     const QcSlot& place = reader.slots()[slot];
     slot_at_.emplace(std::pair(place.file, place.offset), slot);
   }
 }
 
-const std::size_t* PackedElements::slot_of(const TensorInfo& tensor) const {
+const std::size_t* SlotIndex::find(const TensorInfo& tensor) const {
   const auto found = slot_at_.find({tensor.file, tensor.offset});
   return found != slot_at_.end() ? &found->second : nullptr;
 }
 
+PackedElements::PackedElements(const QcReader& reader)
+    : reader_(reader), slots_(reader), shared_(reader, reader.limits().memory) {}
+
 void PackedElements::expect(const TensorInfo& tensor) {
   if (!tensor.elements) return;
-  if (const std::size_t* slot = slot_of(tensor)) {
+  if (const std::size_t* slot = slots_.find(tensor)) {
     shared_.expect(*slot);
   } else if (!literal_.contains(tensor.file)) {
     literal_.emplace(tensor.file, gapped_file(reader_, tensor.file));
@@ -59,7 +61,7 @@ void PackedElements::expect(const TensorInfo& tensor) {
 
 Bytes PackedElements::of(const TensorInfo& tensor) {
   if (!tensor.elements) return {};
-  if (const std::size_t* slot = slot_of(tensor)) {
+  if (const std::size_t* slot = slots_.find(tensor)) {
     DecodeContext context(reader_.limits().memory);
     return reader_.decode_slot(*slot, context, shared_);
   }

@@ -23,6 +23,18 @@ GappedBytes gapped_file(const QcReader& reader, std::size_t file);
 /// is no well-formed model, kLimit when its graph takes more memory than the reader may.
 std::vector<TensorInfo> packed_tensors(const QcReader& reader);
 
+/// Finds the slots of a container by what they hold.
+class SlotIndex {
+ public:
+  explicit SlotIndex(const QcReader& reader);
+
+  /// The slot with the payload of a tensor; null for one that was left in the graph.
+  const std::size_t* find(const TensorInfo& tensor) const;
+
+ private:
+  std::map<std::pair<std::size_t, std::uint64_t>, std::size_t> slot_at_;  // by file and offset
+};
+
 /// Decodes tensors of a packed model, what they share only once. Safe on several threads.
 class PackedElements {
  public:
@@ -36,11 +48,9 @@ class PackedElements {
   Bytes of(const TensorInfo& tensor);
 
  private:
-  const std::size_t* slot_of(const TensorInfo& tensor) const;
-
   const QcReader& reader_;
-  std::map<std::pair<std::size_t, std::uint64_t>, std::size_t> slot_at_;  // by file and offset
-  std::map<std::size_t, GappedBytes> literal_;                            // by file
+  SlotIndex slots_;
+  std::map<std::size_t, GappedBytes> literal_;  // by file
   SharedUnits shared_;
 };
 
