@@ -81,7 +81,8 @@ void* run(void* /*unused*/) {
     check(decodes_in_pieces(test, context), at, "other elements in pieces");
     CodedTensorInfo info;
     check(describe_tensor(test.coded, size, context, info) == nullptr, at, "cannot be described");
-    // Sizes beyond what a small machine can address are refused, not cut.
+    // Sizes beyond what a small machine can address, from a file that lies: whether they are
+    // refused depends on the layout, but nothing may be read or written out of bounds.
     for (const std::uint64_t huge : {std::uint64_t{1} << 33, std::uint64_t{1} << 60}) {
       CodedTensorInfo other;
       const DecodeFailure ignored = describe_tensor(test.coded, huge, context, other);
