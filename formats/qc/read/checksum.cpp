@@ -20,6 +20,16 @@ void Hasher::update(ByteView bytes) noexcept {
   XXH3_128bits_update(state_, bytes.data(), bytes.size());
 }
 
+void Hasher::update(ByteView bytes, const std::function<void(ByteView)>& done) {
+  constexpr std::size_t kPart = std::size_t{1} << 22;
+  while (!bytes.empty()) {
+    const ByteView part = bytes.first(std::min(bytes.size(), kPart));
+    update(part);
+    done(part);
+    bytes = bytes.subspan(part.size());
+  }
+}
+
 Digest Hasher::digest() const noexcept {
   XXH128_canonical_t canonical;
   XXH128_canonicalFromHash(&canonical, XXH3_128bits_digest(state_));
@@ -35,14 +45,8 @@ Digest xxh3_128(ByteView bytes) {
 }
 
 Digest xxh3_128(ByteView bytes, const std::function<void(ByteView)>& done) {
-  constexpr std::size_t kPiece = std::size_t{1} << 22;
   Hasher hasher;
-  while (!bytes.empty()) {
-    const ByteView piece = bytes.first(std::min(bytes.size(), kPiece));
-    hasher.update(piece);
-    done(piece);
-    bytes = bytes.subspan(piece.size());
-  }
+  hasher.update(bytes, done);
   return hasher.digest();
 }
 

@@ -27,6 +27,8 @@ class Hasher {
   Hasher& operator=(const Hasher&) = delete;
 
   void update(ByteView bytes) noexcept;
+  /// The same a part at a time; `done` is told of every part that is not needed any more.
+  void update(ByteView bytes, const std::function<void(ByteView)>& done);
   Digest digest() const noexcept;
 
  private:
@@ -36,7 +38,7 @@ class Hasher {
 /// XXH3-128 of the bytes.
 Digest xxh3_128(ByteView bytes);
 
-/// The same a piece at a time; `done` is told of every piece that is not needed any more.
+/// The same a part at a time, as Hasher::update() has it.
 Digest xxh3_128(ByteView bytes, const std::function<void(ByteView)>& done);
 
 /// Compares a checksum with the one that was stored. Fuzzing builds take every checksum for right,

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "codecs/shared/element.h"
+#include "core/byte_pieces.h"
 #include "core/bytes.h"
 
 namespace qc {
@@ -24,7 +25,7 @@ struct Slot {
 /// A file to pack.
 struct SourceFile {
   std::string path;  ///< in the container, with slashes
-  ByteView bytes;
+  BytePieces bytes;
 };
 
 /// The files of a model in the order of the container, the model's own first, and their slots. What

@@ -103,9 +103,7 @@ class Packer {
   };
 
   // Bytes of the model are read in pieces and released, so that a large one does not fill memory.
-  Digest digest_of(ByteView bytes) const {
-    return xxh3_128(bytes, [&](ByteView piece) { source_.release(piece); });
-  }
+  Digest digest_of(ByteView bytes) const { return xxh3_128(bytes, source_.release); }
 
   std::uint64_t order_free_hash_of(const TensorView& view) const {
     std::uint64_t sum = 0;
@@ -357,7 +355,7 @@ class Packer {
       for (; next < slots_.size() && slots_[next].file == file; ++next) {
         if (!cut[next]) continue;
         const Slot& slot = slots_[next];
-        append(literals, source.bytes.subspan(done, slot.offset - done));
+        source.bytes.append_range(done, slot.offset - done, literals);
         ManifestSlot cut_slot;
         cut_slot.literal_before = slot.offset - done;
         cut_slot.size = slot.view.data.size();
@@ -372,7 +370,7 @@ class Packer {
         ++entry.slots;
         done = slot.offset + slot.view.data.size();
       }
-      append(literals, source.bytes.subspan(done));
+      source.bytes.append_range(done, source.bytes.size() - done, literals);
       manifest.files.push_back(std::move(entry));
     }
     const Bytes manifest_bytes = serialize_manifest(manifest);
@@ -422,7 +420,12 @@ class Packer {
 
   std::vector<Digest> file_digests() const {
     std::vector<Digest> digests;
-    for (const SourceFile& file : source_.files) digests.push_back(digest_of(file.bytes));
+    for (const SourceFile& file : source_.files) {
+      Hasher hasher;
+      file.bytes.each(0, file.bytes.size(),
+                      [&](ByteView piece) { hasher.update(piece, source_.release); });
+      digests.push_back(hasher.digest());
+    }
     return digests;
   }
 
