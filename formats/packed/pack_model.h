@@ -6,6 +6,9 @@
 
 namespace qc {
 
+/// The files and slots of a model, to which the result refers.
+PackSource pack_source(const OnnxModel& model);
+
 /// Writes the container of a model. See write_container().
 void pack_model(const OnnxModel& model, const PackOptions& options, ByteSink& out);
 

@@ -1,5 +1,7 @@
 #include "formats/qc/write/shared_content.h"
 
+#include <bit>
+#include <cstddef>
 #include <unordered_map>
 
 namespace qc {
@@ -25,18 +27,51 @@ std::uint64_t hash_of(const std::uint8_t* run) noexcept {
   return mixed ^ (mixed >> 32);
 }
 
+// The payload that has a hash first, by open addressing: there are many, each looked up once.
+class FirstPayloads {
+ public:
+  explicit FirstPayloads(std::size_t most) : places_(std::bit_ceil(2 * most + 1)) {}
+
+  // That of a hash, which becomes `payload` where there is none.
+  std::size_t find_or_add(std::uint64_t hash, std::size_t payload) noexcept {
+    const std::size_t mask = places_.size() - 1;
+    std::size_t at = static_cast<std::size_t>(hash * kFirst >> 20) & mask;
+    while (places_[at].is_used && places_[at].hash != hash) at = (at + 1) & mask;
+    if (!places_[at].is_used) places_[at] = {hash, payload, true};
+    return places_[at].payload;
+  }
+
+ private:
+  struct Place {
+    std::uint64_t hash = 0;
+    std::size_t payload = 0;
+    bool is_used = false;
+  };
+
+  std::vector<Place> places_;
+};
+
 }  // namespace
 
-std::uint64_t shared_bytes(std::span<const ByteView> payloads) {
-  if (payloads.size() < 2) return 0;
-  std::unordered_map<std::uint64_t, std::size_t> first;  // hash to the payload that has it first
+RunSample sample_runs(ByteView payload) {
+  std::unordered_map<std::uint64_t, std::uint64_t> counts;
+  for (std::size_t at = 0; at + kRun <= payload.size(); at += kStep) {
+    if (is_sampled(payload.data() + at)) ++counts[hash_of(payload.data() + at)];
+  }
+  RunSample sample;
+  sample.reserve(counts.size());
+  for (const auto& [hash, count] : counts) sample.push_back({hash, count});
+  return sample;
+}
+
+std::uint64_t shared_bytes(std::span<const RunSample> payloads) {
+  std::size_t count = 0;
+  for (const RunSample& sample : payloads) count += sample.size();
+  FirstPayloads first(count);
   std::uint64_t shared = 0;
   for (std::size_t payload = 0; payload < payloads.size(); ++payload) {
-    const ByteView bytes = payloads[payload];
-    for (std::size_t at = 0; at + kRun <= bytes.size(); at += kStep) {
-      if (!is_sampled(bytes.data() + at)) continue;
-      const auto [entry, is_new] = first.try_emplace(hash_of(bytes.data() + at), payload);
-      if (!is_new && entry->second != payload) ++shared;
+    for (const SampledRun& run : payloads[payload]) {
+      if (first.find_or_add(run.hash, payload) != payload) shared += run.count;
     }
   }
   return (shared * kStep) << kSampleBits;
