@@ -15,8 +15,8 @@ struct PackOptions {
   unsigned threads = 0;  ///< 0: one per core. The bytes written do not depend on it.
   /// Payloads are cut into units of at most this many bytes (at most kQcMaxUnit).
   std::uint64_t chunk_bytes = std::uint64_t{1} << 24;
-  std::map<std::string, std::string> metadata;
-  std::function<void(std::uint64_t bytes)> progress;  ///< payload bytes done, called in order
+  std::map<std::string, std::string> metadata = {};
+  std::function<void(std::uint64_t bytes)> progress = {};  ///< payload bytes done, called in order
 };
 
 }  // namespace qc
