@@ -33,6 +33,7 @@ extern const BenchTable kStructuredTable;
 extern const BenchTable kCodersTable;
 extern const BenchTable kFloatsTable;
 extern const BenchTable kSpeedTable;
+extern const BenchTable kPricerTable;
 extern const BenchTable kLargeTable;
 extern const BenchTable kKillsTable;
 extern const BenchTable kFaultsTable;

@@ -29,12 +29,12 @@ namespace {
 namespace fs = std::filesystem;
 
 // The first one measures child processes: their memory counts this process as it is at the start.
-constexpr std::array kTables = {&kPackTable,       &kSpeedTable,    &kLargeTable,  &kKillsTable,
-                                &kFaultsTable,     &kDecodeTable,   &kKmeansTable, &kFiguresTable,
-                                &kStructuredTable, &kCodersTable,   &kFloatsTable, &kModelsTable,
-                                &kThroughputTable, &kLenet300Table, &kLenet5Table, &kResnetTable,
-                                &kTwnTable,        &kTernaryTable,  &kDorefaTable, &kBinaryTable,
-                                &kMixedTable,      &kMaskedTable};
+constexpr std::array kTables = {&kPackTable,    &kSpeedTable,      &kPricerTable,   &kLargeTable,
+                                &kKillsTable,   &kFaultsTable,     &kDecodeTable,   &kKmeansTable,
+                                &kFiguresTable, &kStructuredTable, &kCodersTable,   &kFloatsTable,
+                                &kModelsTable,  &kThroughputTable, &kLenet300Table, &kLenet5Table,
+                                &kResnetTable,  &kTwnTable,        &kTernaryTable,  &kDorefaTable,
+                                &kBinaryTable,  &kMixedTable,      &kMaskedTable};
 
 std::string cpu_model() {
   std::ifstream file("/proc/cpuinfo");
