@@ -92,7 +92,7 @@ const std::vector<OptionsCase> kOptionsCases = {
 INSTANTIATE_TEST_SUITE_P(Pricer, PricerOptions, testing::ValuesIn(kOptionsCases),
                          [](const auto& tested) { return tested.param.name; });
 
-// Some of them are smaller as a whole.
+// Models this small are always tried as a whole.
 TEST(Pricer, TellsTheSizeOfTinyModels) {
   test::ModelBuilder builder;
   for (std::uint64_t i = 0; i < 8; ++i) {
