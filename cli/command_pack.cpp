@@ -14,7 +14,7 @@
 #include "cli/param_flags.h"
 #include "cli/text.h"
 #include "core/error.h"
-#include "formats/onnx/zero_signs.h"
+#include "formats/onnx/negative_zeros.h"
 #include "formats/packed/pack_model.h"
 #include "formats/qc/read/qc_reader.h"
 #include "pipeline/pack_params.h"

@@ -29,8 +29,19 @@ class BytePieces {
   template <typename Visit>
   void each(std::uint64_t offset, std::uint64_t size, Visit&& visit) const;
 
+  /// Appends a range of another sequence.
+  void add_range(const BytePieces& other, std::uint64_t offset, std::uint64_t size) {
+    other.each(offset, size, [this](ByteView part) { add(part); });
+  }
+
   /// Appends a copy of a range to `out`.
   void append_range(std::uint64_t offset, std::uint64_t size, Bytes& out) const;
+
+  /// A copy of the whole sequence.
+  Bytes joined() const;
+
+  /// The bytes from `offset` on that lie together; none at the end.
+  ByteView at(std::uint64_t offset) const noexcept;
 
   /// A range where it lies; nothing when it is not in one piece.
   std::optional<ByteView> view(std::uint64_t offset, std::uint64_t size) const;
@@ -60,5 +71,8 @@ void BytePieces::each(std::uint64_t offset, std::uint64_t size, Visit&& visit) c
     size -= some;
   }
 }
+
+/// Whether two sequences have the same bytes.
+bool are_equal(const BytePieces& a, const BytePieces& b);
 
 }  // namespace qc

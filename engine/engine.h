@@ -15,7 +15,7 @@
 
 #include "core/host_tensor.h"
 #include "data/batches.h"
-#include "formats/onnx/graph.h"
+#include "formats/onnx/load_tensors.h"
 #include "passes/kernels/weight_form.h"
 
 namespace qc {
@@ -152,7 +152,7 @@ class Engine {
   /// "libtorch 1.13.1, 2 threads, cpu".
   virtual std::string description() const = 0;
   /// Throws Error(kUnsupported) that names operator, node and opset of what it cannot execute.
-  virtual std::unique_ptr<Network> load(const GraphModel& model) = 0;
+  virtual std::unique_ptr<Network> load(LoadedModel model) = 0;
   /// True for an operator that some network may use; `domain` is "" for ONNX's own.
   virtual bool supports(const std::string& domain, const std::string& op,
                         std::int64_t opset) const = 0;
@@ -177,7 +177,7 @@ struct EngineOptions {
 std::unique_ptr<Engine> open_engine(const EngineOptions& options);
 
 /// The module's entry point; the version changes with every change of the types above.
-inline constexpr int kEngineInterface = 5;
+inline constexpr int kEngineInterface = 6;
 inline constexpr const char* kEngineEntry = "qc_create_engine";
 using EngineEntry = Engine* (*)(int interface_version, const EngineOptions& options);
 

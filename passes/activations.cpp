@@ -10,11 +10,12 @@
 #include <set>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
+#include <vector>
 
 #include "core/error.h"
 #include "core/float_types.h"
-#include "formats/onnx/graph_editor.h"
-#include "formats/onnx/skeleton.h"
+#include "graph/graph_editor.h"
 
 namespace qc {
 namespace {
@@ -46,26 +47,22 @@ bool among(const Names& names, std::string_view name) {
 
 class Rewriter {
  public:
-  Rewriter(onnx::ModelProto& proto, const OnnxModel& model, const std::vector<std::size_t>& weights,
+  Rewriter(EditedGraph& edited, const OnnxModel& model, const std::vector<std::size_t>& weights,
            const ActivationForm& form, std::vector<std::string>& notes)
-      : graph_(proto), model_(model), form_(form), notes_(notes) {
+      : graph_(edited), model_(model), form_(form), notes_(notes) {
     for (const std::size_t index : weights) {
       const TensorInfo& tensor = model.tensors()[index];
       weights_[tensor.name] = &tensor;
     }
     for (const TensorInfo& tensor : model.tensors()) by_name_.try_emplace(tensor.name, &tensor);
-    std::set<std::string> stored;
-    for (const auto& tensor : proto.graph().initializer()) stored.insert(tensor.name());
-    for (const auto& input : proto.graph().input()) {
-      if (!stored.contains(input.name())) inputs_.insert(input.name());
-    }
+    for (const GraphValue& input : edited.graph.main.inputs) inputs_.insert(input.name);
   }
 
   void run() {
     require_opset();
     for (auto node = graph_.begin(); node != graph_.end(); ++node) {
-      if (!among(kLayers, node->op_type()) || node->input_size() < 2) continue;
-      if (const TensorInfo* weight = weight_of(node->input(1))) rewrite_layer(node, *weight);
+      if (!among(kLayers, node->op) || node->inputs.size() < 2) continue;
+      if (const TensorInfo* weight = weight_of(node->inputs[1])) rewrite_layer(node, *weight);
     }
     graph_.finish();
     if (!taken_out_.empty()) {
@@ -90,28 +87,28 @@ class Rewriter {
     constexpr int kDeepest = 16;
     for (int depth = 0; depth < kDeepest; ++depth) {
       if (const auto found = weights_.find(value); found != weights_.end()) return found->second;
-      const onnx::NodeProto* node = graph_.producer(value);
-      if (node == nullptr || node->input_size() == 0) break;
-      const bool passes = among(kMoves, node->op_type()) || node->op_type() == "Cast";
+      const Node* node = graph_.producer(value);
+      if (node == nullptr || node->inputs.empty()) break;
+      const bool passes = among(kMoves, node->op) || node->op == "Cast";
       if (!passes) break;
-      value = node->input(0);
+      value = node->inputs[0];
     }
     return nullptr;
   }
 
   void rewrite_layer(GraphEditor::Position layer, const TensorInfo& weight) {
-    const std::string input = layer->input(0);
+    const std::string input = layer->inputs[0];
     if (reads_network_input(input)) {
       notes_.push_back(
-          fmt::format("{}: reads the network's input, which stays as it is", node_label(*layer)));
+          fmt::format("{}: reads the network's input, which stays as it is", layer->label()));
       return;
     }
     if (is_quantised(input)) {
-      notes_.push_back(fmt::format("{}: its input is quantised already", node_label(*layer)));
+      notes_.push_back(fmt::format("{}: its input is quantised already", layer->label()));
       return;
     }
     if (form_.kind != ActivationKind::kUnit && !take_out_activation(*layer)) return;
-    const std::string source = layer->input(0);
+    const std::string source = layer->inputs[0];
     check_order(*layer, source);
     auto known = quantised_.find(source);
     if (known == quantised_.end()) {
@@ -124,12 +121,11 @@ class Rewriter {
   bool reads_network_input(std::string value) {
     for (int depth = 0; depth < kLongestChain; ++depth) {
       if (inputs_.contains(value)) return true;
-      const onnx::NodeProto* node = graph_.producer(value);
-      const bool passes =
-          node != nullptr && node->input_size() > 0 &&
-          (among(kMoves, node->op_type()) || node->op_type() == "Cast" || node->op_type() == "Pad");
+      const Node* node = graph_.producer(value);
+      const bool passes = node != nullptr && node->inputs.size() > 0 &&
+                          (among(kMoves, node->op) || node->op == "Cast" || node->op == "Pad");
       if (!passes) return false;
-      value = node->input(0);
+      value = node->inputs[0];
     }
     return false;
   }
@@ -138,21 +134,21 @@ class Rewriter {
   bool is_quantised(std::string value) {
     constexpr int kDeepest = 3;
     for (int depth = 0; depth < kDeepest; ++depth) {
-      const onnx::NodeProto* node = graph_.producer(value);
-      if (node == nullptr || node->input_size() == 0) return false;
-      const std::string& op = node->op_type();
+      const Node* node = graph_.producer(value);
+      if (node == nullptr || node->inputs.empty()) return false;
+      const std::string& op = node->op;
       if (op == "Sign" || op == "Round" || op == "Floor" || op == "DequantizeLinear") return true;
       if (op != "Mul" && op != "Div" && op != "Add" && !among(kMoves, op)) return false;
-      value = node->input(0);
+      value = node->inputs[0];
     }
     return false;
   }
 
-  bool never_negative(const onnx::NodeProto& node) const {
-    if (node.op_type() != "Clip") return among(kNeverNegative, node.op_type());
-    if (const auto* least = find_attribute(node, "min")) return least->f() >= 0;
-    if (node.input_size() < 2) return false;
-    const auto found = by_name_.find(node.input(1));
+  bool never_negative(const Node& node) const {
+    if (node.op != "Clip") return among(kNeverNegative, node.op);
+    if (const auto* least = node.get<float>("min")) return *least >= 0;
+    if (node.inputs.size() < 2) return false;
+    const auto found = by_name_.find(node.inputs[1]);
     if (found == by_name_.end()) return false;
     const TensorInfo& least = *found->second;
     if (!least.has_values() || least.count() != 1) return false;
@@ -161,27 +157,27 @@ class Rewriter {
 
   // Behind a rectifier all signs are the same. One that only this layer sees is taken out; else
   // false, with a note.
-  bool take_out_activation(onnx::NodeProto& layer) {
+  bool take_out_activation(Node& layer) {
     bool only_here = true;
-    onnx::NodeProto* user = &layer;
+    Node* user = &layer;
     for (int depth = 0; depth < kLongestChain; ++depth) {
-      const std::string value = user->input(0);
-      onnx::NodeProto* node = graph_.producer(value);
-      if (node == nullptr || node->input_size() == 0) return true;
+      const std::string value = user->inputs[0];
+      Node* node = graph_.producer(value);
+      if (node == nullptr || node->inputs.empty()) return true;
       only_here &= graph_.uses(value) == 1;
-      if (only_here && among(kActivations, node->op_type())) {
-        taken_out_.push_back(fmt::format("{} {}", node->op_type(), node_label(*node)));
-        graph_.set_input(*user, 0, node->input(0));
+      if (only_here && among(kActivations, node->op)) {
+        taken_out_.push_back(fmt::format("{} {}", node->op, node->label()));
+        graph_.set_input(*user, 0, node->inputs[0]);
         graph_.remove_unused(value);
         return true;
       }
       if (never_negative(*node)) {
         notes_.push_back(fmt::format(
             "{}: its input, from {} {}, is never negative and cannot be taken out: not quantised",
-            node_label(layer), node->op_type(), node_label(*node)));
+            layer.label(), node->op, node->label()));
         return false;
       }
-      if (!among(kMoves, node->op_type()) && !among(kPools, node->op_type())) return true;
+      if (!among(kMoves, node->op) && !among(kPools, node->op)) return true;
       user = node;
     }
     return true;
@@ -189,9 +185,9 @@ class Rewriter {
 
   std::string add(GraphEditor::Position before, std::string_view op,
                   const std::vector<std::string>& inputs, const std::string& name,
-                  const std::vector<onnx::AttributeProto>& attributes = {}) {
+                  std::vector<Attribute> attributes = {}) {
     std::string output = graph_.new_name(name);
-    graph_.insert(before, op, inputs, output, attributes);
+    graph_.insert(before, op, inputs, output, std::move(attributes));
     return output;
   }
 
@@ -202,8 +198,7 @@ class Rewriter {
     if (graph_.opset() >= kClipTakesInputs) {
       return add(before, "Clip", {value, graph_.scalar(type, least), graph_.scalar(type, 1)}, name);
     }
-    return add(before, "Clip", {value}, name,
-               {float_attribute("min", static_cast<float>(least)), float_attribute("max", 1)});
+    return add(before, "Clip", {value}, name, {{"min", static_cast<float>(least)}, {"max", 1.0F}});
   }
 
   std::string round(GraphEditor::Position before, const std::string& value, DataType type,
@@ -256,23 +251,22 @@ class Rewriter {
   void scale_output(GraphEditor::Position layer, const std::string& source,
                     const TensorInfo& weight) {
     if (const char* reason = why_no_scale_map(*layer)) {
-      notes_.push_back(fmt::format("{}: without the scales K, for {}", node_label(*layer), reason));
+      notes_.push_back(fmt::format("{}: without the scales K, for {}", layer->label(), reason));
       return;
     }
     const std::string name = source + "/mean";
     const std::string magnitudes = add(layer, "Abs", {source}, source + "/abs");
-    const bool convolution = layer->op_type() == "Conv";
-    const std::int64_t axis = convolution || layer->op_type() == "Gemm" ? 1 : -1;
+    const bool convolution = layer->op == "Conv";
+    const std::int64_t axis = convolution || layer->op == "Gemm" ? 1 : -1;
     std::string scales = mean(layer, magnitudes, axis, name);
     if (convolution) scales = box_filter(layer, scales, weight, source + "/k");
 
-    const std::string output = layer->output(0);
-    const std::string bias = layer->input_size() > 2 ? layer->input(2) : "";
+    const std::string output = layer->outputs[0];
+    const std::string bias = layer->inputs.size() > 2 ? layer->inputs[2] : "";
     const std::string plain = graph_.new_name(output + "/unscaled");
     graph_.set_output(layer, 0, plain);
     if (!bias.empty()) {
-      graph_.set_input(*layer, 2, "");
-      layer->mutable_input()->RemoveLast();
+      graph_.drop_last_input(*layer);
     }
     const auto after = std::next(layer);
     if (bias.empty()) {
@@ -289,58 +283,58 @@ class Rewriter {
     graph_.insert(after, "Add", {scaled, added}, output);
   }
 
-  const char* why_no_scale_map(const onnx::NodeProto& layer) const {
-    if (layer.op_type() == "ConvTranspose") return "it is a transposed convolution";
-    const auto* group = find_attribute(layer, "group");
-    if (group != nullptr && group->i() != 1) return "it has groups";
-    const auto* dilations = find_attribute(layer, "dilations");
+  const char* why_no_scale_map(const Node& layer) const {
+    if (layer.op == "ConvTranspose") return "it is a transposed convolution";
+    const auto* group = layer.get<std::int64_t>("group");
+    if (group != nullptr && *group != 1) return "it has groups";
+    const auto* dilations = layer.get<std::vector<std::int64_t>>("dilations");
     if (dilations != nullptr &&
-        std::ranges::any_of(dilations->ints(), [](auto dilation) { return dilation != 1; })) {
+        std::ranges::any_of(*dilations, [](auto dilation) { return dilation != 1; })) {
       return "it is dilated";
     }
     for (const char* name : {"alpha", "beta"}) {
-      const auto* factor = find_attribute(layer, name);
-      if (factor != nullptr && factor->f() != 1) return "it has factors alpha and beta";
+      const auto* factor = layer.get<float>(name);
+      if (factor != nullptr && *factor != 1) return "it has factors alpha and beta";
     }
-    const auto* transposed = find_attribute(layer, "transA");
-    if (transposed != nullptr && transposed->i() != 0) return "its input is transposed";
+    const auto* transposed = layer.get<std::int64_t>("transA");
+    if (transposed != nullptr && *transposed != 0) return "its input is transposed";
     return nullptr;
   }
 
   std::string mean(GraphEditor::Position before, const std::string& value, std::int64_t axis,
                    const std::string& name) {
     constexpr std::int64_t kAxesAreInputs = 18;
-    const onnx::AttributeProto keep = int_attribute("keepdims", 1);
+    const Attribute keep = {"keepdims", std::int64_t{1}};
     if (graph_.opset() >= kAxesAreInputs) {
       return add(before, "ReduceMean", {value, graph_.integers({axis})}, name, {keep});
     }
-    return add(before, "ReduceMean", {value}, name, {ints_attribute("axes", {axis}), keep});
+    return add(before, "ReduceMean", {value}, name,
+               {{"axes", std::vector<std::int64_t>{axis}}, keep});
   }
 
   // A filter of 1 / (width * height), moved like the convolution's kernel.
   std::string box_filter(GraphEditor::Position layer, const std::string& value,
                          const TensorInfo& weight, const std::string& name) {
-    std::vector<onnx::AttributeProto> attributes = {
-        ints_attribute("kernel_shape", {weight.dims.begin() + 2, weight.dims.end()}),
-        int_attribute("count_include_pad", 1)};
+    const std::vector<std::int64_t> kernel(weight.dims.begin() + 2, weight.dims.end());
+    std::vector<Attribute> attributes = {{"kernel_shape", kernel},
+                                         {"count_include_pad", std::int64_t{1}}};
     for (const char* copied : {"pads", "strides", "auto_pad"}) {
-      if (const auto* attribute = find_attribute(*layer, copied)) attributes.push_back(*attribute);
+      if (const Attribute* attribute = layer->find(copied)) attributes.push_back(*attribute);
     }
-    return add(layer, "AveragePool", {value}, name, attributes);
+    return add(layer, "AveragePool", {value}, name, std::move(attributes));
   }
 
   // BatchNorm - activation - Conv - Pool loses least (XNOR-Net, section 3.2).
-  void check_order(const onnx::NodeProto& layer, const std::string& value) {
-    const onnx::NodeProto* node = graph_.producer(value);
+  void check_order(const Node& layer, const std::string& value) {
+    const Node* node = graph_.producer(value);
     for (int depth = 0; depth < kLongestChain; ++depth) {
-      const bool moves =
-          node != nullptr && node->input_size() > 0 && among(kMoves, node->op_type());
+      const bool moves = node != nullptr && node->inputs.size() > 0 && among(kMoves, node->op);
       if (!moves) break;
-      node = graph_.producer(node->input(0));
+      node = graph_.producer(node->inputs[0]);
     }
-    if (node != nullptr && node->op_type() == "BatchNormalization") return;
+    if (node != nullptr && node->op == "BatchNormalization") return;
     other_order_.push_back(
-        fmt::format("{} ({})", node_label(layer), node != nullptr ? node->op_type() : "an input"));
+        fmt::format("{} ({})", layer.label(), node != nullptr ? node->op : "an input"));
   }
 
   void report_order() {
@@ -367,8 +361,9 @@ class Rewriter {
 
 OnnxModel quantize_activations(const OnnxModel& model, const std::vector<std::size_t>& weights,
                                const ActivationForm& form, std::vector<std::string>& notes) {
-  return with_changed_graph(
-      model, [&](onnx::ModelProto& proto) { Rewriter(proto, model, weights, form, notes).run(); });
+  EditedGraph edited = model.edit_graph();
+  Rewriter(edited, model, weights, form, notes).run();
+  return model.with_graph(std::move(edited));
 }
 
 }  // namespace qc

@@ -8,8 +8,6 @@
 #include <utility>
 
 #include "core/float_types.h"
-#include "formats/onnx/model_skeleton.h"
-#include "formats/onnx/skeleton.h"
 #include "passes/kernels/product.h"
 
 namespace qc {
@@ -18,10 +16,6 @@ namespace {
 // float32 holds the product of two halves exactly, so that it is rounded once.
 bool can_multiply(DataType type) noexcept {
   return type == DataType::kFloat || type == DataType::kFloat16;
-}
-
-bool is_standard(const onnx::NodeProto& node, std::string_view op) {
-  return node.op_type() == op && (node.domain().empty() || node.domain() == "ai.onnx");
 }
 
 // Types that are cast to floats: masks may be of any of them.
@@ -55,26 +49,30 @@ struct Known {
 
 class Finder {
  public:
-  Finder(const OnnxModel& model, const onnx::ModelProto& skeleton, bool computes)
-      : model_(model), graph_(skeleton.graph()), computes_(computes) {}
+  Finder(const OnnxModel& model, bool computes)
+      : model_(model), graph_(model.graph()->main), computes_(computes) {}
 
   void run() {
     std::set<std::string> fixed;  // values with a meaning outside of the graph
-    for (const auto& input : graph_.input()) fixed.insert(input.name());
-    for (const auto& tensor : graph_.initializer()) {
-      if (!fixed.contains(tensor.name())) add(tensor, tensor.name());
+    for (const GraphValue& input : graph_.inputs) fixed.insert(input.name);
+    for (const Initializer& each : graph_.initializers) {
+      if (each.is_input) {
+        fixed.insert(each.name);
+      } else if (!each.tensor.sparse) {
+        add(each.tensor, each.name);
+      }
     }
-    for (const auto& output : graph_.output()) fixed.insert(output.name());
-    for (const auto& node : graph_.node()) {
-      if (node.output_size() != 1) continue;
-      if (is_standard(node, "Constant")) {
-        const onnx::AttributeProto* value = find_attribute(node, "value");
-        if (value != nullptr && value->has_t()) add(value->t(), node.output(0));
-      } else if (is_standard(node, "Identity") && node.input_size() == 1) {
-        if (const Known* known = find(node.input(0))) known_[node.output(0)] = *known;
-      } else if (is_standard(node, "Cast") && node.input_size() == 1) {
+    for (const GraphValue& output : graph_.outputs) fixed.insert(output.name);
+    for (const Node& node : graph_.nodes) {
+      if (node.outputs.size() != 1) continue;
+      if (node.is_standard("Constant")) {
+        const auto* value = node.get<GraphTensor>("value");
+        if (value != nullptr && !value->sparse) add(*value, node.outputs.front());
+      } else if (node.is_standard("Identity") && node.inputs.size() == 1) {
+        if (const Known* known = find(node.inputs.front())) known_[node.outputs.front()] = *known;
+      } else if (node.is_standard("Cast") && node.inputs.size() == 1) {
         add_cast(node);
-      } else if (is_standard(node, "Mul") && !fixed.contains(node.output(0))) {
+      } else if (node.is_standard("Mul") && !fixed.contains(node.outputs.front())) {
         add_product(node);
       }
     }
@@ -84,23 +82,21 @@ class Finder {
   const std::vector<std::size_t>& factors() const { return factors_; }
 
  private:
-  void add(const onnx::TensorProto& proto, const std::string& value) {
-    const auto index = skeleton_index(proto, model_.tensors().size());
-    if (!index) return;
-    const TensorInfo& tensor = model_.tensors()[*index];
+  void add(const GraphTensor& constant, const std::string& value) {
+    const TensorInfo& tensor = model_.tensors()[constant.index];
     if (!tensor.elements || !can_read(tensor.type) || tensor.count() == 0) return;
-    known_[value] = {value, {tensor.type}, tensor.dims, *index, {}};
+    known_[value] = {value, {tensor.type}, tensor.dims, constant.index, {}};
   }
 
-  void add_cast(const onnx::NodeProto& node) {
-    const onnx::AttributeProto* to = find_attribute(node, "to");
-    const Known* known = find(node.input(0));
+  void add_cast(const Node& node) {
+    const auto* to = node.get<std::int64_t>("to");
+    const Known* known = find(node.inputs.front());
     if (to == nullptr || known == nullptr) return;
-    const auto type = static_cast<DataType>(to->i());
+    const auto type = static_cast<DataType>(*to);
     if (!can_multiply(type)) return;
     Known cast = *known;
     cast.types.push_back(type);
-    known_[node.output(0)] = std::move(cast);
+    known_[node.outputs.front()] = std::move(cast);
   }
 
   const Known* find(const std::string& value) const {
@@ -109,10 +105,10 @@ class Finder {
   }
 
   // Operators before opset 7 say by attributes how they broadcast.
-  void add_product(const onnx::NodeProto& node) {
-    if (node.input_size() != 2 || node.attribute_size() != 0) return;
-    const Known* a = find(node.input(0));
-    const Known* b = find(node.input(1));
+  void add_product(const Node& node) {
+    if (node.inputs.size() != 2 || !node.attributes.empty()) return;
+    const Known* a = find(node.inputs[0]);
+    const Known* b = find(node.inputs[1]);
     if (a == nullptr || b == nullptr || a->type() != b->type() || !can_multiply(a->type())) return;
     auto dims = broadcast_shape(a->dims, b->dims);
     if (!dims) return;
@@ -121,8 +117,8 @@ class Finder {
     };
     if (count(*dims) != std::max(count(a->dims), count(b->dims))) return;
     ConstantProduct product;
-    product.output = node.output(0);
-    product.factors = {node.input(0), node.input(1)};
+    product.output = node.outputs.front();
+    product.factors = {node.inputs[0], node.inputs[1]};
     product.sources = {a->source, b->source};
     product.value.type = a->type();
     product.value.dims = *dims;
@@ -153,7 +149,7 @@ class Finder {
   }
 
   const OnnxModel& model_;
-  const onnx::GraphProto& graph_;
+  const Graph& graph_;
   bool computes_;
   std::map<std::string, Known, std::less<>> known_;
   std::vector<ConstantProduct> products_;
@@ -162,23 +158,20 @@ class Finder {
 
 }  // namespace
 
-std::vector<ConstantProduct> find_constant_products(const OnnxModel& model,
-                                                    const onnx::ModelProto& skeleton) {
-  Finder finder(model, skeleton, false);
+std::vector<ConstantProduct> find_constant_products(const OnnxModel& model) {
+  Finder finder(model, false);
   finder.run();
   return finder.take();
 }
 
-std::vector<ConstantProduct> compute_constant_products(const OnnxModel& model,
-                                                       const onnx::ModelProto& skeleton) {
-  Finder finder(model, skeleton, true);
+std::vector<ConstantProduct> compute_constant_products(const OnnxModel& model) {
+  Finder finder(model, true);
   finder.run();
   return finder.take();
 }
 
 std::vector<std::size_t> product_factors(const OnnxModel& model) {
-  const onnx::ModelProto skeleton = read_skeleton(model);
-  Finder finder(model, skeleton, false);
+  Finder finder(model, false);
   finder.run();
   return finder.factors();
 }

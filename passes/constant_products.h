@@ -2,8 +2,6 @@
 // weight_mask and multiplies them each time the network runs.
 #pragma once
 
-#include <onnx/onnx_pb.h>
-
 #include <array>
 #include <cstddef>
 #include <string>
@@ -25,13 +23,11 @@ struct ConstantProduct {
 
 /// The products of float32 and float16 constants that are no larger than their larger
 /// factor and no output of the graph, in the order of execution. A tensor that is listed as an
-/// input too is no constant: who runs the network may replace it. `skeleton` is the model's.
-std::vector<ConstantProduct> find_constant_products(const OnnxModel& model,
-                                                    const onnx::ModelProto& skeleton);
+/// input too is no constant: who runs the network may replace it.
+std::vector<ConstantProduct> find_constant_products(const OnnxModel& model);
 
 /// The same with their elements, each product rounded once, as Mul gives it.
-std::vector<ConstantProduct> compute_constant_products(const OnnxModel& model,
-                                                       const onnx::ModelProto& skeleton);
+std::vector<ConstantProduct> compute_constant_products(const OnnxModel& model);
 
 /// Indices into OnnxModel::tensors() of the factors of all products.
 std::vector<std::size_t> product_factors(const OnnxModel& model);

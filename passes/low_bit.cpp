@@ -15,8 +15,7 @@
 #include "core/memory_size.h"
 #include "core/random.h"
 #include "core/zeros.h"
-#include "formats/onnx/model_skeleton.h"
-#include "formats/onnx/skeleton.h"
+#include "graph/graph.h"
 #include "passes/outcome.h"
 #include "system/parallel.h"
 
@@ -49,23 +48,23 @@ constexpr std::array<std::string_view, 8> kBetween = {"Add",         "Identity",
                                                       "Reshape",     "Transpose"};
 
 // The first node that reads each value.
-using Users = std::unordered_map<std::string_view, const onnx::NodeProto*>;
+using Users = std::unordered_map<std::string_view, const Node*>;
 
-Users users_of(const onnx::GraphProto& graph) {
+Users users_of(const Graph& graph) {
   Users users;
-  for (const onnx::NodeProto& node : graph.node()) {
-    for (const std::string& input : node.input()) users.try_emplace(input, &node);
+  for (const Node& node : graph.nodes) {
+    for (const std::string& input : node.inputs) users.try_emplace(input, &node);
   }
   return users;
 }
 
 // True when a BatchNormalization comes behind the value that a node makes.
-bool is_normalised(const Users& users, const onnx::NodeProto& layer) {
-  const onnx::NodeProto* node = &layer;
-  for (int depth = 0; node != nullptr && node->output_size() > 0 && depth < 8; ++depth) {
-    const auto user = users.find(node->output(0));
+bool is_normalised(const Users& users, const Node& layer) {
+  const Node* node = &layer;
+  for (int depth = 0; node != nullptr && !node->outputs.empty() && depth < 8; ++depth) {
+    const auto user = users.find(node->outputs.front());
     if (user == users.end()) return false;
-    const std::string& op = user->second->op_type();
+    const std::string& op = user->second->op;
     if (op == "BatchNormalization") return true;
     const bool between = std::ranges::find(kBetween, op) != kBetween.end();
     node = between ? user->second : nullptr;
@@ -76,14 +75,14 @@ bool is_normalised(const Users& users, const onnx::NodeProto& layer) {
 // Weights as large as 1 make sums that grow with the layer.
 std::optional<std::string> note_on_scale(const OnnxModel& model,
                                          const std::vector<std::size_t>& chosen) {
-  const onnx::ModelProto skeleton = read_skeleton(model);
-  const auto nodes = nodes_by_position(skeleton.graph());
-  const Users users = users_of(skeleton.graph());
+  const Graph& graph = model.graph()->main;
+  const auto nodes = nodes_by_number(graph);
+  const Users users = users_of(graph);
   std::vector<std::string> bare;
   for (const std::size_t tensor : chosen) {
     const TensorInfo& info = model.tensors()[tensor];
     const auto node = nodes.find(info.position);
-    if (node == nodes.end() || node->second->op_type() != info.op) continue;
+    if (node == nodes.end() || node->second->op != info.op) continue;
     if (!is_normalised(users, *node->second)) bare.push_back(info.name);
   }
   if (bare.empty()) return std::nullopt;

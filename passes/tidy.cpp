@@ -5,18 +5,16 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <limits>
 #include <optional>
 #include <set>
 #include <utility>
 
 #include "core/error.h"
 #include "core/zeros.h"
-#include "formats/onnx/graph_editor.h"
-#include "formats/onnx/model_skeleton.h"
-#include "formats/onnx/skeleton.h"
-#include "formats/onnx/unused_parts.h"
-#include "formats/onnx/zero_signs.h"
+#include "formats/onnx/negative_zeros.h"
+#include "formats/onnx/onnx_messages.h"
+#include "graph/graph_editor.h"
+#include "graph/unused_parts.h"
 #include "passes/constant_products.h"
 #include "passes/outcome.h"
 #include "passes/pass.h"
@@ -80,62 +78,41 @@ std::optional<std::string> unmasked_name(const std::array<std::string, 2>& sourc
   return std::nullopt;
 }
 
-class GraphTidier {
+// Multiplies products of constants out, in a copy of a model's graph.
+class Multiplier {
  public:
-  GraphTidier(onnx::ModelProto& proto, const std::set<Part>& parts,
-              std::vector<ConstantProduct>& products)
-      : proto_(proto), parts_(parts), products_(products) {}
+  explicit Multiplier(const OnnxModel& model)
+      : products_(compute_constant_products(model)), edited_(model.edit_graph()) {}
 
-  std::vector<Cleanup> run() {
-    if (parts_.contains(Part::kUnused)) remove_unused();
-    if (parts_.contains(Part::kProducts) && !products_.empty()) multiply_out();
-    if (parts_.contains(Part::kDocs)) {
-      const RemovedDocs docs = remove_doc_strings(proto_);
-      if (docs.count > 0) {
-        cleanups_.push_back(
-            {"doc strings", {}, docs.count, static_cast<std::int64_t>(docs.bytes), false});
-      }
-    }
-    return std::move(cleanups_);
-  }
-
- private:
-  void remove_unused() {
-    const UnusedParts parts = remove_unused_parts(proto_);
-    add_parts(cleanups_, "nodes that nothing uses", parts.nodes);
-    add_parts(cleanups_, "tensors that nothing uses", parts.tensors);
-    add_parts(cleanups_, "functions that nothing calls", parts.functions);
-  }
-
-  void multiply_out() {
-    Cleanup row;
-    row.what = "products of two tensors (Mul)";
-    const auto before = static_cast<std::int64_t>(proto_.ByteSizeLong());
-    GraphEditor editor(proto_);
+  /// Names of the products that were taken out, with their factors.
+  std::vector<std::string> run() {
+    std::vector<std::string> names;
+    if (products_.empty()) return names;
+    GraphEditor editor(edited_);
     for (auto node = editor.begin(); node != editor.end();) {
       const auto product = std::ranges::find_if(products_, [&](const ConstantProduct& each) {
-        return node->op_type() == "Mul" && node->output_size() == 1 &&
-               node->output(0) == each.output;
+        return node->op == "Mul" && node->outputs.size() == 1 &&
+               node->outputs.front() == each.output;
       });
       if (product == products_.end()) {
         ++node;
         continue;
       }
-      node = editor.replace(node, as_proto(*product));
-      row.names.push_back(fmt::format("{} = {} * {}", name_plainly(editor, *product),
-                                      product->sources[0], product->sources[1]));
+      node = editor.replace(node, std::move(product->value));
+      names.push_back(fmt::format("{} = {} * {}", name_plainly(editor, *product),
+                                  product->sources[0], product->sources[1]));
     }
-    if (row.names.empty()) return editor.finish();
     for (const ConstantProduct& product : products_) {
       for (const std::string& factor : product.factors) remove_factor(editor, factor);
     }
     editor.finish();
-    row.count = row.names.size();
-    row.bytes = before - static_cast<std::int64_t>(proto_.ByteSizeLong());
-    cleanups_.push_back(std::move(row));
+    return names;
   }
 
-  bool is_annotated() const { return proto_.graph().quantization_annotation_size() > 0; }
+  EditedGraph take() { return std::move(edited_); }
+
+ private:
+  bool is_annotated() const { return !edited_.graph.main.annotated.empty(); }
 
   // The name of a product after it has, where possible, got that of the weights before masking.
   std::string name_plainly(GraphEditor& editor, const ConstantProduct& product) const {
@@ -147,53 +124,62 @@ class GraphTidier {
 
   void remove_factor(GraphEditor& editor, const std::string& factor) const {
     if (is_annotated()) return;
-    const onnx::NodeProto* node = editor.producer(factor);
-    const std::string source = node != nullptr && node->input_size() > 0 ? node->input(0) : "";
+    const Node* node = editor.producer(factor);
+    const std::string source = node != nullptr && !node->inputs.empty() ? node->inputs.front() : "";
     editor.remove_unused(factor);
     if (!source.empty()) remove_factor(editor, source);
   }
 
-  static onnx::TensorProto as_proto(ConstantProduct& product) {
-    onnx::TensorProto tensor;
-    tensor.set_data_type(static_cast<std::int32_t>(product.value.type));
-    for (const std::int64_t dim : product.value.dims) tensor.add_dims(dim);
-    const Bytes bytes = std::exchange(product.value.bytes, {});
-    tensor.set_raw_data(bytes.data(), bytes.size());
-    return tensor;
-  }
-
-  onnx::ModelProto& proto_;
-  const std::set<Part>& parts_;
-  std::vector<ConstantProduct>& products_;
-  std::vector<Cleanup> cleanups_;
+  std::vector<ConstantProduct> products_;
+  EditedGraph edited_;
 };
 
-bool is_too_large(const OnnxModel& model, const std::vector<ConstantProduct>& products) {
-  std::uint64_t bytes = model.files().front().bytes.size();
-  for (const ConstantProduct& product : products) {
-    bytes += element_count(product.value.dims).value_or(0) * data_type_bits(product.value.type) / 8;
-  }
-  return bytes > static_cast<std::uint64_t>(std::numeric_limits<std::int32_t>::max());
+// The model without nodes, tensors and functions that nothing uses; nothing when all are used.
+std::optional<OnnxModel> without_unused(const OnnxModel& model, std::vector<Cleanup>& cleanups) {
+  EditedGraph edited = model.edit_graph();
+  const UnusedParts parts = remove_unused_parts(edited.graph);
+  if (parts.nodes.empty() && parts.tensors.empty() && parts.functions.empty()) return std::nullopt;
+  add_parts(cleanups, "nodes that nothing uses", parts.nodes);
+  add_parts(cleanups, "tensors that nothing uses", parts.tensors);
+  add_parts(cleanups, "functions that nothing calls", parts.functions);
+  return model.with_graph(std::move(edited));
+}
+
+std::optional<OnnxModel> multiplied_out(const OnnxModel& model, std::vector<Cleanup>& cleanups) {
+  Multiplier multiplier(model);
+  Cleanup row;
+  row.what = "products of two tensors (Mul)";
+  row.names = multiplier.run();
+  if (row.names.empty()) return std::nullopt;
+  row.count = row.names.size();
+  OnnxModel result = model.with_graph(multiplier.take());
+  const auto size = [](const OnnxModel& of) {
+    return static_cast<std::int64_t>(of.files().front().bytes.size());
+  };
+  row.bytes = size(model) - size(result);
+  cleanups.push_back(std::move(row));
+  return result;
+}
+
+std::optional<OnnxModel> without_docs(const OnnxModel& model, std::vector<Cleanup>& cleanups) {
+  const DocStrings docs = count_doc_strings(model.files().front().bytes);
+  if (docs.count == 0) return std::nullopt;
+  cleanups.push_back({"doc strings", {}, docs.count, static_cast<std::int64_t>(docs.bytes), false});
+  return model.with_graph(model.edit_graph(), is_doc_string);
 }
 
 std::optional<OnnxModel> rewrite(const OnnxModel& model, const Params& params, PassReport& report) {
+  constexpr std::array<std::pair<Part, decltype(&without_unused)>, 3> kWork = {
+      {{Part::kUnused, without_unused},
+       {Part::kProducts, multiplied_out},
+       {Part::kDocs, without_docs}}};
   const std::set<Part> parts = wanted(params);
-  const onnx::ModelProto skeleton = read_skeleton(model);
-  std::vector<ConstantProduct> products;
-  if (parts.contains(Part::kProducts)) products = find_constant_products(model, skeleton);
-  // Without the payloads it is cheap to see whether there is anything to do.
-  onnx::ModelProto tried = skeleton;
-  if (GraphTidier(tried, parts, products).run().empty()) return std::nullopt;
-  if (is_too_large(model, products)) {
-    report.notes.emplace_back(
-        "the .onnx file is, or would be, over 2 GB: its graph stays as it is; move the weights to "
-        "external data first");
-    return std::nullopt;
+  std::optional<OnnxModel> result;
+  for (const auto& [part, work] : kWork) {
+    if (!parts.contains(part)) continue;
+    if (auto changed = work(result ? *result : model, report.cleanups)) result = std::move(changed);
   }
-  if (!products.empty()) products = compute_constant_products(model, skeleton);
-  return with_changed_graph(model, [&](onnx::ModelProto& proto) {
-    report.cleanups = GraphTidier(proto, parts, products).run();
-  });
+  return result;
 }
 
 PassReport run(const OnnxModel& model, const Params& params, unsigned threads,

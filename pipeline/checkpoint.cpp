@@ -293,7 +293,9 @@ void write_checkpoint(const std::filesystem::path& path, const Checkpoint& check
   file.write_number(text.size());
   file.write(as_bytes(text));
   for (const auto& model : models.all()) {
-    for (const ModelFile& part : model->files()) file.write(part.bytes);
+    for (const ModelFile& part : model->files()) {
+      part.bytes.each(0, part.bytes.size(), [&](ByteView piece) { file.write(piece); });
+    }
   }
   file.write(state.training);
   file.commit();

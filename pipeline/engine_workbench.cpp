@@ -62,7 +62,7 @@ EngineWorkbench::~EngineWorkbench() = default;
 Score EngineWorkbench::evaluate(const OnnxModel& model, const Dataset& data,
                                 std::string_view name) {
   return scores_.score_of(model, name, [&] {
-    const auto network = engine_->load(load_graph(model));
+    const auto network = engine_->load(load_model(model));
     std::uint64_t done = 0;
     const Metrics metrics = network->evaluate(data, options_.batch, [&](std::uint64_t samples) {
       done += samples;
@@ -80,9 +80,9 @@ Score EngineWorkbench::validate(const OnnxModel& model) {
 Score EngineWorkbench::test(const OnnxModel& model) { return evaluate(model, *test_, "test"); }
 
 TuneOutcome EngineWorkbench::tune(const OnnxModel& model, const TuneRequest& request) {
-  const auto network = engine_->load(load_graph(model));
+  const auto network = engine_->load(load_model(model));
   const bool distills = request.teacher != nullptr && request.options.distill > 0;
-  const auto teacher = distills ? engine_->load(load_graph(*request.teacher)) : nullptr;
+  const auto teacher = distills ? engine_->load(load_model(*request.teacher)) : nullptr;
   const std::size_t wanted = request.options.samples;
   const Subset some(*kept_, hold_out(kept_->size(), std::min(wanted, kept_->size()),
                                      request.options.seed, StreamPurpose::kTrainingSubset)

@@ -87,7 +87,7 @@ class Runner {
     for (std::size_t i = begun; has_ended() && i < steps_.size(); ++i) {
       report_.not_run.emplace_back(steps_[i].kind().name);
     }
-    return {or_input(state_.model).edited({}), or_input(state_.baseline).edited({})};
+    return {or_input(state_.model), or_input(state_.baseline)};
   }
 
  private:
@@ -240,7 +240,7 @@ class Runner {
     done.epochs = outcome.epochs;
     done.interrupted = outcome.interrupted;
     done.violations = enforce(changed, request.constraints, outcome.values);
-    return changed.edited(outcome.values);
+    return changed.edited(std::move(outcome.values));
   }
 
   void save_during_tuning(ByteView training) {

@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "codecs/decode/coded_stats.h"
-#include "formats/onnx/tensor_info.h"
 #include "formats/qc/read/qc_reader.h"
+#include "graph/tensor_info.h"
 
 namespace qc {
 

@@ -13,10 +13,9 @@
 #include "codecs/shared/level_sets.h"
 #include "core/float_types.h"
 #include "core/zeros.h"
-#include "formats/onnx/binary_values.h"
-#include "formats/onnx/model_skeleton.h"
-#include "formats/onnx/skeleton.h"
 #include "formats/onnx/value_shapes.h"
+#include "graph/binary_values.h"
+#include "graph/graph.h"
 #include "system/parallel.h"
 
 namespace qc {
@@ -110,17 +109,17 @@ constexpr std::array<std::string_view, 2> kLookedUp = {"Gather", "EmbedLayerNorm
 // Operators whose first input is what the weights are multiplied with, and nothing else is.
 constexpr std::array<std::string_view, 4> kOneInput = {"Conv", "ConvTranspose", "Gemm", "MatMul"};
 
-bool has_binary_input(const onnx::NodeProto& node, const BinaryValues& binary) {
-  return std::ranges::find(kOneInput, node.op_type()) != kOneInput.end() &&
-         binary.contains(node.input(0));
+bool has_binary_input(const Node& node, const BinaryValues& binary) {
+  return std::ranges::find(kOneInput, node.op) != kOneInput.end() &&
+         binary.contains(node.inputs.front());
 }
 
-std::vector<OpenInput> open_inputs(const onnx::GraphProto& graph, const ValueShapes& shapes) {
+std::vector<OpenInput> open_inputs(const Graph& graph, const ValueShapes& shapes) {
   std::vector<OpenInput> open;
   bool first = true;
-  for (const onnx::ValueInfoProto* input : inputs_of(graph)) {
-    const auto known = shapes.find(input->name());
-    OpenInput found{input->name(), {}, first};
+  for (const GraphValue& input : graph.inputs) {
+    const auto known = shapes.find(input.name);
+    OpenInput found{input.name, {}, first};
     first = false;
     if (known != shapes.end()) {
       if (known_count(known->second)) continue;
@@ -142,17 +141,16 @@ struct Work {
   std::uint64_t sums = 0;
 };
 
-std::optional<Work> work_of(const TensorInfo& tensor, const onnx::NodeProto& node,
-                            const ValueShapes& shapes) {
-  const auto row = std::ranges::find(kOperatorUses, node.op_type(), &OperatorUses::op);
-  if (row == kOperatorUses.end() || node.input_size() == 0 || node.output_size() == 0) {
+std::optional<Work> work_of(const TensorInfo& tensor, const Node& node, const ValueShapes& shapes) {
+  const auto row = std::ranges::find(kOperatorUses, node.op, &OperatorUses::op);
+  if (row == kOperatorUses.end() || node.inputs.empty() || node.outputs.empty()) {
     return std::nullopt;
   }
   NodeShapes around;
-  around.first_input = shape_of(shapes, node.input(0));
-  around.output = shape_of(shapes, node.output(0));
-  const onnx::AttributeProto* transposes = find_attribute(node, "transA");
-  around.transposes_first = transposes != nullptr && transposes->i() != 0;
+  around.first_input = shape_of(shapes, node.inputs.front());
+  around.output = shape_of(shapes, node.outputs.front());
+  const auto* transposes = node.get<std::int64_t>("transA");
+  around.transposes_first = transposes != nullptr && *transposes != 0;
   const Uses uses = row->count(around, tensor.count());
   const auto sums = known_count(around.output);
   if (!uses || !sums) return std::nullopt;
@@ -272,10 +270,10 @@ Energy& Energy::operator+=(const Energy& other) noexcept {
 
 HardwareView hardware_view(const OnnxModel& model, const Breakdown& stored,
                            std::span<const std::int64_t> input, unsigned threads) {
-  const onnx::ModelProto skeleton = read_skeleton(model);
-  const ValueShapes shapes = infer_shapes(model, skeleton, input);
-  const BinaryValues binary = find_binary_values(skeleton.graph());
-  const auto nodes = nodes_by_position(skeleton.graph());
+  const Graph& graph = model.graph()->main;
+  const ValueShapes shapes = infer_shapes(model, input);
+  const BinaryValues binary = find_binary_values(graph);
+  const auto nodes = nodes_by_number(graph);
   std::map<std::string_view, const TensorBreakdown*> stored_by_name;
   for (const TensorBreakdown& line : stored.tensors) stored_by_name[line.tensor.name] = &line;
 
@@ -286,7 +284,7 @@ HardwareView hardware_view(const OnnxModel& model, const Breakdown& stored,
     if (stored_by_name.contains(tensor.name)) tensors.push_back(&tensor);
   }
   HardwareView view;
-  view.open_inputs = open_inputs(skeleton.graph(), shapes);
+  view.open_inputs = open_inputs(graph, shapes);
   std::vector<LayerWork>& layers = view.layers;
   layers.resize(tensors.size());
   parallel_for(layers.size(), threads, [&](std::size_t i) {
@@ -305,7 +303,7 @@ HardwareView hardware_view(const OnnxModel& model, const Breakdown& stored,
     layer.op = tensor.op;
     if (classes.levels) layer.kernels = count_kernels(tensor, *classes.levels);
     const auto node = nodes.find(tensor.position);
-    if (node == nodes.end() || node->second->op_type() != tensor.op) return;
+    if (node == nodes.end() || node->second->op != tensor.op) return;
     const auto work = work_of(tensor, *node->second, shapes);
     if (!work) return;
     layer.products = times(classes.weights, work->uses, work->sums);

@@ -19,7 +19,7 @@ bool equal_bytes(ByteView a, ByteView b) {
 bool same_files(const OnnxModel& a, const OnnxModel& b) {
   return std::equal(
       a.files().begin(), a.files().end(), b.files().begin(), b.files().end(),
-      [](const ModelFile& x, const ModelFile& y) { return equal_bytes(x.bytes, y.bytes); });
+      [](const ModelFile& x, const ModelFile& y) { return are_equal(x.bytes, y.bytes); });
 }
 
 // The files without the payloads of their tensors.
@@ -28,13 +28,13 @@ Bytes literal_bytes(const OnnxModel& model) {
   const std::vector<Slot> slots = find_slots(model, 1);
   std::size_t next = 0;
   for (std::size_t file = 0; file < model.files().size(); ++file) {
-    const ByteView bytes = model.files()[file].bytes;
+    const BytePieces& bytes = model.files()[file].bytes;
     std::uint64_t done = 0;
     for (; next < slots.size() && slots[next].file == file; ++next) {
-      append(literal, bytes.subspan(done, slots[next].offset - done));
+      bytes.append_range(done, slots[next].offset - done, literal);
       done = slots[next].offset + slots[next].view.data.size();
     }
-    append(literal, bytes.subspan(done));
+    bytes.append_range(done, bytes.size() - done, literal);
   }
   return literal;
 }

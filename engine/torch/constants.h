@@ -5,24 +5,31 @@
 
 #include <cstddef>
 #include <unordered_map>
+#include <utility>
+#include <vector>
 
-#include "formats/onnx/graph.h"
+#include "core/host_tensor.h"
+#include "graph/graph.h"
 
 namespace qc::torch_engine {
 
-/// Converts each constant once. The graph must outlive this.
+/// Converts each constant once. The tensors must outlive this.
 class Constants {
  public:
-  explicit Constants(at::Device device) : device_(device) {}
+  /// `tensors` are those of a LoadedModel.
+  Constants(const std::vector<HostTensor>& tensors, at::Device device)
+      : tensors_(tensors), device_(device) {}
 
   at::Tensor get(const GraphTensor& constant);
+  DataType type(const GraphTensor& constant) const { return tensors_[constant.index].type; }
 
-  /// From now on get() gives `value` for the constants that come from tensor `source` of the model.
+  /// From now on get() gives `value` for the constants of tensor `source` of the model.
   void replace(std::size_t source, at::Tensor value) { replaced_[source] = std::move(value); }
 
  private:
+  const std::vector<HostTensor>& tensors_;
   at::Device device_;
-  std::unordered_map<const GraphTensor*, at::Tensor> converted_;
+  std::unordered_map<std::size_t, at::Tensor> converted_;  // by index
   std::unordered_map<std::size_t, at::Tensor> replaced_;
 };
 

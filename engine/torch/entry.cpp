@@ -27,8 +27,8 @@ class TorchEngine final : public Engine {
     return fmt::format("libtorch {}, {} threads, {}", TORCH_VERSION, threads_, device_.str());
   }
 
-  std::unique_ptr<Network> load(const GraphModel& model) override {
-    return std::make_unique<TorchNetwork>(model, device_, limits_);
+  std::unique_ptr<Network> load(LoadedModel model) override {
+    return std::make_unique<TorchNetwork>(std::move(model), device_, limits_);
   }
 
   bool supports(const std::string& domain, const std::string& op,

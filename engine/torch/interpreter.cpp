@@ -20,12 +20,10 @@ namespace {
 template <typename Visit>
 void for_each_use(const Node& node, const Visit& visit) {
   for (const std::string& name : node.inputs) visit(name);
-  for (const auto& [key, attribute] : node.attributes) {
-    const auto* graph = std::get_if<std::shared_ptr<const Graph>>(&attribute);
-    if (graph == nullptr) continue;
-    for (const Node& inner : (*graph)->nodes) for_each_use(inner, visit);
-    for (const GraphValue& output : (*graph)->outputs) visit(output.name);
-  }
+  each_subgraph(node, [&](const Graph& graph) {
+    for (const Node& inner : graph.nodes) for_each_use(inner, visit);
+    for (const GraphValue& output : graph.outputs) visit(output.name);
+  });
 }
 
 // The first line of what libtorch says; the rest is its call stack.
@@ -61,31 +59,30 @@ Values run_widened(const Operator& row, const OpContext& narrow, Interpreter& in
 
 }  // namespace
 
-Interpreter::Interpreter(const GraphModel& model, at::Device device, const ExecutionLimits& limits)
-    : model_(model), constants_(device), limits_(limits) {
-  compile(model.graph);
+Interpreter::Interpreter(const LoadedModel& model, at::Device device, const ExecutionLimits& limits,
+                         FindOperator find)
+    : model_(*model.graph), constants_(model.tensors, device), limits_(limits) {
+  compile(model_.main, find);
 }
 
-void Interpreter::compile(const Graph& graph) {
-  std::vector<Step> steps;
+void Interpreter::compile(const Graph& graph, FindOperator find) {
+  Plan plan;
+  for (const Initializer& each : graph.initializers) plan.initializers[each.name] = &each.tensor;
   for (const Node& node : graph.nodes) {
     const auto opset = model_.opsets.find(node.domain);
     const std::int64_t version = opset == model_.opsets.end() ? 1 : opset->second;
-    const Operator* row = find_operator(node.domain, node.op, version);
+    const Operator* row = find(node.domain, node.op, version);
     if (row == nullptr) {
       throw Error(
           ErrorCode::kUnsupported,
           fmt::format("operator {}{}{} of node '{}' (opset {}) cannot be executed", node.domain,
                       node.domain.empty() ? "" : ".", node.op, node.label(), version));
     }
-    steps.push_back({&node, row, version, {}});
-    for (const auto& [key, attribute] : node.attributes) {
-      const auto* inner = std::get_if<std::shared_ptr<const Graph>>(&attribute);
-      if (inner != nullptr) compile(**inner);
-    }
+    plan.steps.push_back({&node, row, version, {}});
+    each_subgraph(node, [&](const Graph& inner) { compile(inner, find); });
   }
-  find_last_uses(graph, steps);
-  plans_[&graph] = std::move(steps);
+  find_last_uses(graph, plan.steps);
+  plans_[&graph] = std::move(plan);
 }
 
 void Interpreter::find_last_uses(const Graph& graph, std::vector<Step>& steps) {
@@ -102,14 +99,14 @@ Values Interpreter::run(const Values& inputs, const std::vector<std::string>& wa
   mode_ = mode;
   quantized_gradients_ = 0;
   iterations_ = 0;
-  Values results = execute(model_.graph, inputs, {wanted.begin(), wanted.end()});
+  Values results = execute(model_.main, inputs, {wanted.begin(), wanted.end()});
   require_declared_types(wanted, results);
   return results;
 }
 
 void Interpreter::require_declared_types(const std::vector<std::string>& wanted,
                                          const Values& results) const {
-  for (const GraphValue& output : model_.graph.outputs) {
+  for (const GraphValue& output : model_.main.outputs) {
     for (std::size_t i = 0; i < wanted.size(); ++i) {
       if (wanted[i] != output.name || !results[i].tensor.defined()) continue;
       const DataType type = data_type(results[i].tensor.scalar_type());
@@ -135,7 +132,8 @@ Values Interpreter::run_subgraph(const Graph& graph, const Values& arguments) {
 
 Values Interpreter::execute(const Graph& graph, const Values& arguments,
                             const std::vector<std::string_view>& wanted) {
-  Scope scope{{}, &graph, scope_};
+  Plan& plan = plans_.at(&graph);
+  Scope scope{{}, &plan.initializers, scope_};
   if (arguments.size() != graph.inputs.size()) {
     throw Error(ErrorCode::kUsage, fmt::format("graph {} takes {} inputs, not {}", graph.name,
                                                graph.inputs.size(), arguments.size()));
@@ -148,7 +146,7 @@ Values Interpreter::execute(const Graph& graph, const Values& arguments,
   const std::unique_ptr<Scope, decltype(leave)> guard(&scope, leave);
 
   const std::set<std::string_view> kept(wanted.begin(), wanted.end());
-  for (Step& step : plans_.at(&graph)) {
+  for (Step& step : plan.steps) {
     Values outputs = execute_node(step);
     if (mode_.gradients != nullptr) quantize_gradient_of(step, outputs);
     const std::vector<std::string>& names = step.node->outputs;
@@ -231,9 +229,8 @@ Value Interpreter::look_up(std::string_view name) {
     if (const auto found = scope->values.find(name); found != scope->values.end()) {
       return found->second;
     }
-    const auto& initializers = scope->graph->initializers;
-    if (const auto found = initializers.find(name); found != initializers.end()) {
-      return constants_.get(found->second);
+    if (const auto found = scope->initializers->find(name); found != scope->initializers->end()) {
+      return constants_.get(*found->second);
     }
   }
   throw Error(ErrorCode::kCorrupt,

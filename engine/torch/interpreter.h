@@ -14,7 +14,7 @@
 #include "engine/torch/constants.h"
 #include "engine/torch/op.h"
 #include "engine/torch/value.h"
-#include "formats/onnx/graph.h"
+#include "formats/onnx/load_tensors.h"
 
 namespace qc::torch_engine {
 
@@ -33,9 +33,10 @@ struct Mode {
 
 class Interpreter {
  public:
-  /// Throws Error(kUnsupported) naming the first operator, its node and opset, that has no row in
-  /// the table. The model must outlive this.
-  Interpreter(const GraphModel& model, at::Device device, const ExecutionLimits& limits);
+  /// Throws Error(kUnsupported) naming the first operator, its node and opset, that `find` does not
+  /// know. The model must outlive this.
+  Interpreter(const LoadedModel& model, at::Device device, const ExecutionLimits& limits,
+              FindOperator find = find_operator);
 
   /// The values called `wanted` for one value of each graph input.
   Values run(const Values& inputs, const std::vector<std::string>& wanted, Mode mode);
@@ -53,7 +54,7 @@ class Interpreter {
   // Names of one graph, inside those of the graphs around it.
   struct Scope {
     std::unordered_map<std::string_view, Value> values;
-    const Graph* graph = nullptr;
+    const std::unordered_map<std::string_view, const GraphTensor*>* initializers = nullptr;
     Scope* outer = nullptr;
   };
   // What a node needs at run time, found once.
@@ -65,7 +66,13 @@ class Interpreter {
     bool widen = false;                       // libtorch has no kernel for the narrow floats here
   };
 
-  void compile(const Graph& graph);
+  // The same of a graph.
+  struct Plan {
+    std::vector<Step> steps;
+    std::unordered_map<std::string_view, const GraphTensor*> initializers;
+  };
+
+  void compile(const Graph& graph, FindOperator find);
   void find_last_uses(const Graph& graph, std::vector<Step>& steps);
   Values execute(const Graph& graph, const Values& arguments,
                  const std::vector<std::string_view>& wanted);
@@ -74,9 +81,9 @@ class Interpreter {
   void quantize_gradient_of(const Step& step, const Values& outputs);
   Value look_up(std::string_view name);
 
-  const GraphModel& model_;
+  const ModelGraph& model_;
   Constants constants_;
-  std::unordered_map<const Graph*, std::vector<Step>> plans_;
+  std::unordered_map<const Graph*, Plan> plans_;
   Scope* scope_ = nullptr;
   Mode mode_;
   ExecutionLimits limits_;

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "core/error.h"
 #include "engine/torch/convert.h"
@@ -57,9 +58,8 @@ Metrics Tally::metrics() const {
           static_cast<double>(top5) / count};
 }
 
-TorchNetwork::TorchNetwork(const GraphModel& model, at::Device device,
-                           const ExecutionLimits& limits)
-    : model_(model),
+TorchNetwork::TorchNetwork(LoadedModel model, at::Device device, const ExecutionLimits& limits)
+    : model_(std::move(model)),
       device_(device),
       interpreter_(model_, device, limits),
       scores_name_(scores_name()) {}
@@ -69,7 +69,7 @@ std::vector<HostTensor> TorchNetwork::run(std::span<const HostTensor> inputs) {
   Values values;
   for (const HostTensor& input : inputs) values.emplace_back(to_torch(input).to(device_));
   std::vector<std::string> wanted;
-  for (const GraphValue& output : model_.graph.outputs) wanted.push_back(output.name);
+  for (const GraphValue& output : graph().outputs) wanted.push_back(output.name);
   const Values results = interpreter_.run(values, wanted, {});
   std::vector<HostTensor> outputs;
   for (std::size_t i = 0; i < results.size(); ++i) {
@@ -83,9 +83,9 @@ std::vector<HostTensor> TorchNetwork::run(std::span<const HostTensor> inputs) {
 
 // A Softmax at the end is part of the loss: log(softmax(x)) from x itself loses no precision.
 std::string TorchNetwork::scores_name() const {
-  if (model_.graph.outputs.empty()) return "";
-  const std::string& output = model_.graph.outputs.front().name;
-  for (const Node& node : model_.graph.nodes) {
+  if (graph().outputs.empty()) return "";
+  const std::string& output = graph().outputs.front().name;
+  for (const Node& node : graph().nodes) {
     if (node.op == "Softmax" && node.domain.empty() && !node.outputs.empty() &&
         node.outputs.front() == output && !node.inputs.empty()) {
       return node.inputs.front();
@@ -95,13 +95,13 @@ std::string TorchNetwork::scores_name() const {
 }
 
 void TorchNetwork::require_classifier(const Dataset& data) const {
-  if (model_.graph.inputs.size() != 1 || model_.graph.outputs.empty()) {
+  if (graph().inputs.size() != 1 || graph().outputs.empty()) {
     throw Error(ErrorCode::kUnsupported,
                 fmt::format("evaluation needs a classifier with one input; this model has {} "
                             "inputs and {} outputs",
-                            model_.graph.inputs.size(), model_.graph.outputs.size()));
+                            graph().inputs.size(), graph().outputs.size()));
   }
-  static_cast<void>(batch_shape(model_.graph.inputs.front(), data, 1));
+  static_cast<void>(batch_shape(graph().inputs.front(), data, 1));
 }
 
 void TorchNetwork::require_classes(const at::Tensor& scores, const Dataset& data) {
@@ -111,14 +111,14 @@ void TorchNetwork::require_classes(const at::Tensor& scores, const Dataset& data
 }
 
 std::optional<std::size_t> TorchNetwork::fixed_batch() const {
-  const GraphValue& input = model_.graph.inputs.front();
+  const GraphValue& input = graph().inputs.front();
   const bool fixed = input.has_shape && !input.dims.empty() && input.dims.front() > 0;
   return fixed ? std::optional(static_cast<std::size_t>(input.dims.front())) : std::nullopt;
 }
 
 at::Tensor TorchNetwork::input_tensor(const Dataset& data, std::vector<float>& samples,
                                       std::size_t count) const {
-  const GraphValue& input = model_.graph.inputs.front();
+  const GraphValue& input = graph().inputs.front();
   at::Tensor tensor = at::empty(batch_shape(input, data, count), at::kFloat);
   std::memcpy(tensor.data_ptr(), samples.data(), tensor.nbytes());
   tensor = tensor.to(device_);
@@ -131,7 +131,7 @@ at::Tensor TorchNetwork::scores(const at::Tensor& input, Mode mode) {
   if (!scores.defined() || scores.dim() < 2 || scores.size(0) != input.size(0)) {
     throw Error(ErrorCode::kUnsupported,
                 fmt::format("output {} is not one row of scores for each sample",
-                            model_.graph.outputs.front().name));
+                            graph().outputs.front().name));
   }
   return scores.flatten(1).to(at::kFloat);
 }

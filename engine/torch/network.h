@@ -28,7 +28,7 @@ struct Tally {
 
 class TorchNetwork final : public Network {
  public:
-  TorchNetwork(const GraphModel& model, at::Device device, const ExecutionLimits& limits);
+  TorchNetwork(LoadedModel model, at::Device device, const ExecutionLimits& limits);
 
   std::vector<HostTensor> run(std::span<const HostTensor> inputs) override;
   Metrics evaluate(const Dataset& data, std::size_t batch,
@@ -43,7 +43,7 @@ class TorchNetwork final : public Network {
   /// Unnormalised scores {samples, classes}.
   at::Tensor scores(const at::Tensor& input, Mode mode);
   Constants& constants() { return interpreter_.constants(); }
-  const GraphModel& model() const { return model_; }
+  const Graph& graph() const { return model_.graph->main; }
   at::Device device() const { return device_; }
   /// Throws Error unless samples and classes of the data fit a classifier with this graph's input.
   void require_classifier(const Dataset& data) const;
@@ -55,7 +55,7 @@ class TorchNetwork final : public Network {
  private:
   std::string scores_name() const;
 
-  GraphModel model_;
+  LoadedModel model_;
   at::Device device_;
   Interpreter interpreter_;
   std::string scores_name_;

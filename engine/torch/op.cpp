@@ -36,16 +36,14 @@ double OpContext::scalar_in(std::size_t index) const {
 
 template <typename T>
 const T* OpContext::find(std::string_view name) const {
-  const auto found = node.attributes.find(name);
-  if (found == node.attributes.end()) return nullptr;
-  const T* value = std::get_if<T>(&found->second);
+  const Attribute* found = node.find(name);
+  if (found == nullptr) return nullptr;
+  const T* value = std::get_if<T>(&found->value);
   if (value == nullptr) refuse(fmt::format("attribute {} is of an unexpected kind", name));
   return value;
 }
 
-bool OpContext::has_attribute(std::string_view name) const {
-  return node.attributes.find(name) != node.attributes.end();
-}
+bool OpContext::has_attribute(std::string_view name) const { return node.find(name) != nullptr; }
 
 std::int64_t OpContext::int_or(std::string_view name, std::int64_t otherwise) const {
   const auto* value = find<std::int64_t>(name);

@@ -13,7 +13,7 @@
 
 #include "engine/engine.h"
 #include "engine/torch/value.h"
-#include "formats/onnx/graph.h"
+#include "graph/graph.h"
 
 namespace qc::torch_engine {
 
@@ -124,5 +124,6 @@ std::span<const Operator> signal_operators();
 
 /// The row for an operator, or null.
 const Operator* find_operator(std::string_view domain, std::string_view name, std::int64_t opset);
+using FindOperator = decltype(&find_operator);
 
 }  // namespace qc::torch_engine

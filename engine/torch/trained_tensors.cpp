@@ -30,10 +30,7 @@ std::map<std::string, NormConstant> norm_constants(const Graph& graph) {
   for (const Node& node : graph.nodes) {
     if (node.op != "BatchNormalization") continue;
     double epsilon = 1e-5F;
-    const auto given = node.attributes.find("epsilon");
-    if (given != node.attributes.end()) {
-      if (const auto* value = std::get_if<float>(&given->second)) epsilon = *value;
-    }
+    if (const auto* given = node.get<float>("epsilon")) epsilon = *given;
     for (const auto& [input, part] : kInputs) {
       if (input < node.inputs.size()) found[node.inputs[input]] = {part, epsilon};
     }
@@ -46,19 +43,16 @@ struct NamedConstant {
   const GraphTensor* constant;
 };
 
-// Every constant of the main graph that comes from a tensor of the model, by its index there.
+// Every dense constant of the main graph, by the index of its tensor.
 std::map<std::size_t, NamedConstant> constants_by_source(const Graph& graph) {
   std::map<std::size_t, NamedConstant> found;
-  for (const auto& [name, tensor] : graph.initializers) {
-    if (tensor.source) found[*tensor.source] = {name, &tensor};
-  }
+  const auto add = [&](const std::string& name, const GraphTensor& tensor) {
+    if (!tensor.sparse) found[tensor.index] = {name, &tensor};
+  };
+  for (const Initializer& each : graph.initializers) add(each.name, each.tensor);
   for (const Node& node : graph.nodes) {
     if (node.op != "Constant" || node.outputs.empty()) continue;
-    const auto value = node.attributes.find("value");
-    if (value == node.attributes.end()) continue;
-    const auto* tensor = std::get_if<GraphTensor>(&value->second);
-    if (tensor != nullptr && tensor->source)
-      found[*tensor->source] = {node.outputs.front(), tensor};
+    if (const auto* value = node.get<GraphTensor>("value")) add(node.outputs.front(), *value);
   }
   return found;
 }
@@ -73,9 +67,8 @@ const Constraint* find_constraint(const TrainJob& job, std::size_t tensor) {
 TrainedTensors::TrainedTensors(TorchNetwork& network, const TrainJob& job) : network_(network) {
   gradients_.bits = job.options.gradient_bits;
   const bool shift = job.options.norm == NormTraining::kShift;
-  const std::map<std::size_t, NamedConstant> constants =
-      constants_by_source(network_.model().graph);
-  const std::map<std::string, NormConstant> norms = norm_constants(network_.model().graph);
+  const std::map<std::size_t, NamedConstant> constants = constants_by_source(network_.graph());
+  const std::map<std::string, NormConstant> norms = norm_constants(network_.graph());
   for (const std::size_t source : job.tensors) {
     const auto found = constants.find(source);
     if (found == constants.end()) continue;  // in a subgraph: it keeps its values
@@ -137,11 +130,11 @@ void TrainedTensors::restore(const Snapshot& snapshot) {
 }
 
 PayloadEdits TrainedTensors::values() const {
-  const std::map<std::size_t, NamedConstant> constants =
-      constants_by_source(network_.model().graph);
+  const std::map<std::size_t, NamedConstant> constants = constants_by_source(network_.graph());
   PayloadEdits edits;
   const auto add = [&](std::size_t source, const at::Tensor& values) {
-    const at::ScalarType type = scalar_type(constants.at(source).constant->value.type);
+    const at::ScalarType type =
+        scalar_type(network_.constants().type(*constants.at(source).constant));
     edits[source] = to_host(values.detach().to(type)).bytes;
   };
   for (const ConstrainedTensor& tensor : weights_) add(tensor.source(), tensor.weights());

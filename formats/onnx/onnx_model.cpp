@@ -3,11 +3,16 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
+#include <numeric>
+#include <optional>
 #include <system_error>
 #include <tuple>
+#include <utility>
 
 #include "core/error.h"
-#include "formats/onnx/onnx_wire.h"
+#include "formats/onnx/onnx_reader.h"
+#include "formats/onnx/onnx_writer.h"
 #include "formats/onnx/tensor_table.h"
 #include "formats/signatures/foreign_files.h"
 #include "formats/signatures/qc_magic.h"
@@ -16,12 +21,19 @@
 namespace qc {
 namespace {
 
+void refuse_container(ByteView bytes) {
+  if (!is_qc(bytes)) return;
+  throw Error(ErrorCode::kUsage,
+              "this is a .qc container, not an ONNX model; unpack it first: "
+              "qcompress unpack");
+}
+
 // Of files that are no models it says what they are, where that is known.
-WireModel walk_onnx(ByteView bytes, std::uint64_t memory) {
+OnnxFile read_file(const BytePieces& file, std::uint64_t memory) {
   try {
-    return walk_model(GappedBytes(bytes), memory);
+    return read_onnx(GappedBytes(file), memory);
   } catch (const Error&) {
-    const std::string foreign = foreign_format(bytes);
+    const std::string foreign = foreign_format(file.at(0));
     if (foreign.empty()) throw;
     throw Error(ErrorCode::kUnsupported, fmt::format("this is {}", foreign));
   }
@@ -34,9 +46,21 @@ OnnxModel OnnxModel::open(const std::filesystem::path& path, Links links) {
   model.links_ = links;
   model.folder_ = path.parent_path();
   model.path_ = path;
-  model.mappings_.push_back(std::make_unique<MappedFile>(path));
+  const auto map = [&](const std::filesystem::path& file) {
+    model.mappings_.push_back(std::make_shared<const MappedFile>(file));
+    return BytePieces(model.mappings_.back()->bytes());
+  };
+  model.files_.push_back({path.filename(), map(path)});
   try {
-    model.load(model.mappings_.front()->bytes(), path.filename());
+    refuse_container(model.mappings_.front()->bytes());
+    model.load([&](const std::filesystem::path& relative) {
+      model.require_inside(relative);
+      try {
+        return map(model.folder_ / relative);
+      } catch (const Error& error) {
+        throw Error(error.code(), fmt::format("external data: {}", error.what()));
+      }
+    });
   } catch (const Error& error) {
     throw Error(error.code(), fmt::format("{}: {}", path.string(), error.what()));
   }
@@ -45,15 +69,38 @@ OnnxModel OnnxModel::open(const std::filesystem::path& path, Links links) {
 
 OnnxModel OnnxModel::from_memory(std::vector<std::pair<std::filesystem::path, Bytes>> files,
                                  std::uint64_t memory) {
+  if (files.empty()) throw Error(ErrorCode::kInternal, "a model needs a file");
   OnnxModel model;
   model.memory_ = memory;
-  model.owned_ = std::move(files);
-  if (model.owned_.empty()) throw Error(ErrorCode::kInternal, "a model needs a file");
-  model.load(model.owned_.front().second, model.owned_.front().first);
+  std::vector<ModelFile> held;
+  for (auto& [path, bytes] : files) held.push_back({path, model.hold(std::move(bytes))});
+  refuse_container(held.front().bytes.at(0));
+  model.load_from(held);
   return model;
 }
 
-std::size_t OnnxModel::external_file(const std::string& location) {
+BytePieces OnnxModel::hold(Bytes bytes) {
+  auto owner = std::make_shared<const Bytes>(std::move(bytes));
+  const ByteView view = *owner;
+  holders_.push_back({view, std::move(owner)});
+  return BytePieces(view);
+}
+
+// Each holder's bytes lie together, so one piece in them is enough to keep it.
+void OnnxModel::drop_unused_holders() {
+  std::vector<const std::uint8_t*> used;
+  for (const ModelFile& file : files_) {
+    file.bytes.each(0, file.bytes.size(), [&](ByteView piece) { used.push_back(piece.data()); });
+  }
+  std::ranges::sort(used, std::less<>());
+  std::erase_if(holders_, [&](const Holder& holder) {
+    const std::uint8_t* const begin = holder.bytes.data();
+    const auto first = std::ranges::lower_bound(used, begin, std::less<>());
+    return first == used.end() || std::less<>()(begin + holder.bytes.size() - 1, *first);
+  });
+}
+
+std::size_t OnnxModel::external_file(const std::string& location, const FindFile& find) {
   // Else the system would look for a file with another, shorter name.
   if (location.find('\0') != std::string::npos) {
     throw Error(ErrorCode::kCorrupt,
@@ -74,24 +121,7 @@ std::size_t OnnxModel::external_file(const std::string& location) {
   for (std::size_t i = 1; i < files_.size(); ++i) {
     if (files_[i].relative == normal) return i;
   }
-  ByteView bytes;
-  if (owned_.empty()) {
-    require_inside(normal);
-    try {
-      mappings_.push_back(std::make_unique<MappedFile>(folder_ / normal));
-    } catch (const Error& error) {
-      throw Error(error.code(), fmt::format("external data: {}", error.what()));
-    }
-    bytes = mappings_.back()->bytes();
-  } else {
-    const auto found = std::find_if(owned_.begin(), owned_.end(),
-                                    [&](const auto& file) { return file.first == normal; });
-    if (found == owned_.end()) {
-      throw Error(ErrorCode::kFile, fmt::format("external data: no file {}", location));
-    }
-    bytes = found->second;
-  }
-  files_.push_back({normal, bytes});
+  files_.push_back({normal, find(normal)});
   return files_.size() - 1;
 }
 
@@ -110,22 +140,35 @@ void OnnxModel::require_inside(const std::filesystem::path& relative) const {
                   relative.string(), target.string()));
 }
 
-void OnnxModel::load(ByteView model_bytes, const std::filesystem::path& name) {
-  if (is_qc(model_bytes)) {
-    throw Error(ErrorCode::kUsage,
-                "this is a .qc container, not an ONNX model; unpack it first: "
-                "qcompress unpack");
-  }
-  files_.push_back({name, model_bytes});
-  tensors_ = make_tensors(walk_onnx(model_bytes, memory_), [this](const std::string& location) {
-    const std::size_t file = external_file(location);
-    return ExternalFile{file, files_[file].bytes.size()};
+void OnnxModel::load(const FindFile& find) {
+  OnnxFile read = read_file(files_.front().bytes, memory_);
+  tensors_ = std::make_shared<const std::vector<TensorInfo>>(
+      make_tensors(read, [&](const std::string& location) {
+        const std::size_t file = external_file(location, find);
+        return ExternalFile{file, files_[file].bytes.size()};
+      }));
+  graph_ = std::make_shared<const ModelGraph>(std::move(read.graph));
+}
+
+// Of files with external data only those are taken that the graph refers to.
+void OnnxModel::load_from(const std::vector<ModelFile>& files) {
+  files_ = {files.front()};
+  load([&](const std::filesystem::path& relative) {
+    const auto found = std::ranges::find(files, relative, &ModelFile::relative);
+    if (found == files.end()) {
+      throw Error(ErrorCode::kFile,
+                  fmt::format("external data: no file {}", relative.generic_string()));
+    }
+    return found->bytes;
   });
+  drop_unused_holders();
 }
 
 ByteView OnnxModel::payload(const TensorInfo& tensor) const {
   if (tensor.storage == Storage::kNone) return {};
-  return files_[tensor.file].bytes.subspan(tensor.offset, tensor.size);
+  const auto bytes = files_[tensor.file].bytes.view(tensor.offset, tensor.size);
+  if (!bytes) throw Error(ErrorCode::kInternal, fmt::format("tensor {} is in pieces", tensor.name));
+  return *bytes;
 }
 
 void OnnxModel::release(ByteView part) const noexcept {
@@ -157,86 +200,120 @@ void OnnxModel::refuse_input(const std::filesystem::path& target, bool is_model)
 struct OnnxModel::Edit {
   std::size_t file;
   std::uint64_t offset;
-  const Bytes* bytes;
+  ByteView bytes;
 };
 
 std::vector<OnnxModel::Edit> OnnxModel::in_order(const PayloadEdits& edits) const {
   std::vector<Edit> ordered;
   for (const auto& [index, bytes] : edits) {
-    const TensorInfo& tensor = tensors_[index];
+    const TensorInfo& tensor = tensors()[index];
     if (bytes.size() != tensor.size) {
       throw Error(ErrorCode::kInternal,
                   fmt::format("tensor {}: an edit of another size", tensor.name));
     }
-    ordered.push_back({tensor.file, tensor.offset, &bytes});
+    ordered.push_back({tensor.file, tensor.offset, bytes});
   }
   std::stable_sort(ordered.begin(), ordered.end(), [](const Edit& a, const Edit& b) {
-    return std::tuple(a.file, a.offset, b.bytes->size()) <
-           std::tuple(b.file, b.offset, a.bytes->size());
+    return std::tuple(a.file, a.offset, b.bytes.size()) <
+           std::tuple(b.file, b.offset, a.bytes.size());
   });
   return ordered;
 }
 
-void OnnxModel::splice(std::size_t file, const std::vector<Edit>& edits, ByteSink& out) const {
+BytePieces OnnxModel::splice(std::size_t file, const std::vector<Edit>& edits) const {
+  BytePieces spliced;
   std::uint64_t done = 0;
   const Edit* last = nullptr;
-  const ByteView bytes = files_[file].bytes;
+  const BytePieces& bytes = files_[file].bytes;
   for (const Edit& edit : edits) {
     if (edit.file != file) continue;
     if (edit.offset < done) {
       // Bytes that two tensors share must become the same in both.
-      const bool same = edit.offset + edit.bytes->size() <= done &&
-                        std::equal(edit.bytes->begin(), edit.bytes->end(),
-                                   last->bytes->begin() +
-                                       static_cast<std::ptrdiff_t>(edit.offset - last->offset));
+      const bool same =
+          edit.offset + edit.bytes.size() <= done &&
+          std::equal(edit.bytes.begin(), edit.bytes.end(),
+                     last->bytes.begin() + static_cast<std::ptrdiff_t>(edit.offset - last->offset));
       if (!same) {
         throw Error(ErrorCode::kUnsupported, "tensors overlap in the file and cannot be changed");
       }
       continue;
     }
     last = &edit;
-    out.write(bytes.subspan(done, edit.offset - done));
-    out.write(*edit.bytes);
-    done = edit.offset + edit.bytes->size();
+    spliced.add_range(bytes, done, edit.offset - done);
+    spliced.add(edit.bytes);
+    done = edit.offset + edit.bytes.size();
   }
-  out.write(bytes.subspan(done));
+  spliced.add_range(bytes, done, bytes.size() - done);
+  return spliced;
 }
 
-OnnxModel OnnxModel::edited(const PayloadEdits& edits) const {
+OnnxModel OnnxModel::edited(PayloadEdits edits) const {
+  OnnxModel model = *this;
   const std::vector<Edit> ordered = in_order(edits);
-  OwnedFiles files;
-  for (std::size_t i = 0; i < files_.size(); ++i) {
-    MemorySink sink;
-    splice(i, ordered, sink);
-    files.emplace_back(files_[i].relative, sink.take());
+  for (std::size_t i = 0; i < files_.size(); ++i) model.files_[i].bytes = splice(i, ordered);
+  // The memory of a vector that is moved stays where it is.
+  for (auto& [index, bytes] : edits) static_cast<void>(model.hold(std::move(bytes)));
+  model.join_payloads();
+  model.drop_unused_holders();
+  return model;
+}
+
+// Where tensors share a part of their bytes, a change of one leaves another in pieces.
+void OnnxModel::join_payloads() {
+  for (const TensorInfo& tensor : tensors()) {
+    if (tensor.storage == Storage::kNone) continue;
+    if (files_[tensor.file].bytes.view(tensor.offset, tensor.size)) continue;
+    join_range(tensor.file, tensor.offset, tensor.offset + tensor.size);
   }
-  return derived(std::move(files));
+}
+
+// Brings a range of a file together, with the whole of all tensors that have a part of it.
+void OnnxModel::join_range(std::size_t file, std::uint64_t begin, std::uint64_t end) {
+  for (bool grown = true; grown;) {
+    grown = false;
+    for (const TensorInfo& tensor : tensors()) {
+      const std::uint64_t tensor_end = tensor.offset + tensor.size;
+      const bool overlaps = tensor.storage != Storage::kNone && tensor.file == file &&
+                            tensor.offset < end && begin < tensor_end;
+      if (!overlaps || (begin <= tensor.offset && tensor_end <= end)) continue;
+      begin = std::min(begin, tensor.offset);
+      end = std::max(end, tensor_end);
+      grown = true;
+    }
+  }
+  const BytePieces& pieces = files_[file].bytes;
+  Bytes together;
+  pieces.append_range(begin, end - begin, together);
+  BytePieces joined;
+  joined.add_range(pieces, 0, begin);
+  joined.add_range(hold(std::move(together)), 0, end - begin);
+  joined.add_range(pieces, end, pieces.size() - end);
+  files_[file].bytes = std::move(joined);
+}
+
+OnnxModel OnnxModel::with_graph(EditedGraph edited, const FieldFilter& leaves_out) const {
+  WrittenFile written = write_onnx(files_.front().bytes, *graph_, edited, leaves_out);
+  OnnxModel model = *this;
+  std::vector<ModelFile> files = files_;
+  files.front().bytes = std::move(written.bytes);
+  static_cast<void>(model.hold(std::move(written.own)));
+  for (HostTensor& tensor : edited.tensors) static_cast<void>(model.hold(std::move(tensor.bytes)));
+  model.load_from(files);
+  return model;
 }
 
 OnnxModel OnnxModel::with_contents(std::vector<Bytes> contents) const {
   if (contents.size() != files_.size()) {
     throw Error(ErrorCode::kCorrupt, "another number of files than the model has");
   }
-  OwnedFiles files;
-  for (std::size_t i = 0; i < files_.size(); ++i) {
-    files.emplace_back(files_[i].relative, std::move(contents[i]));
+  OnnxModel model = *this;
+  model.mappings_.clear();
+  std::vector<ModelFile> files = files_;
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    files[i].bytes = model.hold(std::move(contents[i]));
   }
-  return derived(std::move(files));
-}
-
-OnnxModel OnnxModel::with_main_file(Bytes bytes) const {
-  OwnedFiles files;
-  files.emplace_back(files_.front().relative, std::move(bytes));
-  for (std::size_t i = 1; i < files_.size(); ++i) {
-    files.emplace_back(files_[i].relative, Bytes(files_[i].bytes.begin(), files_[i].bytes.end()));
-  }
-  return derived(std::move(files));
-}
-
-OnnxModel OnnxModel::derived(OwnedFiles files) const {
-  OnnxModel model = from_memory(std::move(files), memory_);
-  model.path_ = path_;
-  model.folder_ = folder_;
+  refuse_container(files.front().bytes.at(0));
+  model.load_from(files);
   return model;
 }
 
@@ -264,7 +341,10 @@ std::unique_ptr<OutputSet> OnnxModel::stage(const std::filesystem::path& path,
     }
     sinks.push_back(&outputs->add(files_[i].relative));
   }
-  for (std::size_t i = 0; i < files_.size(); ++i) splice(i, ordered, *sinks[i]);
+  for (std::size_t i = 0; i < files_.size(); ++i) {
+    const BytePieces file = splice(i, ordered);
+    file.each(0, file.size(), [&](ByteView piece) { sinks[i]->write(piece); });
+  }
   require_unchanged();
   outputs->start_sync();
   return outputs;

@@ -1,17 +1,22 @@
-// An ONNX model as a spliced set of files: where every tensor's payload lies, what it is for, and
-// how to write the model again with other payloads and every other byte unchanged.
+// An ONNX model as a spliced set of files: its graph, where every tensor's payload lies, and how to
+// write the model again with changes, and every other byte as it was.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
-#include <string>
+#include <utility>
 #include <vector>
 
+#include "core/byte_pieces.h"
 #include "core/bytes.h"
-#include "formats/onnx/tensor_info.h"
+#include "formats/onnx/onnx_messages.h"
+#include "graph/edited_graph.h"
+#include "graph/graph.h"
+#include "graph/tensor_info.h"
 #include "system/file.h"
 
 namespace qc {
@@ -21,13 +26,15 @@ class OutputSet;
 /// One file of a model: the .onnx file (always the first) or a file with external data.
 struct ModelFile {
   std::filesystem::path relative;  ///< to the model's folder; for the first, its file name
-  ByteView bytes;
+  BytePieces bytes;
 };
 
 /// New payloads by index into OnnxModel::tensors(); each as long as the one it replaces.
 using PayloadEdits = std::map<std::size_t, Bytes>;
 
-/// A model opened for reading. Never copies payloads; the files stay mapped for its life.
+/// A model: the files that it was opened from, under an overlay of what was changed. Payloads are
+/// never copied: a copy of a model, and a model made from another, share what is the same, and
+/// files stay mapped as long as a model has bytes of them.
 class OnnxModel {
  public:
   /// Opens a .onnx file and the external data it refers to. Throws Error: kFile when a file is
@@ -36,17 +43,16 @@ class OnnxModel {
   static OnnxModel open(const std::filesystem::path& path, Links links = Links::kInside);
 
   /// The same from bytes in memory, for a model that was unpacked there. The first file is the
-  /// .onnx file; the rest are looked up by relative path. `memory`: as for walk_model().
+  /// .onnx file; the rest are looked up by relative path. `memory`: as for read_onnx().
   static OnnxModel from_memory(std::vector<std::pair<std::filesystem::path, Bytes>> files,
                                std::uint64_t memory = 0);
 
   const std::vector<ModelFile>& files() const noexcept { return files_; }
-  const std::vector<TensorInfo>& tensors() const noexcept { return tensors_; }
+  const std::vector<TensorInfo>& tensors() const noexcept { return *tensors_; }
+  const std::shared_ptr<const ModelGraph>& graph() const noexcept { return graph_; }
   ByteView payload(const TensorInfo& tensor) const;
-
   /// Says that a part of a file will not be read soon; see MappedFile::release().
   void release(ByteView part) const noexcept;
-
   /// Sum of the sizes of all files, bytes.
   std::uint64_t total_size() const;
 
@@ -67,30 +73,47 @@ class OnnxModel {
 
   /// Throws Error(kFile) when one of its files was written to since it was opened.
   void require_unchanged() const;
-  /// Whether its bytes are those of files, which others may change.
+
+  /// Whether some of its bytes are those of files, which others may change.
   bool is_mapped() const noexcept { return !mappings_.empty(); }
 
-  /// The model in memory with some payloads replaced.
-  OnnxModel edited(const PayloadEdits& edits) const;
+  /// The model with some payloads replaced.
+  OnnxModel edited(PayloadEdits edits) const;
+
+  /// The model with another graph, made from its own, and the new tensors of that. Nodes, tensors
+  /// and values that are the same are spliced, and all that the graph does not represent is kept.
+  /// External data stays external. `leaves_out`: fields that are not
+  /// copied. Throws Error(kUnsupported) when the graph is written in several
+  /// parts.
+  OnnxModel with_graph(EditedGraph edited, const FieldFilter& leaves_out = {}) const;
+
+  /// A copy of the graph, to be changed.
+  EditedGraph edit_graph() const { return EditedGraph(*graph_, tensors_->size()); }
 
   /// The model in memory with other contents of all its files, in their order. Throws Error as
   /// open() does.
   OnnxModel with_contents(std::vector<Bytes> contents) const;
 
-  /// The model in memory with another .onnx file beside the same external data.
-  OnnxModel with_main_file(Bytes bytes) const;
-
  private:
   struct Edit;
-
-  using OwnedFiles = std::vector<std::pair<std::filesystem::path, Bytes>>;
+  // What keeps bytes alive that pieces of files refer to.
+  struct Holder {
+    ByteView bytes;
+    std::shared_ptr<const void> owner;
+  };
+  // Finds a file with external data by its path; throws Error when there is none.
+  using FindFile = std::function<BytePieces(const std::filesystem::path& relative)>;
 
   OnnxModel() = default;
-  OnnxModel derived(OwnedFiles files) const;
+  void load(const FindFile& find);
+  void load_from(const std::vector<ModelFile>& files);
+  BytePieces hold(Bytes bytes);
+  void drop_unused_holders();
+  void join_payloads();
+  void join_range(std::size_t file, std::uint64_t begin, std::uint64_t end);
   std::vector<Edit> in_order(const PayloadEdits& edits) const;
-  void splice(std::size_t file, const std::vector<Edit>& edits, ByteSink& out) const;
-  void load(ByteView model_bytes, const std::filesystem::path& name);
-  std::size_t external_file(const std::string& location);
+  BytePieces splice(std::size_t file, const std::vector<Edit>& edits) const;
+  std::size_t external_file(const std::string& location, const FindFile& find);
   void require_inside(const std::filesystem::path& relative) const;
 
   // Of the files that the model, or the one it was derived from, was opened from; empty where there
@@ -98,11 +121,12 @@ class OnnxModel {
   std::filesystem::path path_;
   std::filesystem::path folder_;
   Links links_ = Links::kInside;
-  std::vector<std::unique_ptr<MappedFile>> mappings_;
-  std::uint64_t memory_ = 0;  // for the graph, as for walk_model()
-  OwnedFiles owned_;
+  std::vector<std::shared_ptr<const MappedFile>> mappings_;
+  std::vector<Holder> holders_;
+  std::uint64_t memory_ = 0;  // for the graph, as for read_onnx()
   std::vector<ModelFile> files_;
-  std::vector<TensorInfo> tensors_;
+  std::shared_ptr<const ModelGraph> graph_;
+  std::shared_ptr<const std::vector<TensorInfo>> tensors_;
 };
 
 }  // namespace qc

@@ -8,7 +8,7 @@
 #include <span>
 
 #include "core/error.h"
-#include "formats/onnx/tensor_roles.h"
+#include "graph/tensor_roles.h"
 
 namespace qc {
 namespace {
@@ -61,13 +61,14 @@ void place_external(const WireTensor& wire, const ExternalFiles& files, TensorIn
 
 }  // namespace
 
-std::vector<TensorInfo> make_tensors(const WireModel& wire, const ExternalFiles& files) {
+std::vector<TensorInfo> make_tensors(const OnnxFile& model, const ExternalFiles& files) {
   std::vector<TensorInfo> tensors;
-  tensors.reserve(wire.tensors.size());
-  for (const WireTensor& found : wire.tensors) {
+  tensors.reserve(model.tensors.size());
+  for (const WireTensor& found : model.tensors) {
     TensorInfo tensor;
     tensor.type = static_cast<DataType>(found.data_type);
     tensor.dims = found.dims;
+    tensor.strings = found.strings;
     tensor.storage = found.storage;
     tensor.offset = found.offset;
     tensor.size = found.size;
@@ -80,7 +81,7 @@ std::vector<TensorInfo> make_tensors(const WireModel& wire, const ExternalFiles&
                       expected_size(tensor.type, tensor.dims) == tensor.size;
     tensors.push_back(std::move(tensor));
   }
-  assign_roles(wire.skeleton, tensors);
+  assign_roles(model.graph, tensors);
   return tensors;
 }
 

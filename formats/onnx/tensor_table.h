@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "formats/onnx/onnx_wire.h"
-#include "formats/onnx/tensor_info.h"
+#include "formats/onnx/onnx_reader.h"
+#include "graph/tensor_info.h"
 
 namespace qc {
 
@@ -22,6 +22,6 @@ using ExternalFiles = std::function<ExternalFile(const std::string& location)>;
 
 /// The tensors with places, names and roles. Throws Error(kCorrupt) when external data runs past
 /// the end of its file, and what `files` throws.
-std::vector<TensorInfo> make_tensors(const WireModel& wire, const ExternalFiles& files);
+std::vector<TensorInfo> make_tensors(const OnnxFile& model, const ExternalFiles& files);
 
 }  // namespace qc

@@ -14,128 +14,82 @@
 #include <cstdlib>
 #include <filesystem>
 #include <optional>
-#include <set>
 #include <string_view>
 #include <system_error>
 #include <utility>
 
 #include "core/error.h"
-#include "formats/onnx/skeleton.h"
+#include "formats/onnx/onnx_reader.h"
+#include "formats/onnx/onnx_writer.h"
 #include "system/descriptor.h"
 #include "system/installation.h"
 
 namespace qc {
 namespace {
 
-// Shapes, axes and scales are that small; weights are not looked at.
+// Shapes, axes and scales are that small; the elements of weights are not looked at.
 constexpr std::uint64_t kMostConstantBytes = 4096;
-
-// Puts the elements of small constants back into the skeleton, as the file has them; others keep
-// none.
-class ConstantFiller {
- public:
-  explicit ConstantFiller(const OnnxModel& model) : model_(model) {}
-
-  void fill(onnx::GraphProto& graph) {
-    for (auto& tensor : *graph.mutable_initializer()) fill(tensor);
-    for (auto& node : *graph.mutable_node()) {
-      for (auto& attribute : *node.mutable_attribute()) {
-        if (attribute.has_t()) fill(*attribute.mutable_t());
-        if (attribute.has_g()) fill(*attribute.mutable_g());
-      }
-    }
-  }
-
- private:
-  void fill(onnx::TensorProto& tensor) {
-    const auto index = skeleton_index(tensor, model_.tensors().size());
-    if (!index) return;
-    tensor.clear_raw_data();
-    const TensorInfo& info = model_.tensors()[*index];
-    if (info.size > kMostConstantBytes) return;
-    const ByteView payload = model_.payload(info);
-    if (info.storage == Storage::kVarints) fill_varints(payload, tensor);
-    if (info.elements) tensor.set_raw_data(payload.data(), payload.size());
-  }
-
-  static void fill_varints(ByteView payload, onnx::TensorProto& tensor) {
-    ByteReader reader(payload);
-    while (reader.ok() && !reader.at_end()) {
-      const std::uint64_t value = reader.varint();
-      switch (tensor.data_type()) {
-        case onnx::TensorProto::INT64:
-          tensor.add_int64_data(static_cast<std::int64_t>(value));
-          break;
-        case onnx::TensorProto::UINT64:
-        case onnx::TensorProto::UINT32:
-          tensor.add_uint64_data(value);
-          break;
-        default:
-          tensor.add_int32_data(static_cast<std::int32_t>(value));
-      }
-    }
-  }
-
-  const OnnxModel& model_;
-};
 
 // Operators that ONNX has withdrawn, and whose output is as large as their input.
 constexpr std::array<std::string_view, 2> kWithdrawn = {"ImageScaler", "Affine"};
 
 // The library's inference stops at what it does not know.
-void replace_withdrawn(onnx::GraphProto& graph) {
-  for (auto& node : *graph.mutable_node()) {
-    if (!node.domain().empty() || node.input_size() != 1) continue;
-    if (std::ranges::find(kWithdrawn, node.op_type()) == kWithdrawn.end()) continue;
-    node.set_op_type("Identity");
-    node.clear_attribute();
+void replace_withdrawn(Graph& graph) {
+  for (Node& node : graph.nodes) {
+    if (!node.domain.empty() || node.inputs.size() != 1) continue;
+    if (std::ranges::find(kWithdrawn, node.op) == kWithdrawn.end()) continue;
+    node.op = "Identity";
+    node.attributes.clear();
   }
 }
 
 // True when a size was open and is now set.
-bool set_open_sizes(onnx::ValueInfoProto& input, std::span<const std::int64_t> sizes) {
-  if (sizes.empty() && !input.type().tensor_type().has_shape()) return false;
-  auto& shape = *input.mutable_type()->mutable_tensor_type()->mutable_shape();
-  if (shape.dim_size() == 0) {
-    for (std::size_t i = 0; i < sizes.size(); ++i) shape.add_dim();
-  }
-  if (!sizes.empty() && sizes.size() != static_cast<std::size_t>(shape.dim_size())) {
+bool set_open_sizes(GraphValue& input, std::span<const std::int64_t> sizes) {
+  if (sizes.empty() && !input.has_shape) return false;
+  input.has_shape = true;
+  if (input.dims.empty()) input.dims.resize(sizes.size(), -1);
+  if (!sizes.empty() && sizes.size() != input.dims.size()) {
     throw Error(ErrorCode::kUsage, fmt::format("the model's input {} has {} dimensions, not {}",
-                                               input.name(), shape.dim_size(), sizes.size()));
+                                               input.name, input.dims.size(), sizes.size()));
   }
   bool set = false;
-  for (int i = 0; i < shape.dim_size(); ++i) {
-    if (shape.dim(i).dim_value() > 0) continue;
+  for (std::size_t i = 0; i < input.dims.size(); ++i) {
+    if (input.dims[i] > 0) continue;
     if (sizes.empty() && i > 0) break;
-    shape.mutable_dim(i)->set_dim_value(sizes.empty() ? 1 : sizes[static_cast<std::size_t>(i)]);
+    input.dims[i] = sizes.empty() ? 1 : sizes[i];
     set = true;
   }
   return set;
 }
 
-// The first input is the one whose sizes are given; initializers may be listed as inputs too.
-bool set_open_sizes(onnx::GraphProto& graph, std::span<const std::int64_t> sizes) {
-  std::set<std::string_view> stored;
-  for (const auto& tensor : graph.initializer()) stored.insert(tensor.name());
+// The first input is the one whose sizes are given.
+bool set_open_sizes(Graph& graph, std::span<const std::int64_t> sizes) {
   bool set = false;
-  for (auto& input : *graph.mutable_input()) {
-    if (stored.contains(input.name())) continue;
+  for (GraphValue& input : graph.inputs) {
     set |= set_open_sizes(input, sizes);
     sizes = {};
   }
   return set;
 }
 
-void collect(const google::protobuf::RepeatedPtrField<onnx::ValueInfoProto>& values,
-             ValueShapes& shapes) {
-  for (const auto& value : values) {
-    if (!value.type().tensor_type().has_shape()) continue;
-    std::vector<std::int64_t>& dims = shapes[value.name()];
-    dims.clear();
-    for (const auto& dim : value.type().tensor_type().shape().dim()) {
-      dims.push_back(dim.has_dim_value() && dim.dim_value() >= 0 ? dim.dim_value() : -1);
+void collect(const std::vector<GraphValue>& values, ValueShapes& shapes) {
+  for (const GraphValue& value : values) {
+    if (value.has_shape) shapes[value.name] = value.dims;
+  }
+}
+
+ValueShapes collect(const OnnxFile& model) {
+  const Graph& graph = model.graph.main;
+  ValueShapes shapes;
+  for (const Initializer& each : graph.initializers) {
+    if (each.is_input && !each.tensor.sparse) {
+      shapes[each.name] = model.tensors[each.tensor.index].dims;
     }
   }
+  for (const auto* values : {&graph.inputs, &graph.values, &graph.outputs}) {
+    collect(*values, shapes);
+  }
+  return shapes;
 }
 
 // Repeats a system call until no signal interrupts it.
@@ -221,23 +175,25 @@ std::filesystem::path shape_program() {
 
 }  // namespace
 
-ValueShapes infer_shapes(const OnnxModel& model, onnx::ModelProto skeleton,
-                         std::span<const std::int64_t> input) {
-  onnx::GraphProto& graph = *skeleton.mutable_graph();
-  ConstantFiller(model).fill(graph);
+ValueShapes infer_shapes(const OnnxModel& model, std::span<const std::int64_t> input) {
+  EditedGraph edited = model.edit_graph();
+  Graph& graph = edited.graph.main;
   replace_withdrawn(graph);
   // Shapes that an exporter wrote for an open batch would contradict those for one input; others
   // may tell what inference does not find.
   ValueShapes exported;
-  if (!set_open_sizes(graph, input)) collect(graph.value_info(), exported);
-  graph.clear_value_info();
-  if (const auto inferred = run_program(shape_program(), skeleton.SerializeAsString())) {
-    skeleton = parse_model(as_bytes(*inferred));
+  if (!set_open_sizes(graph, input)) collect(graph.values, exported);
+  graph.values.clear();
+  const WrittenFile written =
+      write_onnx(model.files().front().bytes, *model.graph(), edited,
+                 [](OnnxMessage parent, const WireField& field) {
+                   return is_payload_over(kMostConstantBytes, parent, field);
+                 });
+  Bytes bytes = written.bytes.joined();
+  if (auto inferred = run_program(shape_program(), as_text(bytes))) {
+    bytes.assign(inferred->begin(), inferred->end());
   }
-  ValueShapes shapes;
-  collect(skeleton.graph().input(), shapes);
-  collect(skeleton.graph().value_info(), shapes);
-  collect(skeleton.graph().output(), shapes);
+  ValueShapes shapes = collect(read_onnx(GappedBytes(bytes)));
   for (const auto& [name, dims] : exported) {
     const auto inferred = shapes.find(name);
     if (inferred == shapes.end() || std::ranges::count(inferred->second, -1) > 0) {

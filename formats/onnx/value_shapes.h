@@ -1,8 +1,6 @@
 // The shapes of the values that flow through a model's main graph.
 #pragma once
 
-#include <onnx/onnx_pb.h>
-
 #include <cstdint>
 #include <map>
 #include <span>
@@ -20,8 +18,7 @@ using ValueShapes = std::map<std::string, std::vector<std::int64_t>, std::less<>
 /// Shapes by ONNX's own shape inference, for one input; where it finds none, those that the model
 /// states, if none of its inputs has open sizes. Sizes that the model's first input leaves
 /// open are those of `input`, which may be empty; a first dimension left open counts as 1.
-/// `skeleton` is the model's (see WireModel). Throws Error(kUsage) for an `input` of another rank.
-ValueShapes infer_shapes(const OnnxModel& model, onnx::ModelProto skeleton,
-                         std::span<const std::int64_t> input);
+/// Throws Error(kUsage) for an `input` of another rank.
+ValueShapes infer_shapes(const OnnxModel& model, std::span<const std::int64_t> input);
 
 }  // namespace qc

@@ -7,7 +7,7 @@ namespace qc {
 PackSource pack_source(const OnnxModel& model) {
   PackSource source;
   for (const ModelFile& file : model.files()) {
-    source.files.push_back({file.relative.generic_string(), BytePieces(file.bytes)});
+    source.files.push_back({file.relative.generic_string(), file.bytes});
   }
   source.slots = find_slots(model, kMinSlot);
   source.may_change = model.is_mapped();

@@ -26,8 +26,8 @@ std::vector<TensorInfo> packed_tensors(const QcReader& reader) {
   std::map<std::string_view, std::size_t> file_at;
   const auto& files = reader.manifest().files;
   for (std::size_t i = 1; i < files.size(); ++i) file_at.emplace(files[i].path, i);
-  const WireModel wire = walk_model(gapped_file(reader, 0), reader.limits().memory);
-  return make_tensors(wire, [&](const std::string& location) {
+  const OnnxFile model = read_onnx(gapped_file(reader, 0), reader.limits().memory);
+  return make_tensors(model, [&](const std::string& location) {
     const std::string path = std::filesystem::path(location).lexically_normal().generic_string();
     const auto found = file_at.find(path);
     if (found != file_at.end()) return ExternalFile{found->second, files[found->second].size};

@@ -9,10 +9,10 @@
 #include <vector>
 
 #include "core/bytes.h"
-#include "formats/onnx/onnx_wire.h"
-#include "formats/onnx/tensor_info.h"
+#include "formats/onnx/gapped_bytes.h"
 #include "formats/qc/read/qc_reader.h"
 #include "formats/qc/read/shared_units.h"
+#include "graph/tensor_info.h"
 
 namespace qc {
 

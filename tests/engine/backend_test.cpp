@@ -16,7 +16,7 @@
 
 #include "core/error.h"
 #include "engine/engine.h"
-#include "formats/onnx/graph.h"
+#include "formats/onnx/load_tensors.h"
 #include "formats/onnx/onnx_model.h"
 #include "harness.h"
 #include "proto_tensor.h"
@@ -120,12 +120,11 @@ std::string run_test(Engine& engine, const fs::path& test) {
   }
   const bool cut_off = std::ranges::find(kCutOff, test.filename().string()) != kCutOff.end();
   const double relative = cut_off ? kBfloat16Unit : kRelative;
-  const GraphModel graph = load_graph(model);
-  const auto network = engine.load(graph);
+  const Graph& graph = model.graph()->main;
+  const auto network = engine.load(load_model(model));
   for (const fs::path& set : subfolders(test, "test_data_set_")) {
-    const std::vector<HostTensor> expected = read_tensors(set, "output", graph.graph.outputs);
-    const std::vector<HostTensor> actual =
-        network->run(read_tensors(set, "input", graph.graph.inputs));
+    const std::vector<HostTensor> expected = read_tensors(set, "output", graph.outputs);
+    const std::vector<HostTensor> actual = network->run(read_tensors(set, "input", graph.inputs));
     if (actual.size() != expected.size()) return fmt::format("{} outputs", actual.size());
     for (std::size_t i = 0; i < expected.size(); ++i) {
       const std::string text = difference(expected[i], actual[i], relative);

@@ -6,7 +6,7 @@
 #include <memory>
 
 #include "engine/engine.h"
-#include "formats/onnx/graph.h"
+#include "formats/onnx/load_tensors.h"
 
 namespace qc::test {
 
@@ -16,7 +16,7 @@ class EngineTest : public testing::Test {
   static void TearDownTestSuite() { delete engine_; }
 
   static std::unique_ptr<Network> load(const OnnxModel& model) {
-    return engine_->load(load_graph(model));
+    return engine_->load(load_model(model));
   }
 
   static TrainResult train(const OnnxModel& model, const TrainJob& job) {

@@ -11,7 +11,7 @@
 
 #include "data/dataset.h"
 #include "engine/engine.h"
-#include "formats/onnx/graph.h"
+#include "formats/onnx/load_tensors.h"
 #include "harness.h"
 #include "onnxruntime.h"
 #include "passes/pass.h"
@@ -115,10 +115,10 @@ TEST(LowBitOnnxRuntime, AgreesOnExportedNetworks) {
     test::Case one;
     one.model = temp / fmt::format("{}.onnx", cases.size());
     converted(model, method).write(one.model, {}, Overwrite::kRefuse);
-    const GraphModel graph = load_graph(OnnxModel::open(one.model));
-    one.inputs = graph.graph.inputs;
+    const OnnxModel written = OnnxModel::open(one.model);
+    one.inputs = written.graph()->main.inputs;
     one.values = {images};
-    one.outputs = engine->load(graph)->run(one.values);
+    one.outputs = engine->load(load_model(written))->run(one.values);
     cases.push_back(std::move(one));
   }
   const std::vector<test::Verdict> verdicts = test::run_onnxruntime(cases);

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "core/host_tensor.h"
-#include "formats/onnx/graph.h"
+#include "formats/onnx/load_tensors.h"
 
 namespace qc::test {
 

@@ -15,7 +15,7 @@
 #include "core/error.h"
 #include "core/random.h"
 #include "engine/engine.h"
-#include "formats/onnx/graph.h"
+#include "formats/onnx/load_tensors.h"
 #include "formats/onnx/onnx_model.h"
 #include "harness.h"
 #include "random_inputs.h"
@@ -48,10 +48,10 @@ bool has_float_weights(const OnnxModel& model) {
 // for a model without float weights.
 std::optional<test::Case> run_engine(Engine& engine, const fs::path& path, std::uint64_t seed) {
   const OnnxModel model = OnnxModel::open(path);
-  const GraphModel graph = load_graph(model);
+  const Graph& graph = model.graph()->main;
   if (!has_float_weights(model)) return std::nullopt;
-  const auto network = engine.load(graph);
-  test::Case result{path, graph.graph.inputs, {}, {}};
+  const auto network = engine.load(load_model(model));
+  test::Case result{path, graph.inputs, {}, {}};
   SplitMix64 random(seed);
   for (const GraphValue& input : result.inputs) {
     if (data_type_bits(input.type) == 0) {

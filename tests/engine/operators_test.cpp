@@ -11,7 +11,7 @@
 #include "core/error.h"
 #include "core/float_types.h"
 #include "engine/engine.h"
-#include "formats/onnx/graph.h"
+#include "formats/onnx/load_tensors.h"
 #include "formats/onnx/onnx_model.h"
 #include "harness.h"
 #include "node_cases.h"
@@ -26,7 +26,7 @@ std::unique_ptr<Network> load(Engine& engine, const test::NodeCase& one) {
   const std::string bytes = test::model_of(one);
   const OnnxModel model =
       OnnxModel::from_memory({{"model.onnx", Bytes(bytes.begin(), bytes.end())}});
-  return engine.load(load_graph(model));
+  return engine.load(load_model(model));
 }
 
 std::vector<HostTensor> given(const test::NodeCase& one) {
@@ -50,7 +50,7 @@ TEST(Operators, AgreeWithOnnxRuntime) {
     test::Case one;
     one.model = temp / fmt::format("{}.onnx", cases.size());
     harness::write_file(one.model, test::model_of(node));
-    one.inputs = load_graph(OnnxModel::open(one.model)).graph.inputs;
+    one.inputs = OnnxModel::open(one.model).graph()->main.inputs;
     one.values = given(node);
     try {
       one.outputs = load(*engine, node)->run(one.values);

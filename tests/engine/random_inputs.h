@@ -3,7 +3,7 @@
 
 #include "core/host_tensor.h"
 #include "core/random.h"
-#include "formats/onnx/graph.h"
+#include "formats/onnx/load_tensors.h"
 
 namespace qc::test {
 

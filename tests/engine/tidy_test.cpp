@@ -15,9 +15,9 @@
 #include "core/random.h"
 #include "core/zeros.h"
 #include "engine/engine.h"
-#include "formats/onnx/graph.h"
+#include "formats/onnx/load_tensors.h"
+#include "formats/onnx/negative_zeros.h"
 #include "formats/onnx/onnx_model.h"
-#include "formats/onnx/zero_signs.h"
 #include "harness.h"
 #include "onnxruntime.h"
 #include "passes/pass.h"
@@ -74,14 +74,14 @@ std::string difference(const std::vector<HostTensor>& a, const std::vector<HostT
 // A model and what the engine makes of it; throws Error when it is refused.
 test::Case run_engine(Engine& engine, const OnnxModel& model, const fs::path& path) {
   model.write(path, {}, Overwrite::kRefuse);
-  const GraphModel graph = load_graph(model);
-  test::Case result{path, graph.graph.inputs, {}, {}};
+  const Graph& graph = model.graph()->main;
+  test::Case result{path, graph.inputs, {}, {}};
   SplitMix64 random(7);
   for (const GraphValue& input : result.inputs) {
     if (data_type_bits(input.type) == 0) throw Error(ErrorCode::kUnsupported, "input of strings");
     result.values.push_back(test::random_tensor(input, random));
   }
-  result.outputs = engine.load(graph)->run(result.values);
+  result.outputs = engine.load(load_model(model))->run(result.values);
   return result;
 }
 

@@ -9,7 +9,7 @@
 
 #include "core/error.h"
 #include "formats/onnx/onnx_model.h"
-#include "formats/onnx/onnx_wire.h"
+#include "formats/onnx/onnx_reader.h"
 #include "formats/packed/pack_model.h"
 #include "formats/qc/read/qc_reader.h"
 
@@ -26,7 +26,7 @@ std::optional<OnnxModel> open(ByteView input) {
   for (std::uint32_t i = 0; i < 64; ++i) append_le(weights, i * i * i);
   files.emplace_back("weights.bin", std::move(weights));
   try {
-    walk_model(GappedBytes(input));
+    static_cast<void>(read_onnx(GappedBytes(input)));
     return OnnxModel::from_memory(std::move(files));
   } catch (const Error& error) {
     if (error.code() == ErrorCode::kInternal) std::abort();
@@ -55,9 +55,26 @@ void check_round_trip(const OnnxModel& model) {
   const auto files = QcReader::from_bytes(container.bytes()).decode_to_memory(1);
   if (files.size() != model.files().size()) std::abort();
   for (std::size_t i = 0; i < files.size(); ++i) {
-    const ByteView before = model.files()[i].bytes;
-    const Bytes& after = files[i].second;
-    if (!std::equal(before.begin(), before.end(), after.begin(), after.end())) std::abort();
+    if (model.files()[i].bytes.joined() != files[i].second) std::abort();
+  }
+}
+
+// A graph that is written as it was read has the same tensors and nodes.
+void check_rewriting(const OnnxModel& model) {
+  try {
+    const OnnxModel written = model.with_graph(model.edit_graph());
+    const std::size_t count = model.tensors().size();
+    if (written.tensors().size() != count) std::abort();
+    if (written.graph()->main.nodes.size() != model.graph()->main.nodes.size()) std::abort();
+    std::uint64_t before = 0;
+    std::uint64_t after = 0;
+    for (std::size_t i = 0; i < count; ++i) {
+      before += model.tensors()[i].size;
+      after += written.tensors()[i].size;
+    }
+    if (before != after) std::abort();
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::kUnsupported) std::abort();
   }
 }
 
@@ -65,6 +82,7 @@ void run(ByteView input) {
   const std::optional<OnnxModel> model = open(input);
   if (!model) return;
   check_tensors(*model);
+  check_rewriting(*model);
   if (input.size() <= kPackUpTo) check_round_trip(*model);
 }
 

@@ -10,6 +10,7 @@
 #include <fstream>
 
 #include "core/error.h"
+#include "formats/onnx/onnx_reader.h"
 #include "formats/packed/packed_tensors.h"
 #include "formats/qc/read/graph_dictionary.h"
 #include "formats/qc/read/qc_reader.h"
@@ -35,7 +36,7 @@ constexpr std::int32_t kFloat = onnx::TensorProto::FLOAT;
 Files files_of(const OnnxModel& model) {
   Files files;
   for (const ModelFile& file : model.files()) {
-    files.emplace_back(file.relative, Bytes(file.bytes.begin(), file.bytes.end()));
+    files.emplace_back(file.relative, file.bytes.joined());
   }
   return files;
 }
@@ -208,7 +209,7 @@ TEST(Pack, GappedFilesHaveTheGraph) {
   const Packed packed(model);
   ASSERT_EQ(packed.reader.slots().size(), 1U);
   const GappedBytes gapped = gapped_file(packed.reader, 0);
-  const WireModel wire = walk_model(gapped);
+  const OnnxFile wire = read_onnx(gapped);
   ASSERT_EQ(wire.tensors.size(), 2U);
   for (std::size_t i = 0; i < 2; ++i) {
     EXPECT_EQ(wire.tensors[i].name, model.tensors()[i].name);

@@ -1,6 +1,7 @@
 // Shapes are inferred in another process, whatever happens to this one meanwhile.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <onnx/onnx_pb.h>
 #include <sys/time.h>
 
 #include <csignal>
@@ -8,8 +9,6 @@
 #include <filesystem>
 #include <string>
 
-#include "formats/onnx/model_skeleton.h"
-#include "formats/onnx/skeleton.h"
 #include "formats/onnx/value_shapes.h"
 #include "harness.h"
 #include "model_builder.h"
@@ -33,14 +32,11 @@ OnnxModel convolution() {
   return builder.open();
 }
 
-ValueShapes shapes_of(const OnnxModel& model) {
-  return infer_shapes(model, read_skeleton(model), {});
-}
+ValueShapes shapes_of(const OnnxModel& model) { return infer_shapes(model, {}); }
 
 std::string conv_output(const OnnxModel& model) {
-  const onnx::ModelProto skeleton = read_skeleton(model);
-  for (const auto& node : skeleton.graph().node()) {
-    if (node.op_type() == "Conv") return node.output(0);
+  for (const Node& node : model.graph()->main.nodes) {
+    if (node.op == "Conv") return node.outputs.front();
   }
   return "";
 }

@@ -76,6 +76,13 @@ Bytes bell_payload(std::size_t count, std::uint64_t seed) {
   return encode(DataType::kFloat, bell_values(count, seed));
 }
 
+onnx::ModelProto parse(const OnnxModel& model) {
+  const Bytes bytes = model.files().front().bytes.joined();
+  onnx::ModelProto proto;
+  EXPECT_TRUE(proto.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())));
+  return proto;
+}
+
 OnnxModel open_model(const onnx::ModelProto& model) {
   return open_files({{"m.onnx", serialize(model)}});
 }

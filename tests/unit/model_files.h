@@ -50,6 +50,9 @@ Bytes bell_payload(std::size_t count, std::uint64_t seed);
 
 /// The model with its one file, m.onnx.
 OnnxModel open_model(const onnx::ModelProto& model);
+
+/// The .onnx file of a model as protobuf reads it.
+onnx::ModelProto parse(const OnnxModel& model);
 OnnxModel open_files(const Files& files);
 
 Bytes pack(const OnnxModel& model, const PackOptions& options = {});

@@ -11,7 +11,6 @@
 #include <utility>
 #include <vector>
 
-#include "formats/onnx/graph.h"
 #include "model_builder.h"
 #include "passes/pass.h"
 
@@ -68,7 +67,7 @@ PassResult run(const Pass& pass, const OnnxModel& model,
 }
 
 std::size_t count_of(const OnnxModel& model, std::string_view op) {
-  const Graph graph = load_graph(model).graph;
+  const Graph graph = model.graph()->main;
   return static_cast<std::size_t>(
       std::ranges::count_if(graph.nodes, [&](const Node& node) { return node.op == op; }));
 }

@@ -11,10 +11,10 @@
 
 #include "core/error.h"
 #include "core/float_types.h"
-#include "formats/onnx/graph.h"
 #include "formats/packed/pack_model.h"
 #include "formats/qc/read/qc_reader.h"
 #include "model_builder.h"
+#include "model_files.h"
 #include "model_values.h"
 #include "passes/pass.h"
 
@@ -71,7 +71,7 @@ std::vector<std::string> changed_names(const PassReport& report) {
 
 std::vector<std::string> ops_of(const OnnxModel& model) {
   std::vector<std::string> ops;
-  for (const Node& node : load_graph(model).graph.nodes) {
+  for (const Node& node : model.graph()->main.nodes) {
     if (node.op != "Constant") ops.push_back(node.op);
   }
   return ops;
@@ -293,9 +293,7 @@ TEST_F(LowBit, EverythingElseOfTheModelIsKept) {
   proto().mutable_unknown_fields()->AddLengthDelimited(1000, "unknown");
   proto().mutable_graph()->mutable_unknown_fields()->AddVarint(1001, 7);
   const OnnxModel converted = convert(kBinarizePass, model(), {{"activations", "sign"}}).model;
-  onnx::ModelProto after;
-  const ByteView bytes = converted.files().front().bytes;
-  ASSERT_TRUE(after.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())));
+  const onnx::ModelProto after = test::parse(converted);
   EXPECT_EQ(after.producer_name(), "someone");
   EXPECT_EQ(after.metadata_props(0).value(), "value");
   EXPECT_EQ(after.unknown_fields().field_count(), 1);
@@ -356,7 +354,7 @@ TEST(LowBitPacking, TakesTheBitsOfTheForm) {
                          .front()
                          .form);
     const auto files = QcReader::from_bytes(container).decode_to_memory(1);
-    EXPECT_TRUE(std::ranges::equal(files.front().second, converted.files().front().bytes));
+    EXPECT_TRUE(files.front().second == converted.files().front().bytes.joined());
   }
 }
 

@@ -10,7 +10,6 @@
 
 #include "core/error.h"
 #include "core/zeros.h"
-#include "formats/onnx/graph.h"
 #include "model_builder.h"
 #include "model_files.h"
 #include "model_values.h"
@@ -134,7 +133,7 @@ TEST(Tidy, MultipliesMasksOutUnderTheNameOfTheWeights) {
     std::vector<float> expected = values_of(model, "fc.weight_orig");
     for (std::size_t i = 0; i < expected.size(); i += 3) expected[i] = 0;
     EXPECT_EQ(values_of(result.model, "fc.weight"), expected);
-    const Graph graph = load_graph(result.model).graph;
+    const Graph graph = result.model.graph()->main;
     ASSERT_EQ(graph.nodes.size(), 1U);
     EXPECT_EQ(graph.nodes[0].inputs[1], "fc.weight");
     EXPECT_THAT(whats(tidy(result.model).report), IsEmpty()) << "a second time";
@@ -167,12 +166,7 @@ TEST(Tidy, FollowsChainsOfProductsAndInnerGraphs) {
   const std::vector<float> scale = values_of(model, "scale");
   for (std::size_t i = 0; i < scaled.size(); ++i) EXPECT_EQ(scaled[i], weights[i] * scale[i % 6]);
   // Both uses in the branches follow the new name.
-  const onnx::ModelProto proto = [&] {
-    onnx::ModelProto parsed;
-    const ByteView bytes = result.model.files().front().bytes;
-    parsed.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()));
-    return parsed;
-  }();
+  const onnx::ModelProto proto = test::parse(result.model);
   const onnx::NodeProto& last = proto.graph().node(proto.graph().node_size() - 1);
   for (const auto& attribute : last.attribute()) {
     EXPECT_EQ(attribute.g().node(0).input(1), "fc.weight");
@@ -202,7 +196,7 @@ TEST(Tidy, ReadsMasksThroughCasts) {
     std::vector<float> expected = values_of(model, "w_orig");
     for (std::size_t i = 0; i < expected.size(); i += 3) expected[i] = 0;
     EXPECT_EQ(values_of(result.model, "w"), expected);
-    EXPECT_EQ(load_graph(result.model).graph.nodes.size(), 1U);
+    EXPECT_EQ(result.model.graph()->main.nodes.size(), 1U);
   }
 }
 

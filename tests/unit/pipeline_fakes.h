@@ -39,8 +39,7 @@ inline std::size_t zeros_of(const OnnxModel& model, const std::string& name) {
 /// Every file of a model, for comparisons.
 inline std::vector<Bytes> files_of(const OnnxModel& model) {
   std::vector<Bytes> files;
-  for (const ModelFile& file : model.files())
-    files.emplace_back(file.bytes.begin(), file.bytes.end());
+  for (const ModelFile& file : model.files()) files.push_back(file.bytes.joined());
   return files;
 }
 
