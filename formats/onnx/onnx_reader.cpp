@@ -130,8 +130,8 @@ class Reader {
           break;
       }
     });
-    std::ranges::stable_partition(graph.initializers,
-                                  [](const Initializer& each) { return !each.tensor.sparse; });
+    std::stable_partition(graph.initializers.begin(), graph.initializers.end(),
+                          [](const Initializer& each) { return !each.tensor.sparse; });
     add_inputs(std::move(inputs), graph);
   }
 
