@@ -95,7 +95,7 @@ GraphEditor::Position GraphEditor::find_producer(const std::string& value) {
 
 Node* GraphEditor::producer(const std::string& value) {
   if (value.empty()) return nullptr;
-  const Position node = find_producer(value);
+  const auto node = find_producer(value);
   return node == nodes_.end() ? nullptr : &*node;
 }
 
@@ -201,7 +201,7 @@ void GraphEditor::set_output(Position node, std::size_t index, const std::string
 }
 
 void GraphEditor::remove_unused(const std::string& value) {
-  const Position node = find_producer(value);
+  const auto node = find_producer(value);
   if (node == nodes_.end()) return remove_unused_initializer(value);
   if (std::ranges::any_of(node->outputs, [&](const auto& out) { return uses(out) > 0; })) return;
   count_node(*node, false);

@@ -158,12 +158,6 @@ class Finder {
 
 }  // namespace
 
-std::vector<ConstantProduct> find_constant_products(const OnnxModel& model) {
-  Finder finder(model, false);
-  finder.run();
-  return finder.take();
-}
-
 std::vector<ConstantProduct> compute_constant_products(const OnnxModel& model) {
   Finder finder(model, true);
   finder.run();

@@ -18,15 +18,13 @@ struct ConstantProduct {
   std::array<std::string, 2> factors;  ///< values that it reads
   /// Where these come from, behind Identity and Cast: initializers, Constants, earlier products.
   std::array<std::string, 2> sources;
-  HostTensor value;  ///< without elements in what find_constant_products() gives
+  HostTensor value;
 };
 
 /// The products of float32 and float16 constants that are no larger than their larger
 /// factor and no output of the graph, in the order of execution. A tensor that is listed as an
-/// input too is no constant: who runs the network may replace it.
-std::vector<ConstantProduct> find_constant_products(const OnnxModel& model);
-
-/// The same with their elements, each product rounded once, as Mul gives it.
+/// input too is no constant: who runs the network may replace it. Each product is rounded once, as
+/// Mul gives it.
 std::vector<ConstantProduct> compute_constant_products(const OnnxModel& model);
 
 /// Indices into OnnxModel::tensors() of the factors of all products.

@@ -73,7 +73,8 @@ OnnxModel OnnxModel::from_memory(std::vector<std::pair<std::filesystem::path, By
   OnnxModel model;
   model.memory_ = memory;
   std::vector<ModelFile> held;
-  for (auto& [path, bytes] : files) held.push_back({path, model.hold(std::move(bytes))});
+  held.reserve(files.size());
+  for (auto& file : files) held.push_back({file.first, model.hold(std::move(file.second))});
   refuse_container(held.front().bytes.at(0));
   model.load_from(held);
   return model;
@@ -252,7 +253,7 @@ OnnxModel OnnxModel::edited(PayloadEdits edits) const {
   const std::vector<Edit> ordered = in_order(edits);
   for (std::size_t i = 0; i < files_.size(); ++i) model.files_[i].bytes = splice(i, ordered);
   // The memory of a vector that is moved stays where it is.
-  for (auto& [index, bytes] : edits) static_cast<void>(model.hold(std::move(bytes)));
+  for (auto& edit : edits) static_cast<void>(model.hold(std::move(edit.second)));
   model.join_payloads();
   model.drop_unused_holders();
   return model;

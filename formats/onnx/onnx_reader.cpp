@@ -15,7 +15,10 @@ namespace {
 
 Origin origin_of(const WireField& field) { return {field.begin, field.content, field.end}; }
 
-std::string plain_domain(std::string domain) { return domain == "ai.onnx" ? "" : domain; }
+std::string plain_domain(std::string domain) {
+  if (domain == "ai.onnx") domain.clear();
+  return domain;
+}
 
 class Reader {
  public:
@@ -255,7 +258,7 @@ class Reader {
   void read_part(const WireField& field, int depth, Held& held) {
     namespace names = onnx_field::attribute;
     const auto graph = [&] {
-      const auto read = std::make_shared<Graph>();
+      auto read = std::make_shared<Graph>();
       read_graph(field, depth, *read);
       return read;
     };

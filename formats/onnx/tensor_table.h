@@ -1,4 +1,4 @@
-// From what the wire walker finds to the tensors of a model.
+// From what the reader finds to the tensors of a model.
 #pragma once
 
 #include <cstdint>

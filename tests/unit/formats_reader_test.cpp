@@ -192,7 +192,7 @@ Message& enter(Message& message, const FieldDescriptor* field) {
                               : *reflection->MutableMessage(&message, field);
 }
 
-// ONNX's schema says where tensors can be; the walker knows every such place.
+// ONNX's schema says where tensors can be; the reader knows every such place.
 TEST(OnnxReader, FindsATensorBehindEveryFieldOfTheSchema) {
   const std::vector<Edge> edges = edges_to_tensors();
   EXPECT_GE(edges.size(), 18U);
@@ -417,7 +417,7 @@ RC_GTEST_PROP(GappedBytes, AreTheFileWithoutTheGaps, ()) {
   }
 }
 
-// Nothing that the walker needs is in a payload.
+// Nothing that the reader needs is in a payload.
 RC_GTEST_PROP(OnnxReader, NeedsNoPayloads, ()) {
   const Bytes file = serialize(rich_model());
   const OnnxFile whole = read(file);
