@@ -122,7 +122,7 @@ class Rewriter {
     for (int depth = 0; depth < kLongestChain; ++depth) {
       if (inputs_.contains(value)) return true;
       const Node* node = graph_.producer(value);
-      const bool passes = node != nullptr && node->inputs.size() > 0 &&
+      const bool passes = node != nullptr && !node->inputs.empty() &&
                           (among(kMoves, node->op) || node->op == "Cast" || node->op == "Pad");
       if (!passes) return false;
       value = node->inputs[0];
@@ -328,7 +328,7 @@ class Rewriter {
   void check_order(const Node& layer, const std::string& value) {
     const Node* node = graph_.producer(value);
     for (int depth = 0; depth < kLongestChain; ++depth) {
-      const bool moves = node != nullptr && node->inputs.size() > 0 && among(kMoves, node->op);
+      const bool moves = node != nullptr && !node->inputs.empty() && among(kMoves, node->op);
       if (!moves) break;
       node = graph_.producer(node->inputs[0]);
     }
