@@ -21,13 +21,13 @@ void MeteredFields::charge(std::uint64_t bytes) {
                           byte_size_text(memory_)));
 }
 
-std::string MeteredFields::text(const WireField& field) {
+std::string MeteredFields::text(const OnnxField& field) {
   if (!field.is_delimited()) return {};
   charge(field.end - field.content);
   return fields_.text(field);
 }
 
-void MeteredFields::add_numbers(const WireField& field, std::vector<std::int64_t>& numbers) {
+void MeteredFields::add_numbers(const OnnxField& field, std::vector<std::int64_t>& numbers) {
   if (field.is_varint()) numbers.push_back(static_cast<std::int64_t>(field.value));
   if (!field.is_delimited()) return;
   for (std::uint64_t at = field.content; at < field.end;) {
@@ -36,8 +36,8 @@ void MeteredFields::add_numbers(const WireField& field, std::vector<std::int64_t
   }
 }
 
-void MeteredFields::add_floats(const WireField& field, std::vector<float>& numbers) {
-  if (!field.is_delimited() && field.type != WireType::kFixed32) return;
+void MeteredFields::add_floats(const OnnxField& field, std::vector<float>& numbers) {
+  if (!field.is_delimited() && field.type != OnnxWireType::kFixed32) return;
   charge(field.end - field.content);
   ByteReader in(fields_.bytes(field.content, field.end));
   while (in.ok() && !in.at_end()) numbers.push_back(in.le<float>());

@@ -25,7 +25,7 @@ class MeteredFields {
   /// Calls body(field) for every field between two places.
   template <typename Body>
   void each(std::uint64_t begin, std::uint64_t end, const Body& body) {
-    each_field(fields_, begin, end, [&](const WireField& field) {
+    each_field(fields_, begin, end, [&](const OnnxField& field) {
       charge(kFieldBytes);
       body(field);
     });
@@ -33,17 +33,17 @@ class MeteredFields {
 
   /// The same for the fields of a message.
   template <typename Body>
-  void each(const WireField& message, const Body& body) {
+  void each(const OnnxField& message, const Body& body) {
     charge(kMessageBytes);
     each(message.content, message.end, body);
   }
 
   /// The text of a field; empty for one of another type.
-  std::string text(const WireField& field);
+  std::string text(const OnnxField& field);
 
   /// Adds the numbers of a repeated field, one in the field or several packed.
-  void add_numbers(const WireField& field, std::vector<std::int64_t>& numbers);
-  void add_floats(const WireField& field, std::vector<float>& numbers);
+  void add_numbers(const OnnxField& field, std::vector<std::int64_t>& numbers);
+  void add_floats(const OnnxField& field, std::vector<float>& numbers);
 
  private:
   static constexpr std::uint64_t kMessageBytes = 256;

@@ -73,7 +73,7 @@ DocumentedFields fields_of(OnnxMessage message) noexcept {
   return {};
 }
 
-std::optional<OnnxMessage> nested_message(OnnxMessage parent, const WireField& field) {
+std::optional<OnnxMessage> nested_message(OnnxMessage parent, const OnnxField& field) {
   if (!field.is_delimited()) return std::nullopt;
   const auto nested = fields_of(parent).nested;
   const auto found = std::ranges::find(nested, field.number, &NestedField::number);
@@ -82,7 +82,7 @@ std::optional<OnnxMessage> nested_message(OnnxMessage parent, const WireField& f
 
 void count(const WireFields& fields, OnnxMessage message, std::uint64_t begin, std::uint64_t end,
            DocStrings& found) {
-  each_field(fields, begin, end, [&](const WireField& field) {
+  each_field(fields, begin, end, [&](const OnnxField& field) {
     if (is_doc_string(message, field)) {
       ++found.count;
       found.bytes += field.end - field.begin;
@@ -94,11 +94,11 @@ void count(const WireFields& fields, OnnxMessage message, std::uint64_t begin, s
 
 }  // namespace
 
-bool is_doc_string(OnnxMessage parent, const WireField& field) {
+bool is_doc_string(OnnxMessage parent, const OnnxField& field) {
   return field.is_delimited() && fields_of(parent).doc == field.number;
 }
 
-bool is_payload_over(std::uint64_t bytes, OnnxMessage parent, const WireField& field) {
+bool is_payload_over(std::uint64_t bytes, OnnxMessage parent, const OnnxField& field) {
   namespace names = onnx_field::tensor;
   constexpr std::array kPayloads = {names::kFloatData, names::kInt32Data, names::kStringData,
                                     names::kInt64Data, names::kRawData,   names::kDoubleData,
@@ -107,13 +107,13 @@ bool is_payload_over(std::uint64_t bytes, OnnxMessage parent, const WireField& f
          std::ranges::find(kPayloads, field.number) != kPayloads.end();
 }
 
-void copy_field(const WireFields& fields, OnnxMessage parent, const WireField& field,
+void copy_field(const WireFields& fields, OnnxMessage parent, const OnnxField& field,
                 const FieldFilter& leaves_out, WireMessage& out) {
   if (leaves_out && leaves_out(parent, field)) return;
   const auto message = nested_message(parent, field);
   if (leaves_out && message) {
     WireMessage content = out.another();
-    each_field(fields, field.content, field.end, [&](const WireField& inner) {
+    each_field(fields, field.content, field.end, [&](const OnnxField& inner) {
       copy_field(fields, *message, inner, leaves_out, content);
     });
     if (content.size() < field.end - field.content) {

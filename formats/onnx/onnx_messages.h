@@ -24,16 +24,16 @@ enum class OnnxMessage {
 };
 
 /// Whether a field of a `parent` is left out. None: nothing is.
-using FieldFilter = std::function<bool(OnnxMessage parent, const WireField& field)>;
+using FieldFilter = std::function<bool(OnnxMessage parent, const OnnxField& field)>;
 
 /// Documentation: fields called doc_string.
-bool is_doc_string(OnnxMessage parent, const WireField& field);
+bool is_doc_string(OnnxMessage parent, const OnnxField& field);
 
-/// Elements of a tensor, more than `bytes` of them.
-bool is_payload_over(std::uint64_t bytes, OnnxMessage parent, const WireField& field);
+/// The elements of a tensor, where they take more than `bytes` bytes.
+bool is_payload_over(std::uint64_t bytes, OnnxMessage parent, const OnnxField& field);
 
 /// Appends a field of a `parent`, without what is to be left out at any depth.
-void copy_field(const WireFields& fields, OnnxMessage parent, const WireField& field,
+void copy_field(const WireFields& fields, OnnxMessage parent, const OnnxField& field,
                 const FieldFilter& leaves_out, WireMessage& out);
 
 struct DocStrings {

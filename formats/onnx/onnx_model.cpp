@@ -4,8 +4,6 @@
 
 #include <algorithm>
 #include <functional>
-#include <numeric>
-#include <optional>
 #include <system_error>
 #include <tuple>
 #include <utility>

@@ -13,7 +13,7 @@
 namespace qc {
 namespace {
 
-Origin origin_of(const WireField& field) { return {field.begin, field.content, field.end}; }
+Origin origin_of(const OnnxField& field) { return {field.begin, field.content, field.end}; }
 
 std::string plain_domain(std::string domain) {
   if (domain == "ai.onnx") domain.clear();
@@ -27,7 +27,7 @@ class Reader {
   OnnxFile run() {
     require_graph();
     ModelGraph& graph = file_.graph;
-    fields_.each(0, fields_.fields().size(), [&](const WireField& field) {
+    fields_.each(0, fields_.fields().size(), [&](const OnnxField& field) {
       if (field.number == onnx_field::model::kOpsetImport && field.is_delimited()) {
         read_opset(field, graph);
       } else if (field.number == onnx_field::model::kGraph && field.is_delimited()) {
@@ -44,33 +44,33 @@ class Reader {
  private:
   void require_graph() const {
     bool has_graph = false;
-    each_field(fields_.fields(), 0, fields_.fields().size(), [&](const WireField& field) {
+    each_field(fields_.fields(), 0, fields_.fields().size(), [&](const OnnxField& field) {
       has_graph |= field.number == onnx_field::model::kGraph && field.is_delimited();
     });
     if (!has_graph) throw Error(ErrorCode::kCorrupt, "it has no graph: not an ONNX model");
   }
 
-  static void require_depth(const WireField& message, int depth) {
+  static void require_depth(const OnnxField& message, int depth) {
     if (depth > kMaxMessageNesting) {
       WireFields::damaged(message.content, "messages are nested too deep");
     }
   }
 
-  void read_opset(const WireField& message, ModelGraph& model) {
+  void read_opset(const OnnxField& message, ModelGraph& model) {
     namespace names = onnx_field::opset;
     std::string domain;
     std::int64_t version = 0;
-    fields_.each(message, [&](const WireField& field) {
+    fields_.each(message, [&](const OnnxField& field) {
       if (field.number == names::kDomain) domain = fields_.text(field);
       if (field.number == names::kVersion) version = static_cast<std::int64_t>(field.value);
     });
     model.opsets[plain_domain(std::move(domain))] = version;
   }
 
-  TrainingGraphs read_training(const WireField& message) {
+  TrainingGraphs read_training(const OnnxField& message) {
     namespace names = onnx_field::training;
     TrainingGraphs training;
-    fields_.each(message, [&](const WireField& field) {
+    fields_.each(message, [&](const OnnxField& field) {
       if (!field.is_delimited()) return;
       if (field.number == names::kInitialization) read_graph(field, 2, training.initialization);
       if (field.number == names::kAlgorithm) read_graph(field, 2, training.algorithm);
@@ -78,16 +78,16 @@ class Reader {
         return;
       }
       fields_.each(field,
-                   [&](const WireField& part) { training.bound.push_back(fields_.text(part)); });
+                   [&](const OnnxField& part) { training.bound.push_back(fields_.text(part)); });
     });
     return training;
   }
 
-  Function read_function(const WireField& message) {
+  Function read_function(const OnnxField& message) {
     namespace names = onnx_field::function;
     Function function;
     function.origin = origin_of(message);
-    fields_.each(message, [&](const WireField& field) {
+    fields_.each(message, [&](const OnnxField& field) {
       if (field.number == names::kName) function.name = fields_.text(field);
       if (field.number == names::kDomain) function.domain = plain_domain(fields_.text(field));
       if (!field.is_delimited()) return;
@@ -97,12 +97,12 @@ class Reader {
     return function;
   }
 
-  void read_graph(const WireField& message, int depth, Graph& graph) {
+  void read_graph(const OnnxField& message, int depth, Graph& graph) {
     namespace names = onnx_field::graph;
     require_depth(message, depth);
     graph.origin = origin_of(message);
     std::vector<GraphValue> inputs;
-    fields_.each(message, [&](const WireField& field) {
+    fields_.each(message, [&](const OnnxField& field) {
       if (!field.is_delimited()) return;
       switch (field.number) {
         case names::kName:
@@ -151,24 +151,24 @@ class Reader {
     }
   }
 
-  void read_annotation(const WireField& message, std::vector<std::string>& annotated) {
+  void read_annotation(const OnnxField& message, std::vector<std::string>& annotated) {
     namespace names = onnx_field::annotation;
-    fields_.each(message, [&](const WireField& field) {
+    fields_.each(message, [&](const OnnxField& field) {
       if (field.number == names::kTensorName) annotated.push_back(fields_.text(field));
       if (field.number != names::kParameterNames || !field.is_delimited()) return;
-      fields_.each(field, [&](const WireField& part) {
+      fields_.each(field, [&](const OnnxField& part) {
         if (part.number == onnx_field::entry::kValue) annotated.push_back(fields_.text(part));
       });
     });
   }
 
-  void read_node(const WireField& message, int depth, std::vector<Node>& nodes) {
+  void read_node(const OnnxField& message, int depth, std::vector<Node>& nodes) {
     namespace names = onnx_field::node;
     require_depth(message, depth);
     Node node;
     node.number = nodes_++;
     node.origin = origin_of(message);
-    fields_.each(message, [&](const WireField& field) {
+    fields_.each(message, [&](const OnnxField& field) {
       if (!field.is_delimited()) return;
       switch (field.number) {
         case names::kInput:
@@ -213,13 +213,13 @@ class Reader {
     std::vector<std::shared_ptr<const Graph>> graphs;
   };
 
-  Attribute read_attribute(const WireField& message, int depth) {
+  Attribute read_attribute(const OnnxField& message, int depth) {
     namespace names = onnx_field::attribute;
     require_depth(message, depth);
     Attribute attribute;
     attribute.origin = origin_of(message);
     Held held;
-    fields_.each(message, [&](const WireField& field) {
+    fields_.each(message, [&](const OnnxField& field) {
       switch (field.number) {
         case names::kName:
           attribute.name = fields_.text(field);
@@ -228,7 +228,7 @@ class Reader {
           held.type = static_cast<onnx_field::AttributeType>(field.value);
           break;
         case names::kFloat:
-          if (field.type == WireType::kFixed32) {
+          if (field.type == OnnxWireType::kFixed32) {
             held.number = load_le<float>(fields_.fields().bytes(field.content, field.end).data());
           }
           break;
@@ -255,7 +255,7 @@ class Reader {
     return attribute;
   }
 
-  void read_part(const WireField& field, int depth, Held& held) {
+  void read_part(const OnnxField& field, int depth, Held& held) {
     namespace names = onnx_field::attribute;
     const auto graph = [&] {
       auto read = std::make_shared<Graph>();
@@ -337,7 +337,7 @@ class Reader {
     return Type::kUndefined;
   }
 
-  void add_initializer(const WireField& message, const GraphTensor& tensor, Graph& graph) const {
+  void add_initializer(const OnnxField& message, const GraphTensor& tensor, Graph& graph) const {
     Initializer initializer;
     initializer.name = file_.tensors[tensor.index].name;
     initializer.tensor = tensor;
@@ -346,13 +346,13 @@ class Reader {
   }
 
   // Nothing where there are no values or no indices.
-  std::optional<GraphTensor> read_sparse(const WireField& message, int depth) {
+  std::optional<GraphTensor> read_sparse(const OnnxField& message, int depth) {
     namespace names = onnx_field::sparse;
     require_depth(message, depth);
     GraphTensor::Sparse sparse;
     std::optional<std::size_t> values;
     std::optional<std::size_t> indices;
-    fields_.each(message, [&](const WireField& field) {
+    fields_.each(message, [&](const OnnxField& field) {
       if (field.number == names::kDims) fields_.add_numbers(field, sparse.dims);
       if (!field.is_delimited()) return;
       if (field.number == names::kValues) values = read_tensor(field, depth + 1);
@@ -363,17 +363,17 @@ class Reader {
     return GraphTensor{*values, std::move(sparse)};
   }
 
-  std::size_t read_tensor(const WireField& message, int depth) {
+  std::size_t read_tensor(const OnnxField& message, int depth) {
     require_depth(message, depth);
     file_.tensors.push_back(qc::read_tensor(fields_, message));
     return file_.tensors.size() - 1;
   }
 
-  GraphValue read_value(const WireField& message) {
+  GraphValue read_value(const OnnxField& message) {
     namespace names = onnx_field::value;
     GraphValue value;
     value.origin = origin_of(message);
-    fields_.each(message, [&](const WireField& field) {
+    fields_.each(message, [&](const OnnxField& field) {
       if (!field.is_delimited()) return;
       if (field.number == names::kName) value.name = fields_.text(field);
       if (field.number == names::kType) read_type(field, value);
@@ -381,20 +381,20 @@ class Reader {
     return value;
   }
 
-  void read_type(const WireField& message, GraphValue& value) {
+  void read_type(const OnnxField& message, GraphValue& value) {
     namespace names = onnx_field::type;
-    fields_.each(message, [&](const WireField& kind) {
+    fields_.each(message, [&](const OnnxField& kind) {
       if (kind.number != names::kTensorType || !kind.is_delimited()) return;
-      fields_.each(kind, [&](const WireField& field) {
+      fields_.each(kind, [&](const OnnxField& field) {
         if (field.number == names::kElemType && field.is_varint()) {
           value.type = static_cast<DataType>(field.value);
         }
         if (field.number != names::kShape || !field.is_delimited()) return;
         value.has_shape = true;
-        fields_.each(field, [&](const WireField& dim) {
+        fields_.each(field, [&](const OnnxField& dim) {
           if (dim.number != names::kDim || !dim.is_delimited()) return;
           std::int64_t size = -1;
-          fields_.each(dim, [&](const WireField& part) {
+          fields_.each(dim, [&](const OnnxField& part) {
             if (part.number == names::kDimValue && part.is_varint()) {
               size = std::max<std::int64_t>(static_cast<std::int64_t>(part.value), -1);
             }

@@ -97,7 +97,7 @@ class Writer {
     std::set<std::uint64_t> functions;
     for (const Function& function : after_.graph.functions) functions.insert(function.origin.begin);
     int graphs = 0;
-    each_field(fields_, 0, fields_.size(), [&](const WireField& field) {
+    each_field(fields_, 0, fields_.size(), [&](const OnnxField& field) {
       if (field.is_delimited() && field.number == names::kGraph) {
         model.message(names::kGraph, graph(after_.graph.main));
         ++graphs;
@@ -123,7 +123,7 @@ class Writer {
 
   WireMessage empty() { return WireMessage(buffer_); }
 
-  void copy(OnnxMessage parent, const WireField& field, WireMessage& out) const {
+  void copy(OnnxMessage parent, const OnnxField& field, WireMessage& out) const {
     copy_field(fields_, parent, field, leaves_out_, out);
   }
 
@@ -145,7 +145,7 @@ class Writer {
   // graph knows: a sparse tensor without values or indices is none.
   void keep_others(OnnxMessage message, const Origin& origin, std::span<const std::uint32_t> anew,
                    Fields& fields) {
-    each_field(fields_, origin.content, origin.end, [&](const WireField& field) {
+    each_field(fields_, origin.content, origin.end, [&](const OnnxField& field) {
       if (std::ranges::find(anew, field.number) != anew.end()) return;
       if (message == OnnxMessage::kGraph && before_.knows_initializer(field.begin)) return;
       WireMessage out = empty();
@@ -194,7 +194,7 @@ class Writer {
     namespace names = onnx_field::graph;
     std::map<std::uint64_t, const GraphValue*> kept;
     for (const GraphValue& input : graph.inputs) kept.emplace(input.origin.begin, &input);
-    each_field(fields_, graph.origin.content, graph.origin.end, [&](const WireField& field) {
+    each_field(fields_, graph.origin.content, graph.origin.end, [&](const OnnxField& field) {
       if (field.number != names::kInput) return;
       const auto found = kept.find(field.begin);
       if (found != kept.end()) {
@@ -211,8 +211,9 @@ class Writer {
   WireMessage node(const Node& node) {
     namespace names = onnx_field::node;
     const Node* before = before_.find(node);
-    if (before != nullptr && are_same(*before, node))
+    if (before != nullptr && are_same(*before, node)) {
       return copied(OnnxMessage::kGraph, node.origin);
+    }
     Fields fields;
     std::vector<std::uint32_t> anew = {names::kInput, names::kOutput, names::kAttribute};
     for (const std::string& each : node.inputs) {
@@ -240,21 +241,23 @@ class Writer {
   // The field of a node for an attribute. Those that were read do not change but for their graphs.
   WireMessage attribute(const Attribute& attribute) {
     namespace names = onnx_field::attribute;
+    if (!attribute.origin.is_known()) return new_attribute(attribute);
+    bool changed = false;
+    each_subgraph(attribute, [&](const Graph& inner) { changed |= before_.find(inner) != &inner; });
+    if (!changed) return copied(OnnxMessage::kNode, attribute.origin);
+    constexpr std::uint32_t kAnew[] = {names::kGraph, names::kGraphs};
     Fields fields;
-    if (attribute.origin.is_known()) {
-      bool changed = false;
-      each_subgraph(attribute,
-                    [&](const Graph& inner) { changed |= before_.find(inner) != &inner; });
-      if (!changed) return copied(OnnxMessage::kNode, attribute.origin);
-      constexpr std::uint32_t kAnew[] = {names::kGraph, names::kGraphs};
-      keep_others(OnnxMessage::kAttribute, attribute.origin, kAnew, fields);
-      const bool one = std::holds_alternative<std::shared_ptr<const Graph>>(attribute.value);
-      const std::uint32_t number = one ? names::kGraph : names::kGraphs;
-      each_subgraph(attribute, [&](const Graph& inner) {
-        fields.emplace_back(number, nested(number, graph(inner)));
-      });
-      return nested(onnx_field::node::kAttribute, in_order(std::move(fields)));
-    }
+    keep_others(OnnxMessage::kAttribute, attribute.origin, kAnew, fields);
+    const bool one = std::holds_alternative<std::shared_ptr<const Graph>>(attribute.value);
+    const std::uint32_t number = one ? names::kGraph : names::kGraphs;
+    each_subgraph(attribute, [&](const Graph& inner) {
+      fields.emplace_back(number, nested(number, graph(inner)));
+    });
+    return nested(onnx_field::node::kAttribute, in_order(std::move(fields)));
+  }
+
+  WireMessage new_attribute(const Attribute& attribute) {
+    namespace names = onnx_field::attribute;
     WireMessage out = empty();
     out.text(names::kName, attribute.name);
     const auto end = [&](onnx_field::AttributeType type) {
@@ -341,7 +344,7 @@ class Writer {
         return nested(number, renamed(OnnxMessage::kValue, names::kName, value.origin, value.name));
       }
     }
-    const std::vector<WireField> dims_before = dim_fields(value.origin);
+    const std::vector<OnnxField> dims_before = dim_fields(value.origin);
     WireMessage shape = empty();
     for (std::size_t i = 0; i < value.dims.size(); ++i) {
       // A size that is still open keeps its name.
@@ -364,15 +367,15 @@ class Writer {
   }
 
   // The fields of a value's dimensions, as in GraphValue::dims.
-  std::vector<WireField> dim_fields(const Origin& origin) const {
+  std::vector<OnnxField> dim_fields(const Origin& origin) const {
     namespace names = onnx_field::type;
-    std::vector<WireField> level = {
-        {0, WireType::kLengthDelimited, 0, origin.content, origin.end, 0}};
+    std::vector<OnnxField> level = {
+        {0, OnnxWireType::kLengthDelimited, 0, origin.content, origin.end, 0}};
     for (const std::uint32_t number :
          {onnx_field::value::kType, names::kTensorType, names::kShape, names::kDim}) {
-      std::vector<WireField> below;
-      for (const WireField& message : level) {
-        each_field(fields_, message.content, message.end, [&](const WireField& field) {
+      std::vector<OnnxField> below;
+      for (const OnnxField& message : level) {
+        each_field(fields_, message.content, message.end, [&](const OnnxField& field) {
           if (field.number == number && field.is_delimited()) below.push_back(field);
         });
       }

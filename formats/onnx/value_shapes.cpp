@@ -186,7 +186,7 @@ ValueShapes infer_shapes(const OnnxModel& model, std::span<const std::int64_t> i
   graph.values.clear();
   const WrittenFile written =
       write_onnx(model.files().front().bytes, *model.graph(), edited,
-                 [](OnnxMessage parent, const WireField& field) {
+                 [](OnnxMessage parent, const OnnxField& field) {
                    return is_payload_over(kMostConstantBytes, parent, field);
                  });
   Bytes bytes = written.bytes.joined();

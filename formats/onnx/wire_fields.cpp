@@ -23,29 +23,29 @@ std::uint64_t WireFields::varint(std::uint64_t& at, std::uint64_t end) const {
   return value;
 }
 
-WireField WireFields::next(std::uint64_t& at, std::uint64_t end) const {
+OnnxField WireFields::next(std::uint64_t& at, std::uint64_t end) const {
   constexpr std::uint64_t kMostFieldNumber = 0x1fffffff;
-  WireField field;
+  OnnxField field;
   field.begin = at;
   const std::uint64_t tag = varint(at, end);
   if (tag >> 3 == 0 || tag >> 3 > kMostFieldNumber) damaged(field.begin, "no field number");
   field.number = static_cast<std::uint32_t>(tag >> 3);
-  field.type = static_cast<WireType>(tag & 7);
+  field.type = static_cast<OnnxWireType>(tag & 7);
   field.content = at;
   std::uint64_t size = 0;
   switch (field.type) {
-    case WireType::kVarint:
+    case OnnxWireType::kVarint:
       field.value = varint(at, end);
       field.end = at;
       return field;
-    case WireType::kFixed64:
+    case OnnxWireType::kFixed64:
       size = 8;
       break;
-    case WireType::kLengthDelimited:
+    case OnnxWireType::kLengthDelimited:
       size = varint(at, end);
       field.content = at;
       break;
-    case WireType::kFixed32:
+    case OnnxWireType::kFixed32:
       size = 4;
       break;
     default:
@@ -63,7 +63,7 @@ ByteView WireFields::bytes(std::uint64_t begin, std::uint64_t end) const {
   return bytes.first(end - begin);
 }
 
-std::string WireFields::text(const WireField& field) const {
+std::string WireFields::text(const OnnxField& field) const {
   return std::string(as_text(bytes(field.content, field.end)));
 }
 

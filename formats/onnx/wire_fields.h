@@ -9,7 +9,7 @@
 
 namespace qc {
 
-enum class WireType : std::uint32_t {
+enum class OnnxWireType : std::uint32_t {
   kVarint = 0,
   kFixed64 = 1,
   kLengthDelimited = 2,
@@ -17,16 +17,16 @@ enum class WireType : std::uint32_t {
 };
 
 /// A field of a message, by places in the file.
-struct WireField {
+struct OnnxField {
   std::uint32_t number = 0;
-  WireType type = WireType::kVarint;
+  OnnxWireType type = OnnxWireType::kVarint;
   std::uint64_t begin = 0;    ///< of its tag
   std::uint64_t content = 0;  ///< of its value; after the length of a length-delimited field
   std::uint64_t end = 0;
   std::uint64_t value = 0;  ///< of a varint
 
-  bool is_delimited() const noexcept { return type == WireType::kLengthDelimited; }
-  bool is_varint() const noexcept { return type == WireType::kVarint; }
+  bool is_delimited() const noexcept { return type == OnnxWireType::kLengthDelimited; }
+  bool is_varint() const noexcept { return type == OnnxWireType::kVarint; }
 };
 
 /// Reads fields of a file. Fed with untrusted bytes: every function throws Error(kCorrupt) where
@@ -39,14 +39,14 @@ class WireFields {
 
   /// Reads the field that starts at `at`, of a message that ends at `end`, and moves `at` behind
   /// it.
-  WireField next(std::uint64_t& at, std::uint64_t end) const;
+  OnnxField next(std::uint64_t& at, std::uint64_t end) const;
 
   /// A number at `at`, which moves behind it.
   std::uint64_t varint(std::uint64_t& at, std::uint64_t end) const;
 
   /// Bytes of the file that are not in a gap.
   ByteView bytes(std::uint64_t begin, std::uint64_t end) const;
-  std::string text(const WireField& field) const;
+  std::string text(const OnnxField& field) const;
 
   [[noreturn]] static void damaged(std::uint64_t at, const char* what);
 

@@ -5,7 +5,7 @@
 namespace qc {
 namespace {
 
-void append_tag(Bytes& out, std::uint32_t field, WireType type) {
+void append_tag(Bytes& out, std::uint32_t field, OnnxWireType type) {
   append_varint(out, (std::uint64_t{field} << 3) | static_cast<std::uint32_t>(type));
 }
 
@@ -41,21 +41,21 @@ void WireMessage::append(const WireMessage& other) {
 
 void WireMessage::varint(std::uint32_t field, std::uint64_t value) {
   Bytes bytes;
-  append_tag(bytes, field, WireType::kVarint);
+  append_tag(bytes, field, OnnxWireType::kVarint);
   append_varint(bytes, value);
   own(bytes);
 }
 
 void WireMessage::fixed32(std::uint32_t field, float value) {
   Bytes bytes;
-  append_tag(bytes, field, WireType::kFixed32);
+  append_tag(bytes, field, OnnxWireType::kFixed32);
   append_le(bytes, value);
   own(bytes);
 }
 
 void WireMessage::header(std::uint32_t field, std::uint64_t size) {
   Bytes bytes;
-  append_tag(bytes, field, WireType::kLengthDelimited);
+  append_tag(bytes, field, OnnxWireType::kLengthDelimited);
   append_varint(bytes, size);
   own(bytes);
 }

@@ -11,7 +11,7 @@ namespace {
 constexpr std::uint64_t kTensorBytes = 1024;
 
 // Whether the field is one for elements.
-bool read_payload(const WireField& field, WireTensor& tensor) {
+bool read_payload(const OnnxField& field, WireTensor& tensor) {
   namespace names = onnx_field::tensor;
   Storage storage = Storage::kNone;
   switch (field.number) {
@@ -39,10 +39,10 @@ bool read_payload(const WireField& field, WireTensor& tensor) {
   return true;
 }
 
-void add_external_entry(MeteredFields& fields, const WireField& message, WireTensor& tensor) {
+void add_external_entry(MeteredFields& fields, const OnnxField& message, WireTensor& tensor) {
   std::string key;
   std::string value;
-  fields.each(message, [&](const WireField& field) {
+  fields.each(message, [&](const OnnxField& field) {
     if (!field.is_delimited()) return;
     if (field.number == onnx_field::entry::kKey) key = fields.text(field);
     if (field.number == onnx_field::entry::kValue) value = fields.text(field);
@@ -50,7 +50,7 @@ void add_external_entry(MeteredFields& fields, const WireField& message, WireTen
   tensor.external[key] = value;
 }
 
-void read_description(MeteredFields& fields, const WireField& field, WireTensor& tensor,
+void read_description(MeteredFields& fields, const OnnxField& field, WireTensor& tensor,
                       bool& external) {
   namespace names = onnx_field::tensor;
   switch (field.number) {
@@ -79,11 +79,11 @@ void read_description(MeteredFields& fields, const WireField& field, WireTensor&
 
 }  // namespace
 
-WireTensor read_tensor(MeteredFields& fields, const WireField& message) {
+WireTensor read_tensor(MeteredFields& fields, const OnnxField& message) {
   fields.charge(kTensorBytes);
   WireTensor tensor;
   bool external = false;
-  fields.each(message, [&](const WireField& field) {
+  fields.each(message, [&](const OnnxField& field) {
     if (!read_payload(field, tensor)) read_description(fields, field, tensor, external);
   });
   if (external) tensor.storage = Storage::kExternal;

@@ -25,6 +25,6 @@ struct WireTensor {
 };
 
 /// Reads a TensorProto. The payload is not looked at.
-WireTensor read_tensor(MeteredFields& fields, const WireField& message);
+WireTensor read_tensor(MeteredFields& fields, const OnnxField& message);
 
 }  // namespace qc

@@ -203,7 +203,7 @@ TEST(OnnxWriter, LeavesLargePayloadsOut) {
   set_raw(*model.mutable_graph()->add_initializer(), "large", kFloat, {6}, noise(24, 5));
   const OnnxModel opened = open_model(model);
   const OnnxModel outline =
-      opened.with_graph(opened.edit_graph(), [](OnnxMessage parent, const WireField& field) {
+      opened.with_graph(opened.edit_graph(), [](OnnxMessage parent, const OnnxField& field) {
         return is_payload_over(20, parent, field);
       });
   EXPECT_EQ(test::find_tensor(outline, "w").size, 20U);
