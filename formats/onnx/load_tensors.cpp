@@ -9,36 +9,13 @@
 
 #include "core/error.h"
 #include "core/memory_size.h"
+#include "formats/onnx/tensor_elements.h"
 
 namespace qc {
 namespace {
 
 // Upper bound on the bytes that all sparse tensors of a model may expand to.
 constexpr std::uint64_t kMaxDenseBytes = std::uint64_t{1} << 30;
-
-[[noreturn]] void corrupt(const std::string& tensor, std::string_view what) {
-  throw Error(ErrorCode::kCorrupt, fmt::format("tensor {}: {}", tensor, what));
-}
-
-std::uint64_t elements_of(const std::string& name, std::span<const std::int64_t> dims) {
-  const auto count = element_count(dims);
-  if (!count) corrupt(name, "has an impossible shape");
-  return *count;
-}
-
-// Typed fields other than float_data and double_data hold varints, whatever the element's width.
-Bytes decode_varints(const std::string& name, ByteView payload, unsigned width,
-                     std::uint64_t count) {
-  if (count > payload.size()) corrupt(name, "holds fewer elements than its shape says");
-  Bytes bytes(memory_size(count * width));
-  ByteReader in(payload);
-  for (std::uint64_t i = 0; i < count; ++i) {
-    const std::uint64_t value = in.varint();
-    std::memcpy(bytes.data() + i * width, &value, width);
-  }
-  if (!in.ok() || !in.at_end()) corrupt(name, "does not hold as many elements as its shape says");
-  return bytes;
-}
 
 // Indices are given as [NNZ] places in the flattened tensor or as [NNZ, rank] coordinates.
 std::vector<std::uint64_t> linear_indices(const std::string& name, const HostTensor& indices,
@@ -48,10 +25,10 @@ std::vector<std::uint64_t> linear_indices(const std::string& name, const HostTen
   const bool coordinates =
       indices.dims.size() == 2 && indices.dims[1] == static_cast<std::int64_t>(dims.size());
   if (indices.type != DataType::kInt64 || (!flat && !coordinates)) {
-    corrupt(name, "has indices of another form than ONNX knows");
+    corrupt_tensor(name, "has indices of another form than ONNX knows");
   }
   if (indices.dims[0] != static_cast<std::int64_t>(count)) {
-    corrupt(name, "has not as many indices as values");
+    corrupt_tensor(name, "has not as many indices as values");
   }
   const std::size_t width = flat ? 1 : dims.size();
   std::vector<std::uint64_t> places(memory_size(count));
@@ -59,7 +36,8 @@ std::vector<std::uint64_t> linear_indices(const std::string& name, const HostTen
     std::uint64_t place = 0;
     for (std::size_t axis = 0; axis < width; ++axis) {
       const auto at = load_le<std::int64_t>(indices.bytes.data() + (i * width + axis) * 8);
-      if (at < 0 || (coordinates && at >= dims[axis])) corrupt(name, "has an index out of range");
+      if (at < 0 || (coordinates && at >= dims[axis]))
+        corrupt_tensor(name, "has an index out of range");
       if (coordinates) place *= static_cast<std::uint64_t>(dims[axis]);
       place += static_cast<std::uint64_t>(at);
     }
@@ -109,22 +87,9 @@ class Loader {
     if (info.type == DataType::kString) {
       result.strings = info.strings;
     } else {
-      result.bytes = elements(info);
+      result.bytes = tensor_elements(info, model_.payload(info));
     }
     return result;
-  }
-
-  Bytes elements(const TensorInfo& info) const {
-    const ByteView payload = model_.payload(info);
-    const std::uint64_t count = elements_of(info.name, info.dims);
-    const unsigned width = data_type_bits(info.type) / 8;
-    if (width == 0) corrupt(info.name, fmt::format("of {}", data_type_name(info.type)));
-    if (info.elements) return {payload.begin(), payload.end()};
-    if (count == 0) return {};
-    if (info.storage != Storage::kVarints) {
-      corrupt(info.name, "does not hold as many bytes as its type and shape say");
-    }
-    return decode_varints(info.name, payload, width, count);
   }
 
   HostTensor dense(std::size_t index, const GraphTensor::Sparse& sparse) {
@@ -134,20 +99,20 @@ class Loader {
     HostTensor result;
     result.type = values.type;
     result.dims = sparse.dims;
-    const std::uint64_t count = elements_of(name, result.dims);
+    const std::uint64_t count = tensor_count(name, result.dims);
     const std::size_t width = data_type_bits(result.type) / 8;
-    if (width == 0) corrupt(name, "is sparse and of strings");
+    if (width == 0) corrupt_tensor(name, "is sparse and of strings");
     if (count > (kMaxDenseBytes - dense_bytes_) / width) {
       throw Error(ErrorCode::kLimit,
                   fmt::format("tensor {}: sparse tensors of more than {} MB when made dense", name,
                               kMaxDenseBytes >> 20));
     }
     dense_bytes_ += count * width;
-    const std::uint64_t nonzeros = elements_of(name, values.dims);
+    const std::uint64_t nonzeros = tensor_count(name, values.dims);
     const std::vector<std::uint64_t> places = linear_indices(name, indices, nonzeros, result.dims);
     result.bytes.resize(memory_size(count * width));
     for (std::size_t i = 0; i < places.size(); ++i) {
-      if (places[i] >= count) corrupt(name, "has an index outside its shape");
+      if (places[i] >= count) corrupt_tensor(name, "has an index outside its shape");
       std::memcpy(result.bytes.data() + places[i] * width, values.bytes.data() + i * width, width);
     }
     return result;

@@ -59,26 +59,39 @@ void place_external(const WireTensor& wire, const ExternalFiles& files, TensorIn
   }
 }
 
+// Whether the payload is one run of as many elements of a fixed width as the shape says.
+bool has_elements(const WireTensor& wire, const TensorInfo& tensor) {
+  const bool fixed_width = tensor.storage == Storage::kRaw ||
+                           tensor.storage == Storage::kExternal ||
+                           (tensor.storage == Storage::kTyped &&
+                            (tensor.type == DataType::kFloat || tensor.type == DataType::kDouble));
+  return wire.single_payload && fixed_width &&
+         expected_size(tensor.type, tensor.dims) == tensor.size;
+}
+
 }  // namespace
+
+TensorInfo describe_tensor(const WireTensor& wire) {
+  TensorInfo tensor;
+  tensor.type = static_cast<DataType>(wire.data_type);
+  tensor.dims = wire.dims;
+  tensor.strings = wire.strings;
+  tensor.storage = wire.storage;
+  tensor.offset = wire.offset;
+  tensor.size = wire.size;
+  tensor.elements = has_elements(wire, tensor);
+  return tensor;
+}
 
 std::vector<TensorInfo> make_tensors(const OnnxFile& model, const ExternalFiles& files) {
   std::vector<TensorInfo> tensors;
   tensors.reserve(model.tensors.size());
   for (const WireTensor& found : model.tensors) {
-    TensorInfo tensor;
-    tensor.type = static_cast<DataType>(found.data_type);
-    tensor.dims = found.dims;
-    tensor.strings = found.strings;
-    tensor.storage = found.storage;
-    tensor.offset = found.offset;
-    tensor.size = found.size;
-    if (found.storage == Storage::kExternal) place_external(found, files, tensor);
-    const bool fixed_width =
-        tensor.storage == Storage::kRaw || tensor.storage == Storage::kExternal ||
-        (tensor.storage == Storage::kTyped &&
-         (tensor.type == DataType::kFloat || tensor.type == DataType::kDouble));
-    tensor.elements = found.single_payload && fixed_width &&
-                      expected_size(tensor.type, tensor.dims) == tensor.size;
+    TensorInfo tensor = describe_tensor(found);
+    if (found.storage == Storage::kExternal) {
+      place_external(found, files, tensor);
+      tensor.elements = has_elements(found, tensor);
+    }
     tensors.push_back(std::move(tensor));
   }
   assign_roles(model.graph, tensors);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "formats/onnx/onnx_reader.h"
+#include "formats/onnx/wire_tensor.h"
 #include "graph/tensor_info.h"
 
 namespace qc {
@@ -19,6 +20,9 @@ struct ExternalFile {
 
 /// Finds the file for a location; throws Error when there is none or it may not be used.
 using ExternalFiles = std::function<ExternalFile(const std::string& location)>;
+
+/// What a tensor says of itself; its place counts where its elements are not in another file.
+TensorInfo describe_tensor(const WireTensor& wire);
 
 /// The tensors with places, names and roles. Throws Error(kCorrupt) when external data runs past
 /// the end of its file, and what `files` throws.
