@@ -61,30 +61,6 @@ class PreprocessedDataset final : public Dataset {
   Preprocessor preprocessor_;
 };
 
-// The configuration given, else the one in the folder, else the defaults.
-DatasetConfig find_config(const DataSource& source, const fs::path& folder) {
-  if (!source.config.empty()) return read_dataset_config(source.config);
-  const fs::path inside = folder / "dataset.toml";
-  std::error_code error;
-  return fs::exists(inside, error) ? read_dataset_config(inside) : DatasetConfig();
-}
-
-[[noreturn]] void nothing_found(const fs::path& where, Split split) {
-  std::string known;
-  for (const DataFormat& format : kFormats) {
-    known += fmt::format("\n  {}: {}", format.name, format.files);
-  }
-  throw Error(ErrorCode::kFile, fmt::format("no {} samples found in {}; understood are:{}",
-                                            split_name(split), where.string(), known));
-}
-
-std::unique_ptr<SampleSource> open_source(const FormatRequest& request, const fs::path& where) {
-  for (const DataFormat& format : kFormats) {
-    if (auto source = format.open(request)) return source;
-  }
-  nothing_found(where, request.split);
-}
-
 }  // namespace
 
 std::string_view split_name(Split split) noexcept {
@@ -108,25 +84,56 @@ std::int64_t count_classes(std::span<const std::int64_t> labels, const DatasetCo
   return classes;
 }
 
+std::string known_formats() {
+  std::string known;
+  for (const DataFormat& format : kFormats) {
+    known += fmt::format("\n  {}: {}", format.name, format.files);
+  }
+  return known;
+}
+
+DatasetConfig find_config(const DataSource& source, const fs::path& folder) {
+  if (!source.config.empty()) return read_dataset_config(source.config);
+  const fs::path inside = folder / "dataset.toml";
+  std::error_code error;
+  return fs::exists(inside, error) ? read_dataset_config(inside) : DatasetConfig();
+}
+
+DataPlace find_data(const DataSource& source, Split split) {
+  const bool is_file = fs::is_regular_file(source.path);
+  if (!fs::exists(source.path)) {
+    throw Error(ErrorCode::kFile, fmt::format("no data at {}: there is no such folder or file",
+                                              source.path.string()));
+  }
+  DataPlace place;
+  place.folder = is_file ? source.path.parent_path() : source.path;
+  place.config = find_config(source, place.folder);
+  const fs::path& named = split == Split::kTrain ? place.config.train : place.config.test;
+  if (is_file) place.only = source.path;
+  if (!named.empty()) place.only = place.folder / named;
+  if (!place.only.empty() && !fs::exists(place.only)) {
+    throw Error(ErrorCode::kFile, fmt::format("{}, the {} samples of dataset.toml, is not there",
+                                              place.only.string(), split_name(split)));
+  }
+  return place;
+}
+
+std::unique_ptr<SampleSource> open_samples(const FormatRequest& request) {
+  for (const DataFormat& format : kFormats) {
+    if (auto source = format.open(request)) return source;
+  }
+  return nullptr;
+}
+
 std::unique_ptr<Dataset> open_dataset(const DataSource& source, Split split) {
   try {
-    const bool is_file = fs::is_regular_file(source.path);
-    if (!fs::exists(source.path)) {
-      throw Error(ErrorCode::kFile, fmt::format("no data at {}: there is no such folder or .npz",
-                                                source.path.string()));
-    }
-    const fs::path folder = is_file ? source.path.parent_path() : source.path;
-    const DatasetConfig config = find_config(source, folder);
-    const fs::path& named = split == Split::kTrain ? config.train : config.test;
-    fs::path only = is_file ? source.path : fs::path();
-    if (!named.empty()) only = folder / named;
-    if (!only.empty() && !fs::exists(only)) {
-      throw Error(ErrorCode::kFile, fmt::format("{}, the {} samples of dataset.toml, is not there",
-                                                only.string(), split_name(split)));
-    }
-    const FormatRequest request{.folder = folder, .split = split, .only = only, .config = config};
-    auto opened = open_source(request, only.empty() ? folder : only);
-    return std::make_unique<PreprocessedDataset>(std::move(opened), config);
+    const DataPlace place = find_data(source, split);
+    auto samples = open_samples(
+        {.folder = place.folder, .split = split, .only = place.only, .config = place.config});
+    if (samples) return std::make_unique<PreprocessedDataset>(std::move(samples), place.config);
+    const fs::path& where = place.only.empty() ? place.folder : place.only;
+    throw Error(ErrorCode::kFile, fmt::format("no {} samples found in {}; understood are:{}",
+                                              split_name(split), where.string(), known_formats()));
   } catch (const fs::filesystem_error& error) {
     throw Error(ErrorCode::kFile,
                 fmt::format("cannot read {}: {}", source.path.string(), error.code().message()));

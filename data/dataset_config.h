@@ -3,8 +3,11 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
+#include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace qc {
@@ -23,12 +26,36 @@ struct Resize {
   PixelSize exact;
 };
 
+/// [audio]: how recordings become samples.
+struct AudioConfig {
+  std::optional<std::int64_t> rate;    ///< Hz; recordings of another rate are refused
+  std::optional<std::int64_t> window;  ///< values in a sample
+  std::optional<std::int64_t> hop;     ///< values from one window to the next; else a window
+};
+
+enum class TextEncoding { kBytes, kUtf8 };
+
+/// [text]: how texts become sequences of whole numbers.
+struct TextConfig {
+  TextEncoding encoding = TextEncoding::kBytes;
+  std::int64_t offset = 0;  ///< is added to every byte or code point
+  std::optional<std::int64_t> length;
+  std::int64_t pad = 0;  ///< fills texts that are shorter than `length`
+};
+
+/// [inputs.NAME]: what an input of the network gets.
+struct InputConfig {
+  std::optional<double> value;                     ///< of every element; at most 2^53
+  std::optional<std::vector<std::int64_t>> shape;  ///< where the network leaves it open
+  std::string rename;                              ///< the array of an .npz file; empty: NAME
+};
+
 /// Every key of dataset.toml; what is absent has its default.
 struct DatasetConfig {
   std::optional<double> scale;
   std::vector<double> mean;  ///< empty, one for all channels, or one per channel
   std::vector<double> std;
-  PixelLayout layout = PixelLayout::kNchw;
+  std::optional<PixelLayout> layout;  ///< absent: NCHW, or what the network's input asks for
   std::optional<PixelLayout> stored_layout;
   std::optional<Channels> channels;
   std::optional<Resize> resize;
@@ -38,6 +65,10 @@ struct DatasetConfig {
   std::filesystem::path train;
   std::filesystem::path test;
   std::optional<std::int64_t> classes;
+  AudioConfig audio;
+  TextConfig text;
+  std::string data_input;  ///< [data] input: the one that samples fill; empty: the one that fits
+  std::map<std::string, InputConfig, std::less<>> inputs;
 };
 
 /// Reads a dataset.toml. Throws Error: kFile when it cannot be read, kUsage with the line for what

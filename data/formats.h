@@ -10,6 +10,7 @@
 #include "data/dataset.h"
 #include "data/dataset_config.h"
 #include "data/sample_source.h"
+#include "data/zip_archive.h"
 
 namespace qc {
 
@@ -35,6 +36,32 @@ std::unique_ptr<SampleSource> open_cifar(const FormatRequest& request);
 std::unique_ptr<SampleSource> open_npy(const FormatRequest& request);
 std::unique_ptr<SampleSource> open_npz(const FormatRequest& request);
 std::unique_ptr<SampleSource> open_image_folder(const FormatRequest& request);
+
+/// The pictures of a folder, or of a file, that have no labels; nothing where there are none. What
+/// has no labels is no data set for open_dataset().
+std::unique_ptr<SampleSource> open_unlabelled_images(const FormatRequest& request);
+
+/// The samples of the first format that fits; nothing when none does. Throws Error.
+std::unique_ptr<SampleSource> open_samples(const FormatRequest& request);
+
+/// What open_samples() looks for, a line for each format, each after a line break.
+std::string known_formats();
+
+/// Whether an archive has samples and labels as open_npz() reads them.
+bool has_sample_pair(const ZipArchive& archive, Split split);
+
+/// Where the samples of a split lie, with what dataset.toml says of them.
+struct DataPlace {
+  std::filesystem::path folder;
+  std::filesystem::path only;  ///< as in FormatRequest
+  DatasetConfig config;
+};
+
+/// Throws Error: kFile when nothing is there, kUsage for a wrong dataset.toml.
+DataPlace find_data(const DataSource& source, Split split);
+
+/// The configuration given, else the one in the folder, else the defaults.
+DatasetConfig find_config(const DataSource& source, const std::filesystem::path& folder);
 
 /// Labels beyond this are taken for damage.
 inline constexpr std::int64_t kMaxClasses = std::int64_t{1} << 24;

@@ -13,6 +13,7 @@
 #include "data/formats.h"
 #include "data/image_source.h"
 #include "data/label_file.h"
+#include "data/split_folder.h"
 #include "system/file.h"
 
 namespace qc {
@@ -22,38 +23,10 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view kLabelFile = "labels.csv";
 
-std::vector<fs::path> sorted_entries(const fs::path& folder) {
-  std::vector<fs::path> entries;
-  for (const auto& entry : fs::directory_iterator(folder)) {
-    if (!entry.path().filename().string().starts_with('.')) entries.push_back(entry.path());
-  }
-  std::ranges::sort(entries, {}, [](const fs::path& path) { return path.filename().string(); });
-  return entries;
-}
-
-std::optional<fs::path> first_folder(const fs::path& parent,
-                                     std::initializer_list<std::string_view> names) {
-  for (const std::string_view name : names) {
-    if (fs::is_directory(parent / name)) return parent / name;
-  }
-  return std::nullopt;
-}
-
 std::optional<fs::path> train_folder(const FormatRequest& request) {
   const fs::path named = request.folder / request.config.train;
   if (!request.config.train.empty() && fs::is_directory(named)) return named;
   return first_folder(request.folder, {"train"});
-}
-
-// The folder that the split lies in; nothing when there are splits, but not this one.
-std::optional<fs::path> split_folder(const FormatRequest& request) {
-  if (!request.only.empty()) {
-    return fs::is_directory(request.only) ? std::optional(request.only) : std::nullopt;
-  }
-  const auto train = first_folder(request.folder, {"train"});
-  const auto test = first_folder(request.folder, {"test", "val"});
-  if (!train && !test) return request.folder;
-  return request.split == Split::kTrain ? train : test;
 }
 
 std::optional<fs::path> find_label_file(const FormatRequest& request, const fs::path& root) {

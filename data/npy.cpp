@@ -26,7 +26,7 @@ constexpr std::array kElementTypes = {
     ElementType{"<u4", DataType::kUint32},  ElementType{"<i4", DataType::kInt32},
     ElementType{"<u8", DataType::kUint64},  ElementType{"<i8", DataType::kInt64},
     ElementType{"<f2", DataType::kFloat16}, ElementType{"<f4", DataType::kFloat},
-    ElementType{"<f8", DataType::kDouble},
+    ElementType{"<f8", DataType::kDouble},  ElementType{"|b1", DataType::kBool},
 };
 
 // The header is a Python dictionary in text: {'descr': '<f4', 'fortran_order': False, 'shape':
@@ -108,8 +108,8 @@ class HeaderText {
       if (known.descr == descr) return known.type;
     }
     throw Error(ErrorCode::kUnsupported,
-                fmt::format("{} has elements of type \"{}\"; read are little-endian integers and "
-                            "float16, float32, float64",
+                fmt::format("{} has elements of type \"{}\"; read are little-endian integers, "
+                            "float16, float32, float64 and bool",
                             name_, descr));
   }
 

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
 #include <functional>
 #include <optional>
 #include <span>
@@ -14,7 +13,7 @@
 #include "core/memory_size.h"
 #include "data/array_source.h"
 #include "data/formats.h"
-#include "data/npy.h"
+#include "data/npy_array.h"
 #include "data/zip_archive.h"
 
 namespace qc {
@@ -34,58 +33,19 @@ constexpr std::array kTestNames = {PairNames{"x_test", "y_test"}, PairNames{"X_t
                                    PairNames{"test_images", "test_labels"}};
 constexpr std::array kUnsplitNames = {PairNames{"images", "labels"}, PairNames{"x", "y"}};
 
-struct Array {
-  std::string name;
-  NpyHeader header;
-  Blob blob;
-};
-
 // Whether there is an array of a name, without ".npy".
 using HasArray = std::function<bool(const std::string&)>;
 
-// Sees a header before anything is read because of it.
-using CheckHeader = std::function<void(const NpyHeader&)>;
-
-// `read` gets a function that parses the header.
-template <typename Read>
-Array read_array(const std::string& name, const CheckHeader& check, const Read& read) {
-  NpyHeader header;
-  Blob blob = read([&](ByteView first) {
-    header = parse_npy_header(first, name);
-    check(header);
-    return header.size;
-  });
-  return {.name = name, .header = std::move(header), .blob = std::move(blob)};
-}
-
-Array read_npy(const fs::path& path, const CheckHeader& check) {
-  return read_array(path.string(), check,
-                    [&](const AnnouncedSize& announced) { return read_blob(path, announced); });
-}
-
-// Requires whole numbers, one per sample, that fit into memory.
-CheckHeader holds_labels(const std::string& name) {
-  return [name](const NpyHeader& header) {
-    const bool column = header.shape.size() == 2 && header.shape[1] == 1;
-    const DataType type = header.type;
-    const bool real =
-        type == DataType::kFloat || type == DataType::kDouble || type == DataType::kFloat16;
-    if (real || (header.shape.size() != 1 && !column)) {
-      throw Error(ErrorCode::kUnsupported,
-                  fmt::format("{} holds {} of shape {}; labels are whole numbers, one per sample",
-                              name, data_type_name(type), shape_text(header.shape)));
-    }
-    const auto count = static_cast<std::uint64_t>(header.shape[0]);
-    require_memory(name, std::min(count, kMaxInMemory) * sizeof(std::int64_t));
-  };
-}
-
 // Requires a sample for every label.
-CheckHeader fits(const Array& labels, const std::string& name) {
+CheckHeader fits(const NpyArray& labels, const std::string& name) {
   return [&labels, name](const NpyHeader& header) {
     if (header.shape.empty() || element_count(header.shape) == std::uint64_t{0}) {
       throw Error(ErrorCode::kCorrupt, fmt::format("{} holds no samples: its shape is {}", name,
                                                    shape_text(header.shape)));
+    }
+    if (!is_sample_type(header.type)) {
+      throw Error(ErrorCode::kUnsupported, fmt::format("{} holds {}; samples are numbers", name,
+                                                       data_type_name(header.type)));
     }
     if (header.shape[0] == labels.header.shape[0]) return;
     throw Error(ErrorCode::kCorrupt,
@@ -105,24 +65,6 @@ std::optional<PairNames> find_pair(Split split, const HasArray& has) {
   return std::nullopt;
 }
 
-std::vector<std::int64_t> read_labels(const Array& array) {
-  const NpyHeader& header = array.header;
-  const DataType type = header.type;
-  const std::size_t width = data_type_bits(type) / 8;
-  const bool is_signed = type == DataType::kInt8 || type == DataType::kInt16 ||
-                         type == DataType::kInt32 || type == DataType::kInt64;
-  const ByteView payload = array.blob.bytes().subspan(header.offset);
-  std::vector<std::int64_t> labels(payload.size() / width);
-  for (std::size_t i = 0; i < labels.size(); ++i) {
-    std::uint64_t bits = 0;
-    std::memcpy(&bits, payload.data() + i * width, width);
-    const unsigned unused = 64 - 8 * static_cast<unsigned>(width);
-    const auto extended = static_cast<std::int64_t>(bits << unused) >> unused;
-    labels[i] = is_signed ? extended : static_cast<std::int64_t>(bits);
-  }
-  return labels;
-}
-
 // Pictures have few channels: a dimension of up to four at one end only is that of the channels.
 PixelLayout guess_layout(std::span<const std::int64_t> dims, PixelLayout wanted) {
   constexpr std::int64_t kFew = 4;
@@ -131,7 +73,7 @@ PixelLayout guess_layout(std::span<const std::int64_t> dims, PixelLayout wanted)
   return wanted;
 }
 
-SampleForm make_form(const Array& array, const DatasetConfig& config) {
+SampleForm make_form(const NpyArray& array, const DatasetConfig& config) {
   const std::vector<std::int64_t> dims(array.header.shape.begin() + 1, array.header.shape.end());
   const std::vector<std::size_t> sizes(dims.begin(), dims.end());
   SampleForm form;
@@ -145,17 +87,18 @@ SampleForm make_form(const Array& array, const DatasetConfig& config) {
   } else if (dims.size() == 2) {
     form.grid = planar_grid(1, sizes[0], sizes[1]);
   } else {
-    const PixelLayout stored = config.stored_layout.value_or(guess_layout(dims, config.layout));
+    const PixelLayout stored = config.stored_layout.value_or(
+        guess_layout(dims, config.layout.value_or(PixelLayout::kNchw)));
     form.grid = stored == PixelLayout::kNhwc ? interleaved_grid(sizes[0], sizes[1], sizes[2])
                                              : planar_grid(sizes[0], sizes[1], sizes[2]);
   }
   return form;
 }
 
-std::unique_ptr<SampleSource> join(Array samples, const Array& labels, const DatasetConfig& config,
-                                   std::string description) {
+std::unique_ptr<SampleSource> join(NpyArray samples, const NpyArray& labels,
+                                   const DatasetConfig& config, std::string description) {
   SampleArray array;
-  array.labels = read_labels(labels);
+  array.labels = npy_labels(labels);
   array.type = samples.header.type;
   array.form = make_form(samples, config);
   array.classes = count_classes(array.labels, config, labels.name);
@@ -199,6 +142,14 @@ fs::path find_npz(const FormatRequest& request) {
 
 }  // namespace
 
+bool has_sample_pair(const ZipArchive& archive, Split split) {
+  const auto has = [&](std::string_view name) {
+    return archive.contains(fmt::format("{}.npy", name));
+  };
+  const auto pair = find_pair(split, has);
+  return pair && has(pair->labels);
+}
+
 std::unique_ptr<SampleSource> open_npy(const FormatRequest& request) {
   fs::path samples = request.only;
   if (samples.empty()) {
@@ -210,7 +161,7 @@ std::unique_ptr<SampleSource> open_npy(const FormatRequest& request) {
   }
   if (samples.extension() != ".npy") return nullptr;
   const fs::path labels_path = labels_of(samples, request);
-  const Array labels = read_npy(labels_path, holds_labels(labels_path.string()));
+  const NpyArray labels = read_npy(labels_path, holds_labels(labels_path.string()));
   return join(read_npy(samples, fits(labels, samples.string())), labels, request.config,
               fmt::format(".npy files in {}", request.folder.string()));
 }
@@ -228,18 +179,12 @@ std::unique_ptr<SampleSource> open_npz(const FormatRequest& request) {
                             split_name(request.split)));
   }
   const auto name_of = [&](std::string_view array) {
-    return fmt::format("{}.npy in {}", array, path.string());
+    return npz_member_name(archive, std::string(array));
   };
   const auto read = [&](std::string_view array, const CheckHeader& check) {
-    const std::string member = fmt::format("{}.npy", array);
-    if (!archive.contains(member)) {
-      throw Error(ErrorCode::kFile, fmt::format("{} has no member {}", path.string(), member));
-    }
-    return read_array(name_of(array), check, [&](const AnnouncedSize& announced) {
-      return archive.read(member, announced);
-    });
+    return read_npz_member(archive, std::string(array), check);
   };
-  const Array labels = read(pair->labels, holds_labels(name_of(pair->labels)));
+  const NpyArray labels = read(pair->labels, holds_labels(name_of(pair->labels)));
   return join(read(pair->samples, fits(labels, name_of(pair->samples))), labels, request.config,
               fmt::format("npz file {}", path.string()));
 }

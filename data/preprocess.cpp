@@ -9,6 +9,7 @@
 #include <type_traits>
 
 #include "core/error.h"
+#include "data/image.h"
 
 namespace qc {
 namespace {
@@ -82,8 +83,16 @@ PixelSize resized(const std::optional<Resize>& resize, const SampleGrid& grid) {
   if (!resize) return {height, width};
   if (resize->shorter_side == 0) return resize->exact;
   const std::int64_t side = resize->shorter_side;
-  if (height <= width) return {side, side * width / height};
-  return {side * height / width, side};
+  const PixelSize size = height <= width ? PixelSize{side, side * width / height}
+                                         : PixelSize{side * height / width, side};
+  // A picture that is a line would become one of terabytes.
+  if (size.height > as_dim(kMaxPixels) / size.width) {
+    throw Error(ErrorCode::kLimit,
+                fmt::format("a picture of {}x{} would have more than {} pixels with resize = {} of "
+                            "dataset.toml; give [height, width]",
+                            height, width, kMaxPixels, side));
+  }
+  return size;
 }
 
 }  // namespace
@@ -115,7 +124,7 @@ Preprocessor::Preprocessor(const DatasetConfig& config, const SampleForm& form)
   const PixelSize size = config_.crop.value_or(resized(config_.resize, form.grid));
   const std::size_t height = as_size(size.height);
   const std::size_t width = as_size(size.width);
-  if (config_.layout == PixelLayout::kNchw) {
+  if (config_.layout.value_or(PixelLayout::kNchw) == PixelLayout::kNchw) {
     output_ = planar_grid(channels, height, width);
     shape_ = {as_dim(channels), size.height, size.width};
   } else {

@@ -78,6 +78,18 @@ bool ZipArchive::contains(const std::string& member) const {
   return zip_name_locate(handle_->zip, member.c_str(), 0) >= 0;
 }
 
+const std::string& ZipArchive::name() const noexcept { return handle_->name; }
+
+std::vector<std::string> ZipArchive::members(std::size_t most) const {
+  std::vector<std::string> names;
+  const zip_int64_t count = zip_get_num_entries(handle_->zip, 0);
+  for (zip_int64_t i = 0; i < count && names.size() < most; ++i) {
+    const char* name = zip_get_name(handle_->zip, static_cast<zip_uint64_t>(i), 0);
+    if (name != nullptr) names.emplace_back(name);
+  }
+  return names;
+}
+
 Blob ZipArchive::read(const std::string& member, const AnnouncedSize& announced) const {
   const std::string name = fmt::format("{} in {}", member, handle_->name);
   MemberInflow inflow(handle_->zip, member, name);

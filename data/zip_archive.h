@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "data/blob.h"
 
@@ -18,7 +19,12 @@ class ZipArchive {
   ZipArchive(const ZipArchive&) = delete;
   ZipArchive& operator=(const ZipArchive&) = delete;
 
+  /// Its file, for messages.
+  const std::string& name() const noexcept;
   bool contains(const std::string& member) const;
+
+  /// Names of members in the order of the file, at most `most`.
+  std::vector<std::string> members(std::size_t most) const;
 
   /// A member's bytes. Throws Error(kCorrupt) for a damaged one, and as
   /// read_announced() does.

@@ -27,7 +27,7 @@ TEST(DatasetConfig, HasADefaultForEveryKey) {
   EXPECT_FALSE(config.scale);
   EXPECT_TRUE(config.mean.empty());
   EXPECT_TRUE(config.std.empty());
-  EXPECT_EQ(config.layout, PixelLayout::kNchw);
+  EXPECT_FALSE(config.layout);
   EXPECT_FALSE(config.stored_layout);
   EXPECT_FALSE(config.channels);
   EXPECT_FALSE(config.resize);
