@@ -18,6 +18,11 @@ find_package(PNG REQUIRED)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(xxhash REQUIRED IMPORTED_TARGET libxxhash)
 pkg_check_modules(libzip REQUIRED IMPORTED_TARGET libzip)
+pkg_check_modules(sndfile REQUIRED IMPORTED_TARGET sndfile)
+
+# libsndfile is opened while the program runs (data/feeds/audio_file): only its header is needed.
+add_library(qc_sndfile_header INTERFACE)
+target_include_directories(qc_sndfile_header SYSTEM INTERFACE ${sndfile_INCLUDE_DIRS})
 
 # What the program that starts fast needs comes as static libraries.
 add_library(qc_fmt STATIC ${CMAKE_CURRENT_LIST_DIR}/fmt.cpp)

@@ -40,6 +40,7 @@ enum class StreamPurpose : std::uint64_t {
   kDropout = 8,
   kAugmentation = 9,
   kGradientNoise = 10,  ///< index: place of the gradient in the batch
+  kSamples = 11,        ///< made-up samples; index: sample and input
 };
 
 /// The seed of a stream: M(M(M(seed) ^ purpose) ^ index), where M gives a SplitMix64's first
