@@ -1,5 +1,6 @@
-// Bytes as a recipe or as a data set: refused, or read to the end. The first byte tells the kind. A
-// data set of two files has the size of the first, that of the labels, in two bytes after it.
+// Bytes as a recipe, a data set or samples for a network: refused, or read to the end. The first
+// byte tells the kind. A data set of two files has the size of the first, that of the labels, in
+// two bytes after it.
 #include <unistd.h>
 
 #include <algorithm>
@@ -15,6 +16,7 @@
 
 #include "core/error.h"
 #include "data/dataset.h"
+#include "data/feed_source.h"
 #include "pipeline/recipe.h"
 
 namespace qc::fuzz {
@@ -111,12 +113,54 @@ constexpr std::array kKinds = {
     Kind{nullptr, "data_batch_1.bin.gz"},
 };
 
+// A file of samples and the input of the network that takes them.
+struct FeedFile {
+  const char* name;
+  DataType type;
+  std::size_t rank;
+};
+
+constexpr std::array kFeedFiles = {
+    FeedFile{"data.npz", DataType::kFloat, 2},   FeedFile{"data.npz", DataType::kUint8, 1},
+    FeedFile{"input_0.pb", DataType::kFloat, 2}, FeedFile{"input_0.pb", DataType::kInt64, 1},
+    FeedFile{"a.txt", DataType::kUint8, 2},      FeedFile{"a.wav", DataType::kFloat, 2},
+    FeedFile{"a.flac", DataType::kFloat16, 3},
+};
+// First bytes from here on are the number of one of them.
+constexpr std::uint8_t kFirstFeed = 240;
+
+void check_feeds(const Folder& folder, const FeedFile& file, ByteView bytes) {
+  folder.clear();
+  folder.write(file.name, bytes);
+  Graph graph;
+  graph.inputs.push_back({.name = "x",
+                          .type = file.type,
+                          .has_shape = true,
+                          .dims = std::vector<std::int64_t>(file.rank, -1)});
+  accepted([&] {
+    const auto feeds = open_feeds({folder.path(), {}}, Split::kTest, graph);
+    for (std::size_t i = 0; i < std::min(feeds->size(), kMostSamples); ++i) {
+      const Feed feed = feeds->load(i);
+      const HostTensor& tensor = feed.inputs.at(0);
+      const auto count = element_count(tensor.dims);
+      if (tensor.type != file.type || tensor.dims.size() != file.rank || !count ||
+          tensor.bytes.size() != *count * data_type_bits(tensor.type) / 8) {
+        std::abort();
+      }
+    }
+  });
+}
+
 void run(ByteView input) {
   if (input.empty()) return;
-  const std::size_t number = input.front() % (kKinds.size() + 2);
-  ByteView rest = input.subspan(1);
-  if (number == 0) return check_recipe(as_text(rest));
   static const Folder folder;
+  ByteView rest = input.subspan(1);
+  if (input.front() >= kFirstFeed) {
+    const std::size_t feed = input.front() - kFirstFeed;
+    return check_feeds(folder, kFeedFiles[feed % kFeedFiles.size()], rest);
+  }
+  const std::size_t number = input.front() % (kKinds.size() + 2);
+  if (number == 0) return check_recipe(as_text(rest));
   folder.clear();
   if (number == 1) {
     folder.write("dataset.toml", rest);

@@ -305,6 +305,18 @@ channels = "RGB"
 resize = 4
 crop = [2, 2]
 classes = 10
+[data]
+input = "x"
+[inputs.h]
+default = 0.5
+shape = [1, 2]
+[audio]
+rate = 8000
+window = 4
+hop = 2
+[text]
+encoding = "utf-8"
+length = 4
 )");
 
   const std::string labels("\0\0\x08\x01\0\0\0\x02\0\x01", 10);
@@ -333,8 +345,30 @@ classes = 10
   fs::remove(scratch);
 }
 
+/// Samples for a network, whose kinds are numbered from 240 on.
+void write_feeds(const fs::path& folder) {
+  const fs::path scratch = folder / "scratch";
+  const auto write_archive = [&](const std::string& name, char kind, const NpzArray& array) {
+    write_npz(scratch, std::array{array});
+    write_seed(folder, name, data_seed(kind, std::string(as_text(MappedFile(scratch).bytes()))));
+    fs::remove(scratch);
+  };
+  write_archive("feeds-npz", '\xf0', {"x", "<f4", {2, 1, 2}, Bytes(16)});
+  write_archive("feeds-npz-bytes", '\xf1', {"x", "|u1", {2, 3}, Bytes(6)});
+  onnx::TensorProto tensor;
+  set_raw(tensor, "x");
+  write_seed(folder, "feeds-pb", data_seed('\xf2', tensor.SerializeAsString()));
+  write_seed(folder, "feeds-txt", data_seed('\xf4', "ab\n\xc3\xa4\n"));
+  const std::string wav(
+      "RIFF\x28\0\0\0WAVEfmt \x10\0\0\0\1\0\1\0\x40\x1f\0\0\x80\x3e\0\0\2\0\x10\0"
+      "data\4\0\0\0\0\x40\0\xc0",
+      48);
+  write_seed(folder, "feeds-wav", data_seed('\xf5', wav));
+}
+
 void write_corpus(const fs::path& folder) {
   write_data(folder / "data");
+  write_feeds(folder / "data");
   write_onnx(folder / "onnx");
   write_layouts(folder / "layouts");
   write_containers(folder / "container");
