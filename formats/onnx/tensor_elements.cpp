@@ -44,7 +44,8 @@ Bytes tensor_elements(const TensorInfo& info, ByteView payload) {
   if (width == 0) corrupt_tensor(info.name, fmt::format("of {}", data_type_name(info.type)));
   if (info.elements) return {payload.begin(), payload.end()};
   if (count == 0) return {};
-  if (info.storage != Storage::kVarints) {
+  // No varint holds a complex number of 128 bits.
+  if (info.storage != Storage::kVarints || width > sizeof(std::uint64_t)) {
     corrupt_tensor(info.name, "does not hold as many bytes as its type and shape say");
   }
   return decode_varints(info.name, payload, width, count);

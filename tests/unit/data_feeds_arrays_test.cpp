@@ -253,6 +253,8 @@ TEST(TestSetFeeds, BrokenFilesAreRefused) {
   }
   EXPECT_EQ(error(tensor_proto("x", DataType::kFloat, {1, 1 << 30}, kPair)).first,
             ErrorCode::kCorrupt);
+  // Of complex128, with a number in int64_data.
+  EXPECT_EQ(error("\x10\x0f:\x02\xf8\x02").first, ErrorCode::kCorrupt);
   EXPECT_THAT(error(tensor_proto("x", DataType::kFloat, {2}, kPair + kPair)).second,
               HasSubstr("tensor x: does not hold as many bytes"));
   EXPECT_THAT(
