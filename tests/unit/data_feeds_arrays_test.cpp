@@ -23,7 +23,6 @@ namespace fs = std::filesystem;
 using harness::TempDir;
 using harness::write_file;
 using testing::AllOf;
-using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
