@@ -1,0 +1,32 @@
+// What calibration samples tell of the weights: the statistics of their inputs.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <vector>
+
+namespace qc {
+
+/// Moments of the columns y that the matrices of a weight tensor (MatrixForm) are multiplied with,
+/// over all samples, positions and uses of the tensor. Where the network is compared with a
+/// reference, x are the columns that the same products have there.
+struct Moments {
+  std::uint64_t count = 0;  ///< of columns, for each group
+  std::size_t groups = 0;
+  std::size_t columns = 0;  ///< of a matrix
+  bool is_table = false;    ///< a column is seen alone: `second` is a diagonal
+  std::vector<double>
+      second;                 ///< E[y y^T] {groups, columns, columns}; of a table {groups, columns}
+  std::vector<double> mean;   ///< E[y] {groups, columns}
+  std::vector<double> cross;  ///< E[x y^T] like `second`; empty: there is no reference, x = y
+  std::vector<double> reference_mean;  ///< E[x]; empty likewise
+
+  /// Sum of the diagonals of E[y y^T].
+  double trace() const;
+};
+
+/// The moments of weight tensors, by their index into OnnxModel::tensors().
+using Calibration = std::map<std::size_t, Moments>;
+
+}  // namespace qc

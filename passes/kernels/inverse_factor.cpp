@@ -1,0 +1,80 @@
+#include "passes/kernels/inverse_factor.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "passes/kernels/damped_cholesky.h"
+
+namespace qc {
+namespace {
+
+using Eigen::Index;
+
+// The mean of the diagonal over the columns that are not dead; 1 where all are.
+double mean_of_live(std::span<const double> diagonal) {
+  const auto live = std::ranges::count_if(diagonal, [](double value) { return value > 0; });
+  if (live == 0) return 1;
+  return std::accumulate(diagonal.begin(), diagonal.end(), 0.0) / static_cast<double>(live);
+}
+
+std::vector<std::uint32_t> ordered(std::span<const double> diagonal, ColumnOrder order) {
+  std::vector<std::uint32_t> places(diagonal.size());
+  std::iota(places.begin(), places.end(), 0U);
+  if (order == ColumnOrder::kBySize) {
+    std::stable_sort(places.begin(), places.end(),
+                     [&](std::uint32_t a, std::uint32_t b) { return diagonal[a] > diagonal[b]; });
+  }
+  return places;
+}
+
+}  // namespace
+
+InverseFactor factor_inverse(std::span<const double> h, std::size_t columns, ColumnOrder order,
+                             double damping) {
+  std::vector<double> diagonal(columns);
+  for (std::size_t i = 0; i < columns; ++i) diagonal[i] = h[i * columns + i];
+  InverseFactor factor;
+  factor.order = ordered(diagonal, order);
+  const double mean = mean_of_live(diagonal);
+  for (const double value : diagonal) factor.dead.push_back(value <= 0);
+
+  // With J for the reversal of rows and columns and J H J = L L^T, the factor is J L^-1 J.
+  const auto size = static_cast<Index>(columns);
+  RowMatrix reversed(size, size);
+  const auto source = [&](Index place) {
+    return static_cast<std::size_t>(factor.order[columns - 1 - static_cast<std::size_t>(place)]);
+  };
+  for (Index i = 0; i < size; ++i) {
+    for (Index j = 0; j < size; ++j) reversed(i, j) = h[source(i) * columns + source(j)];
+    if (factor.dead[source(i)]) reversed(i, i) += mean;
+  }
+  factor.damping = damped_cholesky(reversed, mean, damping);
+  RowMatrix inverse = RowMatrix::Identity(size, size);
+  reversed.triangularView<Eigen::Lower>().solveInPlace(inverse);
+  factor.diagonal.resize(columns);
+  factor.upper.assign(columns * columns, 0);
+  for (std::size_t i = 0; i < columns; ++i) {
+    for (std::size_t j = i; j < columns; ++j) {
+      factor.upper[i * columns + j] = static_cast<float>(
+          inverse(static_cast<Index>(columns - 1 - i), static_cast<Index>(columns - 1 - j)));
+    }
+    factor.diagonal[i] = factor.upper[i * columns + i];
+  }
+  return factor;
+}
+
+InverseFactor factor_inverse_diagonal(std::span<const double> h, double damping) {
+  InverseFactor factor;
+  factor.order = ordered(h, ColumnOrder::kNatural);
+  factor.damping = damping;
+  const double mean = mean_of_live(h);
+  for (const double value : h) {
+    factor.dead.push_back(value <= 0);
+    const double damped = value + mean * damping;
+    factor.diagonal.push_back(static_cast<float>(1 / std::sqrt(damped > 0 ? damped : mean)));
+  }
+  return factor;
+}
+
+}  // namespace qc

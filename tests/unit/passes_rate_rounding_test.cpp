@@ -1,0 +1,379 @@
+// Rounding with compensation against plain definitions: inverses by elimination, all assignments of
+// a few weights, the quadratic form written out.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <set>
+#include <span>
+#include <tuple>
+#include <vector>
+
+#include "core/error.h"
+#include "core/float_types.h"
+#include "core/random.h"
+#include "model_builder.h"
+#include "passes/kernels/inverse_factor.h"
+#include "passes/kernels/lockstep.h"
+#include "passes/kernels/rate_rounding.h"
+
+namespace qc {
+namespace {
+
+using Matrix = std::vector<double>;  // row-major
+
+// E[x x^T] of columns that depend on one another, of rank at most `samples`.
+Matrix second_moments(std::size_t size, std::size_t samples, std::uint64_t seed) {
+  const std::vector<float> drawn = test::bell_values((size + 1) * samples, seed, 1.0F);
+  Matrix h(size * size, 0.0);
+  for (std::size_t s = 0; s < samples; ++s) {
+    const float* own = &drawn[s * (size + 1)];
+    std::vector<double> x(size);
+    for (std::size_t i = 0; i < size; ++i) x[i] = own[i] + 0.8 * own[(i + 1) % size] + own[size];
+    for (std::size_t i = 0; i < size; ++i) {
+      for (std::size_t j = 0; j < size; ++j) {
+        h[i * size + j] += x[i] * x[j] / static_cast<double>(samples);
+      }
+    }
+  }
+  return h;
+}
+
+Matrix damped(Matrix h, std::size_t size, double damping) {
+  double mean = 0;
+  for (std::size_t i = 0; i < size; ++i) mean += h[i * size + i] / static_cast<double>(size);
+  for (std::size_t i = 0; i < size; ++i) h[i * size + i] += damping * mean;
+  return h;
+}
+
+// Solves h x = b by elimination with pivots.
+std::vector<double> solve(Matrix h, std::vector<double> b) {
+  const std::size_t n = b.size();
+  for (std::size_t column = 0; column < n; ++column) {
+    std::size_t pivot = column;
+    for (std::size_t row = column; row < n; ++row) {
+      if (std::fabs(h[row * n + column]) > std::fabs(h[pivot * n + column])) pivot = row;
+    }
+    for (std::size_t k = 0; k < n; ++k) std::swap(h[column * n + k], h[pivot * n + k]);
+    std::swap(b[column], b[pivot]);
+    for (std::size_t row = 0; row < n; ++row) {
+      if (row == column) continue;
+      const double factor = h[row * n + column] / h[column * n + column];
+      for (std::size_t k = column; k < n; ++k) h[row * n + k] -= factor * h[column * n + k];
+      b[row] -= factor * b[column];
+    }
+  }
+  for (std::size_t i = 0; i < n; ++i) b[i] /= h[i * n + i];
+  return b;
+}
+
+double upper_at(const InverseFactor& factor, std::size_t row, std::size_t column) {
+  return factor.upper[row * factor.order.size() + column];
+}
+
+TEST(InverseFactor, IsAFactorOfTheInverseInItsOrder) {
+  constexpr std::size_t kSize = 7;
+  const Matrix h = second_moments(kSize, 40, 1);
+  for (const ColumnOrder order : {ColumnOrder::kNatural, ColumnOrder::kBySize}) {
+    const InverseFactor factor = factor_inverse(h, kSize, order, 0.01);
+    EXPECT_EQ(factor.damping, 0.01);
+    const Matrix full = damped(h, kSize, 0.01);
+    // (U^T U) times the columns of H is those of the identity.
+    for (std::size_t column = 0; column < kSize; ++column) {
+      std::vector<double> u(kSize, 0.0);
+      for (std::size_t i = 0; i < kSize; ++i) {
+        for (std::size_t j = i; j < kSize; ++j) {
+          u[i] += upper_at(factor, i, j) * full[factor.order[j] * kSize + factor.order[column]];
+        }
+      }
+      for (std::size_t row = 0; row < kSize; ++row) {
+        double sum = 0;
+        for (std::size_t i = 0; i <= row; ++i) sum += upper_at(factor, i, row) * u[i];
+        EXPECT_NEAR(sum, row == column ? 1 : 0, 1e-4) << row << ", " << column;
+      }
+    }
+    for (std::size_t i = 0; i < kSize; ++i) EXPECT_EQ(factor.diagonal[i], upper_at(factor, i, i));
+  }
+}
+
+TEST(InverseFactor, PutsLargeColumnsFirst) {
+  const Matrix h = {1, 0, 0, 0, 9, 0, 0, 0, 4};
+  EXPECT_THAT(factor_inverse(h, 3, ColumnOrder::kBySize, 0.01).order,
+              testing::ElementsAre(1, 2, 0));
+  EXPECT_THAT(factor_inverse(h, 3, ColumnOrder::kNatural, 0.01).order,
+              testing::ElementsAre(0, 1, 2));
+}
+
+// Fewer samples than columns, dead columns, nothing but zeros.
+TEST(InverseFactor, DampsUntilItSucceeds) {
+  const InverseFactor singular =
+      factor_inverse(second_moments(8, 2, 3), 8, ColumnOrder::kNatural, 0);
+  EXPECT_GT(singular.damping, 0);
+  for (const float value : singular.upper) EXPECT_TRUE(std::isfinite(value));
+
+  Matrix h = second_moments(4, 30, 4);
+  for (std::size_t i = 0; i < 4; ++i) h[i * 4 + 2] = h[2 * 4 + i] = 0;
+  const InverseFactor dead = factor_inverse(h, 4, ColumnOrder::kNatural, 0.01);
+  EXPECT_THAT(dead.dead, testing::ElementsAre(false, false, true, false));
+
+  const InverseFactor zeros = factor_inverse(Matrix(9, 0.0), 3, ColumnOrder::kNatural, 0.01);
+  EXPECT_THAT(zeros.dead, testing::Each(true));
+  for (const float value : zeros.diagonal) EXPECT_GT(value, 0);
+}
+
+TEST(InverseFactor, RefusesWhatIsNoNumber) {
+  Matrix h = second_moments(3, 10, 5);
+  for (const double bad :
+       {std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity()}) {
+    h[4] = bad;
+    EXPECT_THROW(factor_inverse(h, 3, ColumnOrder::kNatural, 0.01), Error);
+  }
+}
+
+// Once the first weight is fixed, what the factor makes of the others is the least squares' answer.
+TEST(InverseFactor, CompensatesAsSolvingAgainWould) {
+  constexpr std::size_t kSize = 6;
+  const Matrix h = second_moments(kSize, 50, 6);
+  const InverseFactor factor = factor_inverse(h, kSize, ColumnOrder::kNatural, 0.01);
+  const Matrix full = damped(h, kSize, 0.01);
+  const double moved = 0.3;  // of weight 0, so that the others move by -H_rr^-1 H_r0 times it
+  Matrix rest;
+  std::vector<double> right;
+  for (std::size_t i = 1; i < kSize; ++i) {
+    right.push_back(-moved * full[i * kSize]);
+    for (std::size_t j = 1; j < kSize; ++j) rest.push_back(full[i * kSize + j]);
+  }
+  const std::vector<double> wanted = solve(rest, right);
+  const double error = -moved / upper_at(factor, 0, 0);
+  for (std::size_t i = 1; i < kSize; ++i) {
+    EXPECT_NEAR(-error * upper_at(factor, 0, i), wanted[i - 1], 1e-5);
+  }
+}
+
+TEST(Lockstep, IsTheLeastSquaresAnswer) {
+  constexpr std::size_t kRows = 2;
+  constexpr std::size_t kColumns = 3;
+  // y are x, scaled and mixed: the weights that undo this are known.
+  const Matrix mix = {2, 0.5, 0, 0, 1, 0.25, 0.5, 0, 4};  // y = mix x
+  const Matrix xx = second_moments(kColumns, 60, 7);
+  Matrix h(9, 0.0);
+  Matrix c(9, 0.0);
+  for (std::size_t i = 0; i < 3; ++i) {
+    for (std::size_t j = 0; j < 3; ++j) {
+      for (std::size_t k = 0; k < 3; ++k) {
+        c[i * 3 + j] += xx[i * 3 + k] * mix[j * 3 + k];
+        for (std::size_t l = 0; l < 3; ++l) {
+          h[i * 3 + j] += mix[i * 3 + k] * xx[k * 3 + l] * mix[j * 3 + l];
+        }
+      }
+    }
+  }
+  const std::vector<float> weights = test::bell_values(kRows * kColumns, 8, 1.0F);
+  const std::vector<float> fitted = lockstep_weights(weights, kRows, kColumns, h, c, 1e-9);
+  // W' mix = W
+  for (std::size_t row = 0; row < kRows; ++row) {
+    for (std::size_t j = 0; j < 3; ++j) {
+      double sum = 0;
+      for (std::size_t k = 0; k < 3; ++k) sum += fitted[row * 3 + k] * mix[k * 3 + j];
+      EXPECT_NEAR(sum, weights[row * 3 + j], 1e-4);
+    }
+  }
+  // Nothing changed upstream: nothing changes here.
+  const std::vector<float> same = lockstep_weights(weights, kRows, kColumns, xx, xx, 0.02);
+  for (std::size_t i = 0; i < same.size(); ++i) EXPECT_NEAR(same[i], weights[i], 1e-6);
+}
+
+struct Layer {
+  std::size_t groups;
+  std::size_t rows;
+  std::size_t columns;
+  std::vector<float> weights;
+  Matrix h;  // {groups, columns, columns}
+  std::vector<InverseFactor> factors;
+  std::vector<double> importance;
+
+  Layer(std::size_t its_groups, std::size_t its_rows, std::size_t its_columns, std::uint64_t seed,
+        double damping = 1e-6)
+      : groups(its_groups), rows(its_rows), columns(its_columns) {
+    weights = test::bell_values(groups * rows * columns, seed, 0.5F);
+    for (std::size_t g = 0; g < groups; ++g) {
+      const Matrix own = second_moments(columns, 3 * columns + 5, seed + g + 1);
+      factors.push_back(factor_inverse(own, columns, ColumnOrder::kBySize, damping));
+      h.insert(h.end(), own.begin(), own.end());
+    }
+    SplitMix64 random(seed);
+    for (std::size_t i = 0; i < groups * rows; ++i) importance.push_back(0.5 + random.uniform());
+  }
+
+  RateProblem problem() const {
+    return {.groups = groups,
+            .rows = rows,
+            .columns = columns,
+            .weights = weights,
+            .factors = factors,
+            .importance = importance};
+  }
+
+  double loss(std::span<const float> rounded) const {
+    return quadratic_loss(weights, rounded, h, importance, groups, rows, columns);
+  }
+
+  // The same without correlations between inputs.
+  std::vector<InverseFactor> uncorrelated() const {
+    std::vector<InverseFactor> result;
+    for (std::size_t g = 0; g < groups; ++g) {
+      std::vector<double> diagonal;
+      for (std::size_t i = 0; i < columns; ++i) {
+        diagonal.push_back(h[g * columns * columns + i * (columns + 1)]);
+      }
+      result.push_back(factor_inverse_diagonal(diagonal, 1e-6));
+    }
+    return result;
+  }
+};
+
+// The errors in units of U_jj add up to the quadratic form: compensation and loss agree. A block
+// of columns is 128 wide, and one of rows 64.
+TEST(RateRounding, LossIsTheQuadraticForm) {
+  for (const auto& [groups, rows, columns] :
+       {std::tuple{1, 5, 8}, {3, 2, 9}, {1, 70, 20}, {2, 3, 150}}) {
+    const Layer layer(static_cast<std::size_t>(groups), static_cast<std::size_t>(rows),
+                      static_cast<std::size_t>(columns), 11);
+    const RateRounding rounding = round_to_rate(layer.problem(), 0.01, 1);
+    EXPECT_GT(rounding.loss, 0);
+    EXPECT_NEAR(rounding.loss / layer.loss(rounding.values), 1, 0.01)
+        << groups << " " << rows << " " << columns;
+  }
+}
+
+TEST(RateRounding, ValuesAreLevelsAndTheirCounts) {
+  const Layer layer(1, 12, 30, 12);
+  const RateRounding rounding = round_to_rate(layer.problem(), 0.02, 1);
+  std::set<float> values;
+  for (const RateLevel& level : rounding.levels) {
+    EXPECT_TRUE(values.insert(static_cast<float>(level.value)).second);
+    EXPECT_EQ(static_cast<std::uint64_t>(
+                  std::ranges::count(rounding.values, static_cast<float>(level.value))),
+              level.count);
+  }
+  EXPECT_LT(rounding.levels.size(), 40);
+  // No code of the weights is shorter than their entropy.
+  double entropy = 0;
+  for (const RateLevel& level : rounding.levels) {
+    const double share = static_cast<double>(level.count) / 360;
+    entropy -= static_cast<double>(level.count) * std::log2(share);
+  }
+  EXPECT_GE(rounding.bits, entropy);
+}
+
+TEST(RateRounding, DearerBitsAreFewerAndWorse) {
+  const Layer layer(1, 20, 40, 13);
+  double bits = std::numeric_limits<double>::infinity();
+  double loss = 0;
+  for (const double lambda : {1e-5, 1e-4, 1e-3, 1e-2, 1e-1}) {
+    const RateRounding rounding = round_to_rate(layer.problem(), lambda, 1);
+    EXPECT_LT(rounding.bits, bits);
+    EXPECT_GT(rounding.loss, loss);
+    bits = rounding.bits;
+    loss = rounding.loss;
+  }
+  // In the end everything is pruned.
+  EXPECT_THAT(round_to_rate(layer.problem(), 1e3, 1).values, testing::Each(0.0F));
+}
+
+// The price of loss and bits together, by the model's own count of bits.
+TEST(RateRounding, CompensationPays) {
+  constexpr double kLambda = 0.01;
+  double with = 0;
+  double without = 0;
+  for (std::uint64_t seed = 20; seed < 30; ++seed) {
+    const Layer layer(1, 24, 32, seed);
+    const RateRounding compensated = round_to_rate(layer.problem(), kLambda, 1);
+    const std::vector<InverseFactor> plain = layer.uncorrelated();
+    RateProblem problem = layer.problem();
+    problem.factors = plain;
+    const RateRounding independent = round_to_rate(problem, kLambda, 1);
+    with += layer.loss(compensated.values) + kLambda * compensated.bits;
+    without += layer.loss(independent.values) + kLambda * independent.bits;
+  }
+  EXPECT_LT(with, 0.9 * without);
+}
+
+// All assignments of a row to the levels that were found: compensation cannot beat the best of
+// them, and is not far from it.
+TEST(RateRounding, IsNearTheBestAssignmentOfAll) {
+  constexpr double kLambda = 0.05;
+  double found = 0;
+  double best = 0;
+  for (std::uint64_t seed = 40; seed < 60; ++seed) {
+    const Layer layer(1, 1, 6, seed);
+    const RateRounding rounding = round_to_rate(layer.problem(), kLambda, 1);
+    const std::vector<RateLevel>& levels = rounding.levels;
+    std::vector<std::size_t> chosen(6, 0);
+    double least = std::numeric_limits<double>::infinity();
+    for (bool more = true; more;) {
+      std::vector<float> values;
+      for (const std::size_t k : chosen) values.push_back(static_cast<float>(levels[k].value));
+      least = std::min(least, layer.loss(values));
+      std::size_t i = 0;
+      while (i < 6 && ++chosen[i] == levels.size()) chosen[i++] = 0;
+      more = i < 6;
+    }
+    const double own = layer.loss(rounding.values);
+    EXPECT_GE(own, least * 0.999);
+    found += own;
+    best += least;
+  }
+  EXPECT_LT(found, 2.5 * best);
+}
+
+TEST(RateRounding, DeadColumnsBecomeZero) {
+  Layer layer(1, 4, 5, 70);
+  for (std::size_t i = 0; i < 5; ++i) layer.h[i * 5 + 3] = layer.h[3 * 5 + i] = 0;
+  layer.factors = {factor_inverse(layer.h, 5, ColumnOrder::kBySize, 0.01)};
+  const RateRounding rounding = round_to_rate(layer.problem(), 1e-4, 1);
+  for (std::size_t row = 0; row < 4; ++row) {
+    EXPECT_EQ(rounding.values[row * 5 + 3], 0);
+    EXPECT_NE(rounding.values[row * 5], 0);
+  }
+}
+
+TEST(RateRounding, ThreadsDoNotMatter) {
+  const Layer layer(2, 200, 140, 71);
+  const RateRounding one = round_to_rate(layer.problem(), 0.003, 1);
+  const RateRounding four = round_to_rate(layer.problem(), 0.003, 4);
+  EXPECT_EQ(one.values, four.values);
+  EXPECT_EQ(one.bits, four.bits);
+  EXPECT_EQ(one.loss, four.loss);
+}
+
+TEST(RateRounding, HalvesAreRoundedToHalves) {
+  const Layer layer(1, 10, 16, 72);
+  RateProblem problem = layer.problem();
+  problem.type = DataType::kFloat16;
+  for (const RateLevel& level : round_to_rate(problem, 0.001, 1).levels) {
+    EXPECT_EQ(stored_value(DataType::kFloat16, level.value), level.value);
+  }
+}
+
+TEST(RateRounding, NothingButZerosAndNothingThatMatters) {
+  Layer layer(1, 3, 4, 73);
+  std::ranges::fill(layer.weights, 0.0F);
+  EXPECT_THAT(round_to_rate(layer.problem(), 0.01, 1).values, testing::Each(0.0F));
+  Layer unimportant(1, 3, 4, 74);
+  std::ranges::fill(unimportant.importance, 0.0);
+  EXPECT_THAT(round_to_rate(unimportant.problem(), 0.01, 1).values, testing::Each(0.0F));
+}
+
+// An outlier a hundred deviations out has a level near it.
+TEST(RateRounding, OutliersAreKept) {
+  Layer layer(1, 16, 16, 75);
+  layer.weights[37] = 60;
+  const RateRounding rounding = round_to_rate(layer.problem(), 1e-3, 1);
+  EXPECT_NEAR(rounding.values[37], 60, 3);
+}
+
+}  // namespace
+}  // namespace qc
