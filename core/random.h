@@ -41,6 +41,9 @@ enum class StreamPurpose : std::uint64_t {
   kAugmentation = 9,
   kGradientNoise = 10,  ///< index: place of the gradient in the batch
   kSamples = 11,        ///< made-up samples; index: sample and input
+  kOutputDraws = 12,    ///< index: sample; labels or projections of a network's own outputs
+  kBootstrap = 13,      ///< index: drawing
+  kSampleSplit = 14,    ///< which samples calibrate, decide and certify
 };
 
 /// The seed of a stream: M(M(M(seed) ^ purpose) ^ index), where M gives a SplitMix64's first

@@ -15,6 +15,7 @@
 
 #include "core/host_tensor.h"
 #include "data/batches.h"
+#include "engine/calibration_jobs.h"
 #include "formats/onnx/load_tensors.h"
 #include "passes/kernels/weight_form.h"
 
@@ -144,6 +145,16 @@ class Network {
   /// Trains in place; afterwards the network has the weights that validated best. Same job, same
   /// threads, same machine: same result.
   virtual TrainResult train(const TrainJob& job) = 0;
+
+  /// Walks through the model that was loaded and tells the moments of its weights, which stay as
+  /// they are. Throws Error as run() does.
+  virtual void calibrate(const CalibrationJob& job) = 0;
+
+  /// The diagonal of the Fisher information of the weights, over the samples: mean squares of the
+  /// gradients of -log p(y), y drawn from the network's own scores; of an output that is no
+  /// scores, of its product with random numbers, in units of its standard deviation. Tensors
+  /// without gradients (in subgraphs, or integers) are left out.
+  virtual std::vector<TensorSensitivity> sensitivity(const SensitivityJob& job) = 0;
 };
 
 class Engine {
@@ -177,7 +188,7 @@ struct EngineOptions {
 std::unique_ptr<Engine> open_engine(const EngineOptions& options);
 
 /// The module's entry point; the version changes with every change of the types above.
-inline constexpr int kEngineInterface = 6;
+inline constexpr int kEngineInterface = 7;
 inline constexpr const char* kEngineEntry = "qc_create_engine";
 using EngineEntry = Engine* (*)(int interface_version, const EngineOptions& options);
 

@@ -32,6 +32,17 @@ std::string first_line(const c10::Error& error) {
   return text.substr(0, text.find('\n'));
 }
 
+std::unordered_map<std::string_view, Value> named_inputs(const Graph& graph,
+                                                         const Values& arguments) {
+  if (arguments.size() != graph.inputs.size()) {
+    throw Error(ErrorCode::kUsage, fmt::format("graph {} takes {} inputs, not {}", graph.name,
+                                               graph.inputs.size(), arguments.size()));
+  }
+  std::unordered_map<std::string_view, Value> values;
+  for (std::size_t i = 0; i < arguments.size(); ++i) values[graph.inputs[i].name] = arguments[i];
+  return values;
+}
+
 // float16 and bfloat16, for which libtorch does not have all kernels on the CPU.
 bool is_narrow_float(const Value& value) {
   return value.tensor.defined() &&
@@ -58,6 +69,21 @@ Values run_widened(const Operator& row, const OpContext& narrow, Interpreter& in
 }
 
 }  // namespace
+
+// Names are looked up in a scope, then in those around it, while the guard lives.
+class Interpreter::ScopeGuard {
+ public:
+  ScopeGuard(Interpreter& interpreter, Scope& scope) : interpreter_(interpreter) {
+    scope.outer = interpreter.scope_;
+    interpreter.scope_ = &scope;
+  }
+  ~ScopeGuard() { interpreter_.scope_ = interpreter_.scope_->outer; }
+  ScopeGuard(const ScopeGuard&) = delete;
+  ScopeGuard& operator=(const ScopeGuard&) = delete;
+
+ private:
+  Interpreter& interpreter_;
+};
 
 Interpreter::Interpreter(const LoadedModel& model, at::Device device, const ExecutionLimits& limits,
                          FindOperator find)
@@ -133,26 +159,11 @@ Values Interpreter::run_subgraph(const Graph& graph, const Values& arguments) {
 Values Interpreter::execute(const Graph& graph, const Values& arguments,
                             const std::vector<std::string_view>& wanted) {
   Plan& plan = plans_.at(&graph);
-  Scope scope{{}, &plan.initializers, scope_};
-  if (arguments.size() != graph.inputs.size()) {
-    throw Error(ErrorCode::kUsage, fmt::format("graph {} takes {} inputs, not {}", graph.name,
-                                               graph.inputs.size(), arguments.size()));
-  }
-  for (std::size_t i = 0; i < arguments.size(); ++i) {
-    scope.values[graph.inputs[i].name] = arguments[i];
-  }
-  scope_ = &scope;
-  const auto leave = [this](Scope* inner) { scope_ = inner->outer; };
-  const std::unique_ptr<Scope, decltype(leave)> guard(&scope, leave);
-
+  Scope scope{named_inputs(graph, arguments), &plan.initializers};
+  const ScopeGuard guard(*this, scope);
   const std::set<std::string_view> kept(wanted.begin(), wanted.end());
   for (Step& step : plan.steps) {
-    Values outputs = execute_node(step);
-    if (mode_.gradients != nullptr) quantize_gradient_of(step, outputs);
-    const std::vector<std::string>& names = step.node->outputs;
-    for (std::size_t i = 0; i < names.size() && i < outputs.size(); ++i) {
-      if (!names[i].empty()) scope.values[names[i]] = std::move(outputs[i]);
-    }
+    execute_step(step, scope);
     for (const std::string_view name : step.last_uses) {
       if (!kept.contains(name)) scope.values.erase(name);
     }
@@ -162,7 +173,44 @@ Values Interpreter::execute(const Graph& graph, const Values& arguments,
   return results;
 }
 
-Values Interpreter::execute_node(Step& step) {
+Frontier Interpreter::start(const Values& inputs) const {
+  return {0, named_inputs(model_.main, inputs)};
+}
+
+void Interpreter::advance(Frontier& frontier, std::size_t end) {
+  mode_ = {};
+  iterations_ = 0;
+  Plan& plan = plans_.at(&model_.main);
+  Scope scope{std::move(frontier.values), &plan.initializers};
+  const ScopeGuard guard(*this, scope);
+  for (; frontier.next < end; ++frontier.next) {
+    Step& step = plan.steps[frontier.next];
+    execute_step(step, scope);
+    for (const std::string_view name : step.last_uses) scope.values.erase(name);
+  }
+  frontier.values = std::move(scope.values);
+}
+
+OpContext Interpreter::next_node(Frontier& frontier) {
+  Plan& plan = plans_.at(&model_.main);
+  Scope scope{std::move(frontier.values), &plan.initializers};
+  const ScopeGuard guard(*this, scope);
+  const Step& step = plan.steps[frontier.next];
+  Values inputs = inputs_of(step);
+  frontier.values = std::move(scope.values);
+  return {*this, *step.node, step.opset, std::move(inputs)};
+}
+
+void Interpreter::execute_step(Step& step, Scope& scope) {
+  Values outputs = execute_node(step);
+  if (mode_.gradients != nullptr) quantize_gradient_of(step, outputs);
+  const std::vector<std::string>& names = step.node->outputs;
+  for (std::size_t i = 0; i < names.size() && i < outputs.size(); ++i) {
+    if (!names[i].empty()) scope.values[names[i]] = std::move(outputs[i]);
+  }
+}
+
+Values Interpreter::inputs_of(const Step& step) {
   const Node& node = *step.node;
   Values inputs;
   inputs.reserve(node.inputs.size());
@@ -174,7 +222,11 @@ Values Interpreter::execute_node(Step& step) {
       OpContext(*this, node, step.opset, {}).refuse(error.what());
     }
   }
-  const OpContext context(*this, node, step.opset, std::move(inputs));
+  return inputs;
+}
+
+Values Interpreter::execute_node(Step& step) {
+  const OpContext context(*this, *step.node, step.opset, inputs_of(step));
   try {
     if (!step.widen) {
       try {

@@ -31,6 +31,12 @@ struct Mode {
   std::uint64_t seed = 0;  ///< of the noise of quantised gradients
 };
 
+/// A run of the main graph that has stopped between two nodes. Copies share tensors.
+struct Frontier {
+  std::size_t next = 0;                                ///< index of the node that comes
+  std::unordered_map<std::string_view, Value> values;  ///< that it or a later one reads
+};
+
 class Interpreter {
  public:
   /// Throws Error(kUnsupported) naming the first operator, its node and opset, that `find` does not
@@ -40,6 +46,13 @@ class Interpreter {
 
   /// The values called `wanted` for one value of each graph input.
   Values run(const Values& inputs, const std::vector<std::string>& wanted, Mode mode);
+
+  /// The main graph before its first node.
+  Frontier start(const Values& inputs) const;
+  /// Executes the nodes up to number `end` of the main graph, for inference.
+  void advance(Frontier& frontier, std::size_t end);
+  /// The node that comes, with its inputs.
+  OpContext next_node(Frontier& frontier);
 
   Values run_subgraph(const Graph& graph, const Values& arguments);
 
@@ -57,6 +70,7 @@ class Interpreter {
     const std::unordered_map<std::string_view, const GraphTensor*>* initializers = nullptr;
     Scope* outer = nullptr;
   };
+  class ScopeGuard;
   // What a node needs at run time, found once.
   struct Step {
     const Node* node;
@@ -77,7 +91,9 @@ class Interpreter {
   Values execute(const Graph& graph, const Values& arguments,
                  const std::vector<std::string_view>& wanted);
   void require_declared_types(const std::vector<std::string>& wanted, const Values& results) const;
+  void execute_step(Step& step, Scope& scope);
   Values execute_node(Step& step);
+  Values inputs_of(const Step& step);
   void quantize_gradient_of(const Step& step, const Values& outputs);
   Value look_up(std::string_view name);
 

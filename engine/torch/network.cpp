@@ -8,7 +8,9 @@
 #include <utility>
 
 #include "core/error.h"
+#include "engine/torch/calibration_walk.h"
 #include "engine/torch/convert.h"
+#include "engine/torch/fisher.h"
 #include "engine/torch/trainer.h"
 
 namespace qc::torch_engine {
@@ -61,6 +63,7 @@ Metrics Tally::metrics() const {
 TorchNetwork::TorchNetwork(LoadedModel model, at::Device device, const ExecutionLimits& limits)
     : model_(std::move(model)),
       device_(device),
+      limits_(limits),
       interpreter_(model_, device, limits),
       scores_name_(scores_name()) {}
 
@@ -151,6 +154,18 @@ Metrics TorchNetwork::evaluate(const Dataset& data, std::size_t batch,
     if (progress) progress(samples.labels.size());
   }
   return tally.metrics();
+}
+
+void TorchNetwork::calibrate(const CalibrationJob& job) {
+  // Networks of their own: this one may have been trained.
+  Interpreter current(model_, device_, limits_);
+  Interpreter reference(model_, device_, limits_);
+  CalibrationWalk(model_, current, reference, device_, job).run();
+}
+
+std::vector<TensorSensitivity> TorchNetwork::sensitivity(const SensitivityJob& job) {
+  Interpreter interpreter(model_, device_, limits_);
+  return fisher_diagonal(model_, interpreter, device_, job);
 }
 
 TrainResult TorchNetwork::train(const TrainJob& job) { return Trainer(*this, job).run(); }

@@ -34,6 +34,8 @@ class TorchNetwork final : public Network {
   Metrics evaluate(const Dataset& data, std::size_t batch,
                    const std::function<void(std::uint64_t)>& progress) override;
   TrainResult train(const TrainJob& job) override;
+  void calibrate(const CalibrationJob& job) override;
+  std::vector<TensorSensitivity> sensitivity(const SensitivityJob& job) override;
 
   // For the trainer.
 
@@ -57,6 +59,7 @@ class TorchNetwork final : public Network {
 
   LoadedModel model_;
   at::Device device_;
+  ExecutionLimits limits_;
   Interpreter interpreter_;
   std::string scores_name_;
 };

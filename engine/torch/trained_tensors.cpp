@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "core/error.h"
+#include "engine/torch/constants_by_source.h"
 #include "engine/torch/convert.h"
 #include "engine/torch/shift.h"
 
@@ -34,25 +35,6 @@ std::map<std::string, NormConstant> norm_constants(const Graph& graph) {
     for (const auto& [input, part] : kInputs) {
       if (input < node.inputs.size()) found[node.inputs[input]] = {part, epsilon};
     }
-  }
-  return found;
-}
-
-struct NamedConstant {
-  std::string name;
-  const GraphTensor* constant;
-};
-
-// Every dense constant of the main graph, by the index of its tensor.
-std::map<std::size_t, NamedConstant> constants_by_source(const Graph& graph) {
-  std::map<std::size_t, NamedConstant> found;
-  const auto add = [&](const std::string& name, const GraphTensor& tensor) {
-    if (!tensor.sparse) found[tensor.index] = {name, &tensor};
-  };
-  for (const Initializer& each : graph.initializers) add(each.name, each.tensor);
-  for (const Node& node : graph.nodes) {
-    if (node.op != "Constant" || node.outputs.empty()) continue;
-    if (const auto* value = node.get<GraphTensor>("value")) add(node.outputs.front(), *value);
   }
   return found;
 }

@@ -40,6 +40,14 @@ Values batch_normalization(const OpContext& op) {
   const at::ScalarType type = x.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
   const auto wide = [&](std::size_t i) { return op.in(i).to(type); };
   const float epsilon = op.float_or("epsilon", 1e-5F);
+  if (op.in(3).requires_grad() || op.in(4).requires_grad()) {
+    // libtorch has no gradients by running statistics.
+    const auto along = [&](const at::Tensor& each) {
+      return each.reshape(shape_along(x.dim(), 1, each.numel()));
+    };
+    const at::Tensor scale = wide(1) / at::sqrt(wide(4) + epsilon);
+    return {((wide(0) - along(wide(3))) * along(scale) + along(wide(2))).to(x.scalar_type())};
+  }
   const at::Tensor y =
       op.norm() == NormTraining::kShift
           ? shift_batch_norm(wide(0), wide(1), wide(2), wide(3), wide(4), kNormMomentum, epsilon)
