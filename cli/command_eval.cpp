@@ -7,12 +7,18 @@
 #include "cli/any_model.h"
 #include "cli/commands.h"
 #include "cli/common.h"
+#include "cli/judging.h"
 #include "cli/pipeline_report.h"
 #include "cli/table.h"
 #include "cli/text.h"
 #include "cli/tuning.h"
 #include "core/error.h"
+#include "data/batches.h"
+#include "pipeline/run_inputs.h"
+#include "pipeline/score_memory.h"
+#include "pipeline/shrink/certificate.h"
 #include "system/printable.h"
+#include "system/progress.h"
 
 namespace qc {
 namespace {
@@ -22,8 +28,11 @@ struct EvalCommand {
   TuningFlags tuning;
   std::string input;
   std::string baseline;
+  std::string against;
+  JudgingFlags judging;
 
   void run() const {
+    if (!against.empty()) return run_against();
     if (!tuning.evaluates()) {
       throw Error(ErrorCode::kUsage, "eval needs data: --data DIR, or --eval-cmd CMD");
     }
@@ -48,6 +57,60 @@ struct EvalCommand {
     } else if (common.prints()) {
       print(as_text(scores));
     }
+  }
+
+  // Compares the outputs of two models on the same samples, which need no labels.
+  void run_against() const {
+    if (tuning.data.empty()) throw Error(ErrorCode::kUsage, "--against needs samples: --data DIR");
+    if (!baseline.empty() || !tuning.eval_command.empty()) {
+      throw Error(ErrorCode::kUsage,
+                  "--against compares outputs; --baseline and --eval-cmd compare scores: leave one "
+                  "out");
+    }
+    const OnnxModel reference = open_model(against);
+    const OnnxModel model = open_model(input);
+    const auto engine = open_engine({common.threads, tuning.device, tuning.limits});
+    const auto feeds =
+        open_feeds({tuning.data, tuning.data_config}, Split::kTest, reference.graph()->main);
+    StatusLine line(common.prints());
+    const auto progress = [&](const std::string& path) {
+      return [&line, path, total = feeds->size()](std::size_t done) {
+        line.show([&] { return fmt::format("{}: {} of {} samples", path, done, total); });
+      };
+    };
+    const Judgement judgement = naming_errors(against, [&] {
+      return Judgement(reference, *engine, run_inputs(*feeds, in_order(feeds->size())),
+                       judging.options(), progress(against));
+    });
+    const Closeness closeness =
+        naming_errors(input, [&] { return judgement.judge(model, *engine, progress(input)); });
+    line.clear();
+    if (common.json) {
+      nlohmann::ordered_json document = {
+          {"schema", "qcompress.eval/1"}, {"input", input}, {"against", against}};
+      document.update(closeness_json(closeness));
+      print_json(document);
+    } else if (common.prints()) {
+      for (const std::string& note : feeds->notes()) print(printable(note) + "\n");
+      print(closeness_text(closeness));
+      print(certified_text(reference));
+    }
+  }
+
+  // What the certificate of a container says, for comparison; empty without one.
+  std::string certified_text(const OnnxModel& reference) const {
+    if (!is_qc_file(input)) return "";
+    const QcReader reader = QcReader::open(input, {tuning.limits.memory, common.limits.model});
+    const auto& metadata = reader.manifest().metadata;
+    const auto found = metadata.find(std::string(kCertificateKey));
+    if (found == metadata.end()) return "";
+    const auto certificate = read_certificate(found->second);
+    if (!certificate) return "its certificate cannot be read\n";
+    std::string text = "certificate: " + printable_lines(certificate_text(*certificate));
+    if (certificate->model_digest != model_digest(reference)) {
+      text += printable(fmt::format("the certificate is of another model than {}", against)) + "\n";
+    }
+    return text;
   }
 
   // Every error names the file.
@@ -82,7 +145,14 @@ void add_eval_command(CLI::App& app) {
   add_input(*sub, command->input, "model", "A .onnx or .qc file");
   sub->add_option("--baseline", command->baseline, "A model to compare with: .onnx or .qc")
       ->type_name("FILE");
+  sub->add_option("--against", command->against,
+                  "Compare the outputs with those of this model, .onnx or .qc, instead: no labels "
+                  "are needed")
+      ->type_name("FILE");
+  add_judging_flags(*sub, command->judging);
   add_tuning_flags(*sub, command->tuning, Hooks::kBoth);
+  sub->get_option("--data")->description(
+      "Labelled data set, as for finetune; with --against also samples of any kind, as for shrink");
   add_common_options(*sub, command->common, Writes::kNothing);
   add_max_size_option(*sub, command->common.limits.model);
   add_links_option(*sub, command->common);

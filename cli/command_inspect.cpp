@@ -15,6 +15,7 @@
 #include "formats/packed/packed_tensors.h"
 #include "formats/qc/read/qc_reader.h"
 #include "passes/glob.h"
+#include "pipeline/shrink/certificate.h"
 #include "system/printable.h"
 
 namespace qc {
@@ -91,6 +92,11 @@ struct InspectCommand {
     }
     if (common.prints()) print(inspect_text(breakdown, view));
     if (common.prints() && hardware) print(hardware_text(work(reader, breakdown)));
+    const auto certificate = metadata.find(std::string(kCertificateKey));
+    const bool certified = certificate != metadata.end() && common.prints();
+    if (const auto read = certified ? read_certificate(certificate->second) : std::nullopt) {
+      print("\ncertificate: " + printable_lines(certificate_text(*read)));
+    }
     if (common.prints() && common.verbose) {
       for (const auto& [key, value] : metadata) {
         const std::string text = indented_lines(value);

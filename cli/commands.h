@@ -9,6 +9,7 @@ namespace qc {
 
 /// One subcommand for every kind of step: prune, share, ..., train, finetune.
 void add_step_commands(CLI::App& app);
+void add_shrink_command(CLI::App& app);
 void add_eval_command(CLI::App& app);
 void add_run_command(CLI::App& app);
 void add_pack_command(CLI::App& app);

@@ -7,6 +7,7 @@ void hand_over(char** /*argv*/) {}
 
 void add_commands(CLI::App& app) {
   add_step_commands(app);
+  add_shrink_command(app);
   add_eval_command(app);
   add_run_command(app);
   add_pack_command(app);

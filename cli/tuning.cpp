@@ -72,6 +72,12 @@ void add_tuning_flags(CLI::App& command, TuningFlags& flags, Hooks hooks) {
       ->group(group);
 }
 
+void allow_any_samples(CLI::App& command) {
+  command.get_option("--data")->description(
+      "Samples, a folder or file: pictures, recordings, texts, arrays by the names of inputs, ONNX "
+      "test data sets, or any data set; or random:N, made up, as a stop-gap (data/DATA.md)");
+}
+
 Tuning::Tuning(const TuningFlags& flags, const CommonOptions& common)
     : flags_(flags),
       threads_(common.threads),

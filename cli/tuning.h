@@ -39,6 +39,9 @@ enum class Hooks { kNone, kBoth };
 /// --cmd-timeout.
 void add_tuning_flags(CLI::App& command, TuningFlags& flags, Hooks hooks);
 
+/// Says in the help of a command with these flags that --data may be samples of any kind.
+void allow_any_samples(CLI::App& command);
+
 /// Evaluator and tuner for a run: the built-in ones with --data, a user's commands where given.
 class Tuning {
  public:

@@ -1,0 +1,364 @@
+// qcompress shrink: the smallest file of any network that still behaves as the network does.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "cli/commands.h"
+#include "cli/common.h"
+#include "cli/judging.h"
+#include "cli/text.h"
+#include "cli/tuning.h"
+#include "core/error.h"
+#include "formats/packed/pack_model.h"
+#include "pipeline/run_inputs.h"
+#include "pipeline/score_memory.h"
+#include "pipeline/shrink/certificate.h"
+#include "pipeline/shrink/search.h"
+#include "system/atomic_file.h"
+#include "system/byte_size.h"
+#include "system/output_set.h"
+#include "system/printable.h"
+#include "system/progress.h"
+
+namespace qc {
+namespace {
+
+// What the certificate takes in a container.
+constexpr std::uint64_t kCertificateBytes = 400;
+// Sums in another order would round differently, and the result depend on the number of threads.
+constexpr unsigned kEngineThreads = 1;
+// How often a model that is not close enough on the samples of the certificate is followed by a
+// larger one, and by how much less a bit costs then.
+constexpr int kMostAttempts = 12;
+constexpr double kStepBack = 0.7;
+
+struct ShrinkCommand {
+  CommonOptions common;
+  TuningFlags tuning;
+  JudgingFlags judging;
+  std::string input;
+  std::string onnx_output;
+  std::uint64_t target_size = 0;
+  std::optional<double> max_drop;
+  std::optional<double> min_snr;
+  std::optional<double> lambda;
+  std::vector<double> allocations;
+  std::vector<std::string> exclude;
+  std::size_t samples = 0;
+  std::uint64_t seed = 0;
+  bool fast = false;
+  bool decodes_fast = false;
+  bool no_certificate = false;
+
+  // Everything that is opened once.
+  struct Session {
+    OnnxModel model;
+    std::unique_ptr<FeedSource> feeds;
+    std::unique_ptr<Engine> engine;
+    SampleSplit split;
+  };
+
+  void run() const {
+    require_one_goal();
+    const auto start = std::chrono::steady_clock::now();
+    const OnnxModel model = OnnxModel::open(input, common.links());
+    const std::filesystem::path target = common.output_or(with_extension(input, ".qc"));
+    require_outputs(model, target);
+    if (!onnx_output.empty()) require_absent(onnx_output, common.overwrite());
+    AtomicFile out(target, common.overwrite());
+
+    Session session{model,
+                    open_samples(model),
+                    open_engine({common.threads, tuning.device, tuning.limits}),
+                    {}};
+    session.split = split_samples(used_samples(*session.feeds), seed);
+    ConsoleMonitor monitor(common.prints(), false);
+    monitor.catch_signals();
+    StatusLine line(common.prints());
+    tell(fmt::format("{}; {}: {} samples to calibrate, {} to decide, {} to certify",
+                     session.engine->description(), session.feeds->description(),
+                     session.split.calibrate.size(), session.split.decide.size(),
+                     session.split.certify.size()));
+    for (const std::string& note : session.feeds->notes()) tell(note);
+
+    const auto [best, certificate] =
+        naming_errors(input, [&] { return shrink(session, monitor, line); });
+    line.clear();
+    PackOptions options;
+    options.encode = encode();
+    options.threads = common.threads;
+    if (!no_certificate) {
+      options.metadata[std::string(kCertificateKey)] = certificate_json(certificate);
+    }
+    pack_model(best.model, options, out);
+    const std::uint64_t packed = out.size();
+    std::unique_ptr<OutputSet> onnx;
+    if (!onnx_output.empty()) onnx = best.model.stage(onnx_output, {}, common.overwrite());
+    model.require_unchanged();
+    out.commit();
+    if (onnx) warn_of_left(onnx->commit());
+    monitor.release_signals();
+    const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+    show(model, target, packed, certificate, seconds.count());
+    end_early(monitor, target);
+    require_goal(packed, certificate);
+  }
+
+ private:
+  void require_one_goal() const {
+    const int goals =
+        (target_size > 0 ? 1 : 0) + (max_drop ? 1 : 0) + (min_snr ? 1 : 0) + (lambda ? 1 : 0);
+    if (goals != 1) {
+      throw Error(ErrorCode::kUsage,
+                  "say what is asked for, by one of --target-size SIZE, --max-drop POINTS, "
+                  "--min-snr DB and --lambda PRICE");
+    }
+    if (tuning.data.empty()) {
+      throw Error(ErrorCode::kUsage,
+                  "shrink needs samples: --data DIR, without labels; --data random as a stop-gap");
+    }
+    if (common.to_stdout()) throw Error(ErrorCode::kUsage, "shrink writes files: -o FILE");
+  }
+
+  void require_outputs(const OnnxModel& model, const std::filesystem::path& target) const {
+    require_different(input, target);
+    if (!onnx_output.empty()) {
+      require_different(input, onnx_output);
+      require_different(target, onnx_output);
+    }
+    for (const std::filesystem::path& output : {target, std::filesystem::path(onnx_output)}) {
+      if (output.empty()) continue;
+      model.refuse_input(output, true);
+      tuning.require_no_data(output);
+    }
+  }
+
+  std::unique_ptr<FeedSource> open_samples(const OnnxModel& model) const {
+    return open_feeds({tuning.data, tuning.data_config}, Split::kTrain, model.graph()->main);
+  }
+
+  std::size_t used_samples(const FeedSource& feeds) const {
+    return samples > 0 ? std::min(samples, feeds.size()) : feeds.size();
+  }
+
+  EncodeOptions encode() const { return decodes_fast ? presets::kDefault : presets::kMax; }
+
+  void tell(const std::string& text) const {
+    if (common.prints()) print_progress(printable(text) + "\n");
+  }
+
+  struct Outcome {
+    ShrinkCandidate best;
+    Certificate certificate;
+  };
+
+  Outcome shrink(const Session& session, const ConsoleMonitor& monitor, StatusLine& line) const {
+    const auto progress = [&](std::string_view stage, double part) {
+      line.show([&] { return fmt::format("{}  {:.0f}%", stage, 100 * part); });
+    };
+    Engine& engine = *session.engine;
+    const Judgement decide(session.model, engine, run_inputs(*session.feeds, session.split.decide),
+                           judging.options());
+    require_fitting_goal(decide);
+    Shrinker::Options options;
+    options.exclude = exclude;
+    options.seed = seed;
+    options.threads = common.threads;
+    options.progress = progress;
+    const Shrinker shrinker(session.model, engine,
+                            run_inputs(*session.feeds, session.split.calibrate), losses(decide),
+                            options);
+    for (const std::string& name : shrinker.uncalibrated()) {
+      if (common.verbose)
+        tell(fmt::format("{}: no sample reaches it; all its inputs count alike", name));
+    }
+    SearchOptions search;
+    search.goal = goal();
+    if (!allocations.empty()) search.allocations = allocations;
+    search.lockstep = !fast;
+    search.encode = encode();
+    search.reserved_bytes = no_certificate ? 0 : kCertificateBytes;
+    search.threads = common.threads;
+    search.stop_requested = [&] { return monitor.stop_requested(); };
+    search.on_candidate = [&](const ShrinkCandidate& candidate) {
+      line.clear();
+      if (common.prints()) print_progress(candidate_line(candidate));
+    };
+    ShrinkSearch searching(session.model, shrinker, engine, decide, search);
+    ShrinkCandidate best =
+        lambda ? searching.make({*lambda, allocations.empty() ? 1 : allocations.front()}, !fast)
+               : searching.run();
+    const RunInputs others = run_inputs(*session.feeds, session.split.certify);
+    const Judgement certify(session.model, engine, others, judging.options());
+    Closeness closeness = certify.judge(best.model, engine);
+    int attempts = 1;
+    while (search.goal.bound && !keeps_bound(closeness) && attempts < kMostAttempts &&
+           !monitor.stop_requested()) {
+      tell(fmt::format("on the samples of the certificate: {}; going back",
+                       metric_value_text(closeness.metric, closeness.value)));
+      best = searching.make({best.point.lambda * kStepBack, best.point.allocation}, best.lockstep);
+      closeness = certify.judge(best.model, engine);
+      ++attempts;
+    }
+    Certificate certificate = make_certificate(closeness, best.point, best.lockstep);
+    certificate.attempts = attempts;
+    certificate.sample_digest = sample_digest(others);
+    certificate.model_digest = model_digest(session.model);
+    certificate.calibrated_on = session.split.calibrate.size();
+    certificate.seed = seed;
+    certificate.engine = engine.description();
+    return {std::move(best), std::move(certificate)};
+  }
+
+  static std::vector<OutputLoss> losses(const Judgement& judgement) {
+    std::vector<OutputLoss> all;
+    for (std::size_t i = 0; i < judgement.outputs().size(); ++i) {
+      all.push_back({i, judgement.outputs()[i].scores_axis});
+    }
+    return all;
+  }
+
+  ShrinkGoal goal() const {
+    if (target_size > 0) return {.target_size = target_size, .bound = {}};
+    if (max_drop) return {.target_size = {}, .bound = 1 - *max_drop / 100};
+    return {.target_size = {}, .bound = min_snr};
+  }
+
+  bool keeps_bound(const Closeness& closeness) const {
+    return closeness.value >= goal().bound.value();
+  }
+
+  void require_fitting_goal(const Judgement& judgement) const {
+    const bool agreement = judgement.metric() == JudgedBy::kAgreement;
+    if (max_drop && !agreement) {
+      throw Error(ErrorCode::kUsage,
+                  "--max-drop is in points of agreement, which needs an output with scores of "
+                  "classes: name it with --scores, or ask for --min-snr DB");
+    }
+    if (min_snr && judgement.metric() != JudgedBy::kSnr) {
+      throw Error(ErrorCode::kUsage, "--min-snr needs --metric snr: the outputs are scores");
+    }
+  }
+
+  static std::string candidate_line(const ShrinkCandidate& candidate) {
+    const OutputMetrics& output = candidate.closeness.outputs[candidate.closeness.decisive];
+    return fmt::format(
+        "{:>10}  {}{}  lambda {:.3g}, allocation {:.2g}{}\n", size_text(candidate.bytes),
+        metric_value_text(candidate.closeness.metric, candidate.closeness.value),
+        output.positions > 0 ? fmt::format(", KL {}", metric_value_text(JudgedBy::kKl, output.kl))
+                             : std::string(),
+        candidate.point.lambda, candidate.point.allocation,
+        candidate.lockstep ? ", in lockstep" : "");
+  }
+
+  void show(const OnnxModel& model, const std::filesystem::path& target, std::uint64_t packed,
+            const Certificate& certificate, double seconds) const {
+    if (common.json) {
+      nlohmann::ordered_json document = {
+          {"schema", "qcompress.shrink/1"},
+          {"input", input},
+          {"output", target.string()},
+          {"onnx", nullptr},
+          {"original_bytes", model.total_size()},
+          {"packed_bytes", packed},
+          {"certificate", nlohmann::ordered_json::parse(certificate_json(certificate))},
+          {"seconds", seconds}};
+      if (!onnx_output.empty()) document["onnx"] = onnx_output;
+      print_json(document);
+    } else if (common.prints()) {
+      print(fmt::format("{}  {} -> {}  {}  ({}, {:.1f} s)\n{}", printable(input),
+                        size_text(model.total_size()), printable(target.string()),
+                        size_text(packed), ratio_text(model.total_size(), packed), seconds,
+                        printable_lines(certificate_text(certificate))));
+    }
+  }
+
+  void end_early(const ConsoleMonitor& monitor, const std::filesystem::path& target) const {
+    if (monitor.signal() == 0) return;
+    throw Interruption(monitor.signal(),
+                       fmt::format("interrupted; {} is the best that was found until then",
+                                   printable(target.string())));
+  }
+
+  // The file is there either way, but a script should know.
+  void require_goal(std::uint64_t packed, const Certificate& certificate) const {
+    if (target_size > 0 && packed > target_size) {
+      throw Error(ErrorCode::kGate,
+                  fmt::format("{}: the smallest that was found has {}, over the target of {}",
+                              input, size_text(packed), size_text(target_size)));
+    }
+    if (lambda || target_size > 0 || certificate.value >= goal().bound.value()) return;
+    throw Error(ErrorCode::kGate,
+                fmt::format("{}: {} on the samples of the certificate, which is beyond what was "
+                            "allowed",
+                            input,
+                            metric_value_text(kJudgedByChoices.find(certificate.metric).value(),
+                                              certificate.value)));
+  }
+};
+
+}  // namespace
+
+void add_shrink_command(CLI::App& app) {
+  auto command = std::make_shared<ShrinkCommand>();
+  CLI::App* sub = add_command(
+      app, "shrink",
+      "Make the smallest file of any network that still behaves as it does, with samples that "
+      "need no labels",
+      "qcompress shrink model.onnx --data samples --max-drop 0.5 -o model.qc");
+  add_input(*sub, command->input, "model", "The .onnx file");
+  const std::string goals = "Goal, one of";
+  add_size_option(*sub, "--target-size", command->target_size,
+                  "Size of the .qc file, like 900KB: behave as well as possible within it")
+      ->group(goals);
+  sub->add_option("--max-drop", command->max_drop,
+                  "Points of agreement with the model that may be lost: be as small as possible")
+      ->check(CLI::Range(0.0, 100.0))
+      ->type_name("POINTS")
+      ->group(goals);
+  sub->add_option("--min-snr", command->min_snr,
+                  "Signal-to-noise ratio of the output that must be kept: be as small as possible")
+      ->type_name("DB")
+      ->group(goals);
+  sub->add_option("--lambda", command->lambda,
+                  "The price of a bit, in nats of a sample: no search; what a certificate says "
+                  "makes the same file again, with --allocation and --seed")
+      ->check(CLI::PositiveNumber)
+      ->type_name("PRICE")
+      ->group(goals);
+  sub->add_option("--onnx", command->onnx_output, "Also write the result as plain ONNX")
+      ->type_name("FILE");
+  sub->add_option("--exclude", command->exclude,
+                  "Leave tensors alone whose name matches; may be repeated")
+      ->type_name("GLOB");
+  sub->add_option("--samples", command->samples, "Use the first N samples only; default: all")
+      ->type_name("N");
+  sub->add_option("--seed", command->seed,
+                  "Of the split into samples that calibrate, decide and certify; default: 0")
+      ->type_name("SEED");
+  sub->add_flag("--fast", command->fast,
+                "Round layers independently: faster, and larger for the same behaviour");
+  sub->add_option(
+         "--allocation", command->allocations,
+         "How bytes are shared out: from 0, equal errors relative to each layer's outputs, "
+         "to 1, by what the network's outputs depend on; default: the best of 0, 0.25, 0.5 "
+         "and 1")
+      ->check(CLI::Range(0.0, 1.0))
+      ->type_name("A");
+  sub->add_flag("--decode-fast", command->decodes_fast,
+                "Pack as pack does by default: larger, but unpacked faster than with pack --max");
+  sub->add_flag("--no-certificate", command->no_certificate,
+                "Keep no certificate in the file, which takes some 300 bytes");
+  add_judging_flags(*sub, command->judging);
+  add_tuning_flags(*sub, command->tuning, Hooks::kNone);
+  allow_any_samples(*sub);
+  add_common_options(*sub, command->common, Writes::kFile);
+  add_links_option(*sub, command->common);
+  sub->callback([command] { command->run(); });
+}
+
+}  // namespace qc

@@ -1,0 +1,154 @@
+#include "pipeline/judgement.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <utility>
+
+#include "core/error.h"
+#include "core/random.h"
+#include "formats/onnx/load_tensors.h"
+#include "pipeline/bootstrap.h"
+
+namespace qc {
+namespace {
+
+[[noreturn]] void no_such_output(std::string_view flag, std::string_view name,
+                                 const std::vector<JudgedOutput>& outputs) {
+  std::vector<std::string> names;
+  for (const JudgedOutput& output : outputs) names.push_back(output.name);
+  throw Error(ErrorCode::kUsage,
+              fmt::format("--{} {}: the model has no output of this name; it has {}", flag, name,
+                          fmt::join(names, ", ")));
+}
+
+std::size_t find_output(std::string_view flag, std::string_view name,
+                        const std::vector<JudgedOutput>& outputs) {
+  const auto found = std::ranges::find(outputs, name, &JudgedOutput::name);
+  if (found == outputs.end()) no_such_output(flag, name, outputs);
+  return static_cast<std::size_t>(found - outputs.begin());
+}
+
+// "NAME" or "NAME:AXIS"; names may have colons themselves.
+void declare_scores(const std::string& text, std::vector<JudgedOutput>& outputs) {
+  std::string name = text;
+  std::int64_t axis = -1;
+  const auto colon = text.rfind(':');
+  if (std::ranges::find(outputs, text, &JudgedOutput::name) == outputs.end() &&
+      colon != std::string::npos) {
+    const char* end = text.data() + text.size();
+    const auto [stop, error] = std::from_chars(text.data() + colon + 1, end, axis);
+    if (error != std::errc() || stop != end) {
+      throw Error(ErrorCode::kUsage,
+                  fmt::format("--scores {}: '{}' is no axis", text, text.substr(colon + 1)));
+    }
+    name = text.substr(0, colon);
+  }
+  JudgedOutput& output = outputs[find_output("scores", name, outputs)];
+  if (!output.scores_axis) output.probabilities = false;
+  output.scores_axis = axis;
+}
+
+std::size_t by_rules(const std::vector<JudgedOutput>& outputs,
+                     const std::vector<HostTensor>& sample) {
+  const auto scores = std::ranges::find_if(
+      outputs, [](const JudgedOutput& output) { return output.scores_axis.has_value(); });
+  if (scores != outputs.end()) return static_cast<std::size_t>(scores - outputs.begin());
+  const auto floats = std::ranges::find_if(
+      sample, [](const HostTensor& tensor) { return is_value_type(tensor.type); });
+  return floats == sample.end() ? 0 : static_cast<std::size_t>(floats - sample.begin());
+}
+
+}  // namespace
+
+std::string decisive_text(const Closeness& closeness) {
+  return fmt::format("{} of output '{}'", kJudgedByChoices.name_of(closeness.metric),
+                     closeness.outputs[closeness.decisive].name);
+}
+
+std::string metric_value_text(JudgedBy metric, double value) {
+  switch (metric) {
+    case JudgedBy::kAgreement:
+      return fmt::format("{:.2f} %", 100 * value);
+    case JudgedBy::kSnr:
+      return std::isinf(value) && value > 0 ? "equal" : fmt::format("{:.2f} dB", value);
+    case JudgedBy::kCosine:
+      return fmt::format("{:.6f}", value);
+    case JudgedBy::kKl:
+      return fmt::format("{:.5f} nats", value);
+  }
+  return "";
+}
+
+Judgement::Judgement(const OnnxModel& reference, Engine& engine, RunInputs inputs,
+                     const JudgementOptions& options, const SampleProgress& progress)
+    : inputs_(std::move(inputs)), outputs_(judged_outputs(*reference.graph())) {
+  if (inputs_.count == 0) throw Error(ErrorCode::kUsage, "there are no samples to judge by");
+  if (outputs_.empty()) throw Error(ErrorCode::kUnsupported, "the model has no outputs");
+  for (const std::string& text : options.scores) declare_scores(text, outputs_);
+  const auto network = engine.load(load_model(reference));
+  for (std::size_t i = 0; i < inputs_.count; ++i) {
+    expected_.push_back(network->run(inputs_.load(i)));
+    if (progress) progress(i + 1);
+  }
+  decisive_ = options.output.empty() ? by_rules(outputs_, expected_.front())
+                                     : find_output("output", options.output, outputs_);
+  const bool scores = outputs_[decisive_].scores_axis.has_value();
+  metric_ = options.metric.value_or(scores ? JudgedBy::kAgreement : JudgedBy::kSnr);
+  if (!scores && (metric_ == JudgedBy::kAgreement || metric_ == JudgedBy::kKl)) {
+    throw Error(ErrorCode::kUsage,
+                fmt::format("--metric {} needs scores of classes; if output '{}' is that, say "
+                            "--scores '{}', with :AXIS where the classes are not last",
+                            kJudgedByChoices.name_of(metric_), outputs_[decisive_].name,
+                            outputs_[decisive_].name));
+  }
+}
+
+double Judgement::value_of(const OutputMetrics& metrics) const {
+  switch (metric_) {
+    case JudgedBy::kAgreement:
+      return metrics.agreement;
+    case JudgedBy::kSnr:
+      return metrics.snr_db;
+    case JudgedBy::kCosine:
+      return metrics.cosine;
+    case JudgedBy::kKl:
+      return metrics.kl;
+  }
+  return 0;
+}
+
+Closeness Judgement::judge(const OnnxModel& other, Engine& engine,
+                           const SampleProgress& progress) const {
+  const auto network = engine.load(load_model(other));
+  std::vector<std::vector<SampleCloseness>> samples(outputs_.size());  // by output
+  for (std::size_t i = 0; i < inputs_.count; ++i) {
+    const std::vector<HostTensor> outputs = network->run(inputs_.load(i));
+    for (std::size_t k = 0; k < outputs_.size(); ++k) {
+      samples[k].push_back(compare_outputs(outputs_[k], expected_[i][k], outputs.at(k)));
+    }
+    if (progress) progress(i + 1);
+  }
+  Closeness closeness;
+  for (std::size_t k = 0; k < outputs_.size(); ++k) {
+    closeness.outputs.push_back(output_metrics(outputs_[k], samples[k]));
+  }
+  closeness.decisive = decisive_;
+  closeness.metric = metric_;
+  closeness.value = value_of(closeness.outputs[decisive_]);
+  closeness.samples = inputs_.count;
+  const std::vector<SampleCloseness>& own = samples[decisive_];
+  const Interval interval = bootstrap_interval(own.size(), [&](const auto& drawn) {
+    std::vector<SampleCloseness> some;
+    for (const std::size_t i : drawn) some.push_back(own[i]);
+    return value_of(output_metrics(outputs_[decisive_], some));
+  });
+  closeness.low = interval.low;
+  closeness.high = interval.high;
+  return closeness;
+}
+
+}  // namespace qc

@@ -1,0 +1,90 @@
+// How well a changed network keeps to the one that it was made from, on samples without labels.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/choices.h"
+#include "engine/engine.h"
+#include "formats/onnx/onnx_model.h"
+#include "pipeline/output_metrics.h"
+
+namespace qc {
+
+/// The number that decides.
+enum class JudgedBy {
+  kAgreement,  ///< of the arg max, fraction of the positions
+  kSnr,        ///< dB
+  kCosine,
+  kKl,  ///< nats; lower is better
+};
+
+inline constexpr auto kJudgedByChoices =
+    make_choices<JudgedBy>({{"agreement", JudgedBy::kAgreement},
+                            {"snr", JudgedBy::kSnr},
+                            {"cosine", JudgedBy::kCosine},
+                            {"kl", JudgedBy::kKl}});
+
+/// What is compared and what decides.
+struct JudgementOptions {
+  /// "NAME" or "NAME:AXIS": outputs that are scores of classes, where the graph does not say so.
+  /// Without an axis it is the last one.
+  std::vector<std::string> scores;
+  std::optional<JudgedBy> metric;
+  std::string output;  ///< that decides; empty: by the rules of Judgement
+};
+
+/// What a comparison found.
+struct Closeness {
+  std::vector<OutputMetrics> outputs;  ///< in the order of the graph
+  std::size_t decisive = 0;            ///< index of the output that decides
+  JudgedBy metric = JudgedBy::kSnr;
+  double value = 0;  ///< of that metric
+  double low = 0;    ///< of its 95% interval, by the bootstrap over samples
+  double high = 0;
+  std::uint64_t samples = 0;
+};
+
+/// Told how many samples are done.
+using SampleProgress = std::function<void(std::size_t)>;
+
+/// "agreement of output 'prob'"
+std::string decisive_text(const Closeness& closeness);
+/// "97.50 %", "31.20 dB", ...
+std::string metric_value_text(JudgedBy metric, double value);
+
+/// Compares networks with a reference whose outputs are computed once and kept. The decisive output
+/// is the first one with scores, judged by agreement; where none has them, the first of floats,
+/// judged by its signal-to-noise ratio: states come behind what a network is for.
+class Judgement {
+ public:
+  /// Runs the reference. Throws Error: kUsage for options that name no output, or no samples; as
+  /// Network::run.
+  Judgement(const OnnxModel& reference, Engine& engine, RunInputs inputs,
+            const JudgementOptions& options, const SampleProgress& progress = {});
+
+  /// Throws Error as Network::run.
+  Closeness judge(const OnnxModel& other, Engine& engine,
+                  const SampleProgress& progress = {}) const;
+
+  const std::vector<JudgedOutput>& outputs() const { return outputs_; }
+  JudgedBy metric() const { return metric_; }
+  std::size_t samples() const { return inputs_.count; }
+
+ private:
+  double value_of(const OutputMetrics& metrics) const;
+
+  RunInputs inputs_;
+  std::vector<JudgedOutput> outputs_;
+  std::vector<std::vector<HostTensor>> expected_;  // by sample
+  std::size_t decisive_ = 0;
+  JudgedBy metric_ = JudgedBy::kSnr;
+};
+
+}  // namespace qc

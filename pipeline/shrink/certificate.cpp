@@ -1,0 +1,118 @@
+#include "pipeline/shrink/certificate.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <limits>
+#include <nlohmann/json.hpp>
+
+#include "formats/qc/read/checksum.h"
+
+namespace qc {
+namespace {
+
+constexpr std::string_view kSchema = "qcompress.certificate/1";
+
+nlohmann::ordered_json number(double value) {
+  return std::isfinite(value) ? nlohmann::ordered_json(value) : nlohmann::ordered_json(nullptr);
+}
+
+// Only what is infinitely close is written as null.
+double number_from(const nlohmann::json& json) {
+  return json.is_null() ? std::numeric_limits<double>::infinity() : json.get<double>();
+}
+
+std::string value_text(const Certificate& certificate, double value) {
+  return metric_value_text(kJudgedByChoices.find(certificate.metric).value_or(JudgedBy::kSnr),
+                           value);
+}
+
+}  // namespace
+
+Certificate make_certificate(const Closeness& closeness, const ShrinkPoint& point, bool lockstep) {
+  Certificate certificate;
+  certificate.metric = kJudgedByChoices.name_of(closeness.metric);
+  certificate.output = closeness.outputs[closeness.decisive].name;
+  certificate.value = closeness.value;
+  certificate.low = closeness.low;
+  certificate.high = closeness.high;
+  certificate.samples = static_cast<std::size_t>(closeness.samples);
+  certificate.lambda = point.lambda;
+  certificate.allocation = point.allocation;
+  certificate.lockstep = lockstep;
+  return certificate;
+}
+
+std::string sample_digest(const RunInputs& inputs) {
+  Hasher hasher;
+  for (std::size_t i = 0; i < inputs.count; ++i) {
+    for (const HostTensor& tensor : inputs.load(i)) hasher.update(tensor.bytes);
+  }
+  std::string text;
+  for (const std::uint8_t byte : hasher.digest()) text += fmt::format("{:02x}", byte);
+  return text;
+}
+
+std::string certificate_json(const Certificate& certificate) {
+  const nlohmann::ordered_json document = {
+      {"schema", kSchema},
+      {"metric", certificate.metric},
+      {"output", certificate.output},
+      {"value", number(certificate.value)},
+      {"interval", {number(certificate.low), number(certificate.high)}},
+      {"samples", certificate.samples},
+      {"sample_digest", certificate.sample_digest},
+      {"model_digest", certificate.model_digest},
+      {"attempts", certificate.attempts},
+      {"calibrated_on", certificate.calibrated_on},
+      {"seed", certificate.seed},
+      {"lambda", certificate.lambda},
+      {"allocation", certificate.allocation},
+      {"lockstep", certificate.lockstep},
+      {"engine", certificate.engine}};
+  return document.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+}
+
+std::optional<Certificate> read_certificate(std::string_view text) {
+  const auto json = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
+  try {
+    if (json.at("schema") != kSchema) return std::nullopt;
+    Certificate certificate;
+    certificate.metric = json.at("metric");
+    certificate.output = json.at("output");
+    certificate.value = number_from(json.at("value"));
+    certificate.low = number_from(json.at("interval").at(0));
+    certificate.high = number_from(json.at("interval").at(1));
+    certificate.samples = json.at("samples");
+    certificate.sample_digest = json.at("sample_digest");
+    certificate.model_digest = json.at("model_digest");
+    certificate.attempts = json.at("attempts");
+    certificate.calibrated_on = json.at("calibrated_on");
+    certificate.seed = json.at("seed");
+    certificate.lambda = json.at("lambda");
+    certificate.allocation = json.at("allocation");
+    certificate.lockstep = json.at("lockstep");
+    certificate.engine = json.at("engine");
+    return certificate;
+  } catch (const nlohmann::json::exception&) {
+    return std::nullopt;
+  }
+}
+
+std::string certificate_text(const Certificate& certificate) {
+  std::string text = fmt::format(
+      "{} of output '{}' with the original: {} on {} samples, 95% interval {} to {}\n",
+      certificate.metric, certificate.output, value_text(certificate, certificate.value),
+      certificate.samples, value_text(certificate, certificate.low),
+      value_text(certificate, certificate.high));
+  if (certificate.attempts > 1) {
+    text += fmt::format("these samples were looked at {} times\n", certificate.attempts);
+  }
+  text += fmt::format(
+      "calibrated on {} other samples; lambda {:.6g}, allocation {:.2g}{}, seed {}; {}\n",
+      certificate.calibrated_on, certificate.lambda, certificate.allocation,
+      certificate.lockstep ? ", in lockstep" : "", certificate.seed, certificate.engine);
+  return text;
+}
+
+}  // namespace qc

@@ -1,0 +1,220 @@
+#include "pipeline/shrink/search.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <memory>
+#include <utility>
+
+#include "core/error.h"
+#include "pipeline/runner.h"
+
+namespace qc {
+namespace {
+
+// Prices of a bit between which the search stays, in nats of a sample.
+constexpr double kLeastLambda = 1e-14;
+constexpr double kMostLambda = 1e4;
+constexpr int kMostSteps = 40;     // of a bisection on estimates
+constexpr int kMostTrueSteps = 8;  // with packing or judging
+constexpr double kEstimateTolerance = 0.005;
+
+bool lower_is_better(JudgedBy metric) { return metric == JudgedBy::kKl; }
+
+// A finer measure than the arg max: what the decisive output says beyond it.
+double fine_closeness(const Closeness& closeness) {
+  const OutputMetrics& output = closeness.outputs[closeness.decisive];
+  return output.positions > 0 ? -output.kl : output.snr_db;
+}
+
+}  // namespace
+
+ShrinkSearch::ShrinkSearch(const OnnxModel& model, const Shrinker& shrinker, Engine& engine,
+                           const Judgement& judgement, const SearchOptions& options)
+    : model_(model),
+      shrinker_(shrinker),
+      engine_(engine),
+      judgement_(judgement),
+      options_(options) {}
+
+ShrinkCandidate ShrinkSearch::run() {
+  if (options_.goal.target_size) {
+    to_size(static_cast<double>(*options_.goal.target_size));
+  } else {
+    to_bound();
+  }
+  return std::move(*best_);
+}
+
+// Bytes that do not depend on lambda: everything but the rounded weights. Found by packing the
+// model with all of them zero.
+double ShrinkSearch::fixed_bytes() {
+  if (fixed_bytes_) return *fixed_bytes_;
+  PayloadEdits edits = shrinker_.round({kMostLambda, 1}).edits;
+  for (auto& [tensor, payload] : edits) std::ranges::fill(payload, 0);
+  fixed_bytes_ =
+      static_cast<double>(packed_size(model_.edited(edits), options_.encode, options_.threads) +
+                          options_.reserved_bytes);
+  return *fixed_bytes_;
+}
+
+double ShrinkSearch::estimated_bytes(const ShrinkPoint& point) {
+  return fixed_bytes() + ratio_ * shrinker_.estimated_bits(point) / 8;
+}
+
+// The lambda at which the estimate is as large as it may be.
+double ShrinkSearch::lambda_for_bytes(double bytes, double allocation, double guess) {
+  double low = std::log(kLeastLambda);  // too large a model
+  double high = std::log(kMostLambda);
+  double at = std::log(guess);
+  double step = std::log(8.0);
+  bool low_known = false;
+  bool high_known = false;
+  for (int i = 0; i < kMostSteps; ++i) {
+    const double now = estimated_bytes({std::exp(at), allocation});
+    if (now <= bytes && now >= bytes * (1 - kEstimateTolerance)) break;
+    (now > bytes ? low : high) = at;
+    (now > bytes ? low_known : high_known) = true;
+    if (low_known && high_known) {
+      at = (low + high) / 2;
+    } else {
+      at = std::clamp(at + (now > bytes ? step : -step), std::log(kLeastLambda),
+                      std::log(kMostLambda));
+    }
+    if (std::fabs(high - low) < 1e-3) break;
+  }
+  return std::exp(at);
+}
+
+ShrinkCandidate ShrinkSearch::make(const ShrinkPoint& point, bool lockstep) {
+  if (chosen_ && chosen_->point == point && chosen_->lockstep == lockstep) return *chosen_;
+  ShrunkModel shrunk = lockstep ? shrinker_.round_in_lockstep(point) : shrinker_.round(point);
+  ShrinkCandidate candidate{point, lockstep, model_.edited(std::move(shrunk.edits)), 0, {}};
+  candidate.bytes =
+      packed_size(candidate.model, options_.encode, options_.threads) + options_.reserved_bytes;
+  if (shrunk.bits > 0) {
+    ratio_ =
+        std::max(static_cast<double>(candidate.bytes) - fixed_bytes(), 1.0) / (shrunk.bits / 8);
+  }
+  candidate.closeness = judgement_.judge(candidate.model, engine_);
+  if (options_.on_candidate) options_.on_candidate(candidate);
+  interrupted_ = interrupted_ || (options_.stop_requested && options_.stop_requested());
+  return candidate;
+}
+
+bool ShrinkSearch::keeps_bound(const ShrinkCandidate& candidate) const {
+  const double value = candidate.closeness.value;
+  const double bound = options_.goal.bound.value();
+  return lower_is_better(judgement_.metric()) ? value <= bound : value >= bound;
+}
+
+bool ShrinkSearch::meets(const ShrinkCandidate& candidate) const {
+  if (options_.goal.target_size) return candidate.bytes <= *options_.goal.target_size;
+  return keeps_bound(candidate);
+}
+
+void ShrinkSearch::keep(ShrinkCandidate candidate) {
+  if (!best_ || is_better(candidate, *best_)) best_ = std::move(candidate);
+}
+
+bool ShrinkSearch::is_better(const ShrinkCandidate& one, const ShrinkCandidate& other) const {
+  if (meets(one) != meets(other)) return meets(one);
+  if (options_.goal.bound) {
+    return meets(one) ? one.bytes < other.bytes
+                      : fine_closeness(one.closeness) > fine_closeness(other.closeness);
+  }
+  if (!meets(one)) return one.bytes < other.bytes;
+  return fine_closeness(one.closeness) > fine_closeness(other.closeness);
+}
+
+// The allocation under which a model of so many estimated bytes keeps closest.
+double ShrinkSearch::choose_allocation(double bytes) {
+  if (!shrinker_.importance().has_fisher()) return 0;
+  if (options_.allocations.size() == 1) return options_.allocations.front();
+  double closest = 0;
+  for (const double allocation : options_.allocations) {
+    lambda_ = lambda_for_bytes(bytes, allocation, lambda_);
+    ShrinkCandidate candidate = make({lambda_, allocation}, false);
+    const double now = fine_closeness(candidate.closeness);
+    if (!chosen_ || now > closest) {
+      chosen_ = std::move(candidate);
+      closest = now;
+    }
+    if (interrupted_) {
+      keep(*chosen_);
+      break;
+    }
+  }
+  lambda_ = chosen_->point.lambda;
+  return chosen_->point.allocation;
+}
+
+void ShrinkSearch::to_size(double target) {
+  if (fixed_bytes() >= target) {
+    throw Error(ErrorCode::kUsage,
+                fmt::format("a target of {:.0f} bytes cannot be met: what is not rounded takes "
+                            "{:.0f}",
+                            target, fixed_bytes()));
+  }
+  const double allocation = choose_allocation(target);
+  if (interrupted_ && best_) return;
+  lambda_ = lambda_for_bytes(target, allocation, lambda_);
+  // Size falls roughly with a power of lambda, which two models tell.
+  double exponent = -0.35;
+  std::optional<std::pair<double, double>> before;  // logarithms of lambda and bytes
+  for (int i = 0; i < kMostTrueSteps; ++i) {
+    ShrinkCandidate candidate = make({lambda_, allocation}, options_.lockstep);
+    const double variable = std::max(static_cast<double>(candidate.bytes) - fixed_bytes(), 1.0);
+    const std::pair now(std::log(lambda_), std::log(variable));
+    if (before && std::fabs(now.first - before->first) > 1e-6) {
+      const double slope = (now.second - before->second) / (now.first - before->first);
+      exponent = std::clamp(slope, -2.0, -0.1);
+    }
+    before = now;
+    const bool met = meets(candidate) &&
+                     static_cast<double>(candidate.bytes) >= target * (1 - options_.tolerance);
+    keep(std::move(candidate));
+    if (met || interrupted_) return;
+    const double aim = (1 - options_.tolerance / 3) * target - fixed_bytes();
+    const double next = now.first + (std::log(std::max(aim, 1.0)) - now.second) / exponent;
+    lambda_ = std::clamp(std::exp(next), kLeastLambda, kMostLambda);
+    if (lambda_ == std::exp(now.first)) return;  // no price is lower, or higher
+  }
+}
+
+void ShrinkSearch::to_bound() {
+  // Where 3 bits a weight would be: the allocation matters most where models begin to suffer.
+  double weights = 0;
+  for (const ShrinkLayer& layer : shrinker_.plan().layers) {
+    weights += static_cast<double>(layer.form.size());
+  }
+  const double allocation = choose_allocation(fixed_bytes() + ratio_ * weights * 3 / 8);
+  if (interrupted_ && best_) return;
+  bracket(allocation, false, std::log(4.0), 0.35);
+  if (options_.lockstep && !interrupted_) bracket(allocation, true, std::log(1.6), 0.12);
+}
+
+// Bisects lambda between one that keeps the bound and one that does not, down to `precision`;
+// goes on from the last one that kept it.
+void ShrinkSearch::bracket(double allocation, bool lockstep, double step, double precision) {
+  std::optional<double> within;
+  std::optional<double> beyond;
+  double at = std::log(lambda_);
+  for (int i = 0; i < 2 * kMostTrueSteps && !interrupted_; ++i) {
+    if (within && beyond) {
+      if (*beyond - *within < precision) break;
+      at = (*within + *beyond) / 2;
+    }
+    ShrinkCandidate candidate = make({i == 0 ? lambda_ : std::exp(at), allocation}, lockstep);
+    const bool kept = keeps_bound(candidate);
+    keep(std::move(candidate));
+    (kept ? within : beyond) = at;
+    if (within && beyond) continue;
+    at += kept ? step : -step;
+    if (at < std::log(kLeastLambda) || at > std::log(kMostLambda)) break;
+  }
+  if (within) lambda_ = std::exp(*within);
+}
+
+}  // namespace qc

@@ -1,0 +1,89 @@
+// Finds the price of a bit at which a model meets a budget.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "codecs/encode/layout.h"
+#include "engine/engine.h"
+#include "formats/onnx/onnx_model.h"
+#include "pipeline/judgement.h"
+#include "pipeline/shrink/shrinker.h"
+
+namespace qc {
+
+/// What is asked for: one of the two.
+struct ShrinkGoal {
+  std::optional<std::uint64_t> target_size;  ///< of the container, bytes
+  /// The least value of the judgement's metric; the most, where lower is better.
+  std::optional<double> bound;
+};
+
+/// A model on the way.
+struct ShrinkCandidate {
+  ShrinkPoint point;
+  bool lockstep = false;
+  OnnxModel model;
+  std::uint64_t bytes = 0;  ///< of the container, with what is reserved
+  Closeness closeness;      ///< on the samples that decide
+};
+
+struct SearchOptions {
+  ShrinkGoal goal;
+  std::vector<double> allocations = {0, 0.25, 0.5, 1};
+  bool lockstep = true;
+  EncodeOptions encode;
+  std::uint64_t reserved_bytes = 0;  ///< of the container, for metadata
+  unsigned threads = 0;
+  /// A size between (1 - tolerance) and 1 times the target is as good as met.
+  double tolerance = 0.02;
+  std::function<void(const ShrinkCandidate&)> on_candidate;  ///< may be empty
+  std::function<bool()> stop_requested;                      ///< may be empty
+};
+
+/// A search. First the allocation is chosen at equal estimated bits, by the closeness of models
+/// whose layers are rounded independently; then lambda, by true sizes and closeness.
+class ShrinkSearch {
+ public:
+  /// All must outlive this.
+  ShrinkSearch(const OnnxModel& model, const Shrinker& shrinker, Engine& engine,
+               const Judgement& judgement, const SearchOptions& options);
+
+  /// The best model that meets the goal; where none was found, the one that comes nearest. Throws
+  /// Error(kUsage) where what is not rounded takes more than the target.
+  ShrinkCandidate run();
+
+  /// The model of one point, with its size and closeness.
+  ShrinkCandidate make(const ShrinkPoint& point, bool lockstep);
+
+ private:
+  double fixed_bytes();
+  double estimated_bytes(const ShrinkPoint& point);
+  double lambda_for_bytes(double bytes, double allocation, double guess);
+  double choose_allocation(double bytes);
+  void to_size(double target);
+  void to_bound();
+  void bracket(double allocation, bool lockstep, double step, double precision);
+  bool keeps_bound(const ShrinkCandidate& candidate) const;
+  bool meets(const ShrinkCandidate& candidate) const;
+  bool is_better(const ShrinkCandidate& one, const ShrinkCandidate& other) const;
+  void keep(ShrinkCandidate candidate);
+
+  const OnnxModel& model_;
+  const Shrinker& shrinker_;
+  Engine& engine_;
+  const Judgement& judgement_;
+  const SearchOptions& options_;
+  std::optional<ShrinkCandidate> best_;
+  std::optional<ShrinkCandidate> chosen_;  // by choose_allocation(), for a search that starts there
+  std::optional<double> fixed_bytes_;
+  double ratio_ = 1;  // of true bytes to estimated ones
+  double lambda_ = 1e-6;
+  bool interrupted_ = false;
+};
+
+}  // namespace qc

@@ -1,0 +1,134 @@
+#include "pipeline/shrink/shrinker.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "formats/onnx/load_tensors.h"
+
+namespace qc {
+namespace {
+
+void merge(ShrunkModel& all, RoundedTensors part) {
+  all.edits.merge(std::move(part.edits));
+  all.bits += part.bits;
+}
+
+}  // namespace
+
+Shrinker::Shrinker(const OnnxModel& model, Engine& engine, RunInputs inputs,
+                   std::vector<OutputLoss> losses, Options options)
+    : model_(model),
+      inputs_(std::move(inputs)),
+      options_(std::move(options)),
+      plan_(plan_shrink(model, options_.exclude)),
+      network_(engine.load(load_model(model))) {
+  std::map<std::size_t, const ShrinkLayer*> layers;
+  CalibrationJob job;
+  for (const ShrinkLayer& layer : plan_.layers) {
+    layers[layer.tensor] = &layer;
+    job.tensors.push_back(layer.tensor);
+  }
+  SensitivityJob sensitivity;
+  sensitivity.inputs = inputs_;
+  sensitivity.inputs.count = std::min(inputs_.count, options_.sensitivity_samples);
+  sensitivity.tensors = job.tensors;
+  for (const ShrinkLayer& layer : plan_.layers) {
+    if (layer.bias) sensitivity.tensors.push_back(*layer.bias);
+  }
+  for (const std::size_t single : plan_.singles) sensitivity.tensors.push_back(single);
+  sensitivity.outputs = std::move(losses);
+  sensitivity.seed = options_.seed;
+  sensitivity.progress = [&](std::size_t done) {
+    report("measuring sensitivity",
+           static_cast<double>(done) / static_cast<double>(sensitivity.inputs.count));
+  };
+  const std::vector<TensorSensitivity> fisher = network_->sensitivity(sensitivity);
+
+  job.inputs = inputs_;
+  job.memory = options_.activation_memory;
+  job.visit = [&](std::size_t tensor, const Moments& moments) -> PayloadEdits {
+    factors_[tensor] = layer_factors(*layers.at(tensor), &moments, options_.threads);
+    calibration_[tensor] = moments;
+    report("calibrating",
+           static_cast<double>(calibration_.size()) / static_cast<double>(plan_.layers.size()));
+    return {};
+  };
+  network_->calibrate(job);
+  importance_ = std::make_unique<Importance>(model_, plan_, calibration_, fisher);
+  // From here on the factors stand for them.
+  for (auto& [tensor, moments] : calibration_) {
+    if (!moments.is_table) moments.second = {};
+  }
+}
+
+void Shrinker::report(std::string_view stage, double part) const {
+  if (options_.progress) options_.progress(stage, part);
+}
+
+std::vector<std::string> Shrinker::uncalibrated() const {
+  std::vector<std::string> names;
+  for (const ShrinkLayer& layer : plan_.layers) {
+    if (!calibration_.contains(layer.tensor)) names.push_back(model_.tensors()[layer.tensor].name);
+  }
+  return names;
+}
+
+void Shrinker::round_singles(const ShrinkPoint& point, ShrunkModel& shrunk) const {
+  for (const std::size_t tensor : plan_.singles) {
+    merge(shrunk,
+          round_single(model_, tensor, importance_->of(tensor, point.allocation), point.lambda));
+  }
+}
+
+ShrunkModel Shrinker::round(const ShrinkPoint& point) const {
+  ShrunkModel shrunk;
+  for (const ShrinkLayer& layer : plan_.layers) {
+    const std::vector<double> importance = importance_->of(layer.tensor, point.allocation);
+    const auto moments = calibration_.find(layer.tensor);
+    const auto factors = factors_.find(layer.tensor);
+    merge(shrunk,
+          round_layer(model_, layer,
+                      {.moments = moments != calibration_.end() ? &moments->second : nullptr,
+                       .factors = factors != factors_.end() ? &factors->second : nullptr,
+                       .importance = importance},
+                      point.lambda, options_.threads));
+  }
+  round_singles(point, shrunk);
+  return shrunk;
+}
+
+ShrunkModel Shrinker::round_in_lockstep(const ShrinkPoint& point) const {
+  ShrunkModel shrunk;
+  std::map<std::size_t, const ShrinkLayer*> layers;
+  CalibrationJob job;
+  for (const ShrinkLayer& layer : plan_.layers) {
+    layers[layer.tensor] = &layer;
+    if (calibration_.contains(layer.tensor)) job.tensors.push_back(layer.tensor);
+  }
+  const auto round_one = [&](const ShrinkLayer& layer, const Moments* moments) {
+    const std::vector<double> importance = importance_->of(layer.tensor, point.allocation);
+    RoundedTensors rounded = round_layer(
+        model_, layer, {.moments = moments, .factors = nullptr, .importance = importance},
+        point.lambda, options_.threads);
+    PayloadEdits edits = rounded.edits;
+    merge(shrunk, std::move(rounded));
+    return edits;
+  };
+  job.inputs = inputs_;
+  job.memory = options_.activation_memory;
+  job.lockstep = true;
+  std::size_t done = 0;
+  job.visit = [&](std::size_t tensor, const Moments& moments) {
+    report("rounding in lockstep",
+           static_cast<double>(++done) / static_cast<double>(job.tensors.size()));
+    return round_one(*layers.at(tensor), &moments);
+  };
+  network_->calibrate(job);
+  for (const ShrinkLayer& layer : plan_.layers) {
+    if (!calibration_.contains(layer.tensor)) round_one(layer, nullptr);
+  }
+  round_singles(point, shrunk);
+  return shrunk;
+}
+
+}  // namespace qc

@@ -1,0 +1,131 @@
+// Compression without labels: what shrink and eval --against write, print and refuse.
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "training_fixture.h"
+
+namespace qc::test {
+namespace {
+
+namespace fs = std::filesystem;
+using harness::RunResult;
+using nlohmann::json;
+using testing::AllOf;
+using testing::HasSubstr;
+
+class ShrinkTest : public TrainingTest {
+ protected:
+  void SetUp() override {
+    TrainingTest::SetUp();
+    if (!IsSkipped()) train();
+  }
+
+  // With scores: the sample ends in what stands before a Softmax.
+  static Args shrink(Args args) {
+    args.insert(args.begin(), {"shrink", "trained.onnx", "--scores", output(), "--samples", "200"});
+    return with_data(std::move(args));
+  }
+
+  static std::string output() { return "logits"; }
+};
+
+TEST_F(ShrinkTest, TargetSizesAreMetAndCertified) {
+  const json document =
+      run_json(shrink({"--target-size", "25KB", "-o", "small.qc", "--onnx", "small.onnx"}));
+  EXPECT_EQ(document["schema"], "qcompress.shrink/1");
+  EXPECT_EQ(document["packed_bytes"], fs::file_size(file("small.qc")));
+  EXPECT_LE(document["packed_bytes"], 25000);
+  EXPECT_GE(document["packed_bytes"], 24000);
+  const json& certificate = document["certificate"];
+  EXPECT_EQ(certificate["metric"], "agreement");
+  EXPECT_EQ(certificate["samples"], 30);
+  EXPECT_EQ(certificate["calibrated_on"], 140);
+  EXPECT_GT(certificate["value"], 0.85);
+  EXPECT_LE(certificate["interval"][0], certificate["value"]);
+  EXPECT_GE(certificate["interval"][1], certificate["value"]);
+  // The container holds the same model, and tells of the certificate.
+  run_well({"unpack", "small.qc", "-o", "unpacked.onnx"});
+  EXPECT_TRUE(content("unpacked.onnx") == content("small.onnx"));
+  EXPECT_EQ(
+      json::parse(run_json({"inspect", "small.qc"})["metadata"]["certificate"].get<std::string>()),
+      certificate);
+  EXPECT_THAT(run_well({"inspect", "small.qc"}).out,
+              AllOf(HasSubstr("certificate: agreement of output 'logits'"),
+                    HasSubstr("calibrated on 140 other samples")));
+  const RunResult text =
+      run_well(with_data({"eval", "small.qc", "--against", "trained.onnx", "--scores", output()}));
+  EXPECT_THAT(text.out, AllOf(HasSubstr("on 300 samples"), HasSubstr("certificate: "),
+                              testing::Not(HasSubstr("another model"))));
+  EXPECT_THAT(run_well(with_data({"eval", "small.qc", "--against", "model.onnx"})).out,
+              HasSubstr("another model"));
+  // On samples that shrink never saw.
+  const json judged =
+      run_json(with_data({"eval", "small.qc", "--against", "trained.onnx", "--scores", output()}));
+  EXPECT_EQ(judged["metric"], "agreement");
+  EXPECT_EQ(judged["samples"], 300);
+  EXPECT_GT(judged["value"], 0.85);
+}
+
+TEST_F(ShrinkTest, BoundsAreKept) {
+  const json document = run_json(shrink({"--max-drop", "4", "-o", "close.qc", "--fast"}));
+  EXPECT_GE(document["certificate"]["value"], 0.96);
+  EXPECT_LT(document["packed_bytes"], 40000);
+  const json other = run_json(with_data(
+      {"shrink", "trained.onnx", "--samples", "100", "--min-snr", "20", "-o", "snr.qc", "--fast"}));
+  EXPECT_EQ(other["certificate"]["metric"], "snr");
+  EXPECT_GE(other["certificate"]["value"], 20);
+}
+
+TEST_F(ShrinkTest, SameBytesForAnyThreadsAndFromTheCertificate) {
+  const json first = run_json(shrink({"--target-size", "25KB", "-o", "a.qc"}));
+  run_well({"shrink", "trained.onnx", "--scores", output(), "--samples", "200", "--data", "data",
+            "-j", "2", "--target-size", "25KB", "-o", "b.qc"});
+  const auto unpacked = [&](const std::string& name) {
+    run_well({"unpack", name + ".qc", "-o", name + ".onnx"});
+    return content(name + ".onnx");
+  };
+  EXPECT_TRUE(unpacked("a") == unpacked("b"));
+  const json& certificate = first["certificate"];
+  run_well(shrink({"--lambda", certificate["lambda"].dump(), "--allocation",
+                   certificate["allocation"].dump(), "-o", "c.qc"}));
+  EXPECT_TRUE(content("c.qc") == content("a.qc"));
+}
+
+TEST_F(ShrinkTest, ExcludedTensorsStay) {
+  run_well(shrink(
+      {"--lambda", "1e-4", "--fast", "--exclude", "fc1.*", "-o", "a.qc", "--onnx", "a.onnx"}));
+  const json document = run_json({"diff", "trained.onnx", "a.onnx"});
+  for (const json& tensor : document["changed"]) {
+    EXPECT_THAT(tensor["name"].get<std::string>(), testing::Not(testing::StartsWith("fc1")));
+  }
+  EXPECT_FALSE(document["changed"].empty());
+}
+
+TEST_F(ShrinkTest, RefusesWhatCannotBeMeant) {
+  expect_refused(shrink({"-o", "a.qc"}), kUsage, {"--target-size", "--max-drop", "--min-snr"});
+  expect_refused(shrink({"--target-size", "9KB", "--max-drop", "1"}), kUsage, {"one of"});
+  expect_refused({"shrink", "trained.onnx", "--target-size", "9KB"}, kUsage, {"--data"});
+  expect_refused(with_data({"shrink", "trained.onnx", "--max-drop", "1"}), kUsage,
+                 {"--scores", "--min-snr"});
+  expect_refused(with_data({"shrink", "trained.onnx", "--max-drop", "1", "--scores", "nothing"}),
+                 kUsage, {"nothing", output()});
+  expect_refused(shrink({"--target-size", "9KB", "--exclude", "no*"}), kUsage, {"no*"});
+  expect_refused(shrink({"--target-size", "100B"}), kUsage, {"target", "100"});
+  expect_refused(with_data({"shrink", "trained.onnx", "--samples", "1", "--min-snr", "9"}), kUsage,
+                 {"three"});
+  expect_refused(shrink({"--target-size", "9KB", "-o", "trained.onnx", "-f"}), kUsage,
+                 {"trained.onnx"});
+}
+
+TEST_F(ShrinkTest, EqualModelsAreEqual) {
+  const RunResult result =
+      run_well(with_data({"eval", "trained.onnx", "--against", "trained.onnx"}));
+  EXPECT_THAT(result.out, AllOf(HasSubstr("snr of output"), HasSubstr("equal"), HasSubstr("300")));
+  expect_refused({"eval", "trained.onnx", "--against", "trained.onnx"}, kUsage, {"--data"});
+  expect_refused(with_data({"eval", "trained.onnx", "--against", "trained.onnx", "--metric", "kl"}),
+                 kUsage, {"--scores"});
+}
+
+}  // namespace
+}  // namespace qc::test
