@@ -46,6 +46,7 @@ extern const BenchTable kDorefaTable;
 extern const BenchTable kBinaryTable;
 extern const BenchTable kMixedTable;
 extern const BenchTable kResnetTable;
+extern const BenchTable kShrinkTable;
 
 /// A table in Markdown whose columns line up as plain text too: the first one to the left, the
 /// others to the right.

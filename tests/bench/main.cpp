@@ -34,7 +34,7 @@ constexpr std::array kTables = {&kPackTable,    &kSpeedTable,      &kPricerTable
                                 &kFiguresTable, &kStructuredTable, &kCodersTable,   &kFloatsTable,
                                 &kModelsTable,  &kThroughputTable, &kLenet300Table, &kLenet5Table,
                                 &kResnetTable,  &kTwnTable,        &kTernaryTable,  &kDorefaTable,
-                                &kBinaryTable,  &kMixedTable,      &kMaskedTable};
+                                &kBinaryTable,  &kMixedTable,      &kMaskedTable,   &kShrinkTable};
 
 std::string cpu_model() {
   std::ifstream file("/proc/cpuinfo");

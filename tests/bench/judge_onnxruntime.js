@@ -1,0 +1,75 @@
+// Compares models with a reference on many samples, with ONNX Runtime alone.
+// usage: node judge_onnxruntime.js PACKAGES JOB.json INPUTS.bin
+//
+// JOB.json: {"models": [path, ...], "samples": [[tensor, ...], ...]}; the first model is the
+//           reference. tensor: {"name", "type": ONNX's number, "dims", "offset", "size"} into
+//           INPUTS.bin
+// Prints a JSON array with an object for each other model: of its first output "agreement" (fraction
+// of the samples whose largest element is the same) and "snr" (dB, null where nothing differs).
+'use strict';
+const fs = require('fs');
+const path = require('path');
+
+const [packages, jobPath, inputsPath] = process.argv.slice(2);
+const ort = require(path.join(packages, 'node_modules', 'onnxruntime-node'));
+
+const kTypes = {
+  1: ['float32', Float32Array],
+  2: ['uint8', Uint8Array],
+  6: ['int32', Int32Array],
+  7: ['int64', BigInt64Array],
+};
+
+function toTensor(input, file) {
+  const [name, Elements] = kTypes[input.type];
+  const bytes = Buffer.alloc(input.size);
+  fs.readSync(file, bytes, 0, input.size, input.offset);
+  const copy = new Uint8Array(bytes);
+  return new ort.Tensor(name, new Elements(copy.buffer), input.dims);
+}
+
+function argMax(values) {
+  let best = 0;
+  for (let i = 1; i < values.length; ++i) {
+    if (values[i] > values[best]) best = i;
+  }
+  return best;
+}
+
+async function main() {
+  const job = JSON.parse(fs.readFileSync(jobPath, 'utf8'));
+  const file = fs.openSync(inputsPath, 'r');
+  const sessions = [];
+  for (const model of job.models) {
+    sessions.push(await ort.InferenceSession.create(model, {intraOpNumThreads: 2, logSeverityLevel: 4}));
+  }
+  const sums = job.models.map(() => ({agreeing: 0, signal: 0, noise: 0}));
+  for (const sample of job.samples) {
+    const feeds = {};
+    for (const input of sample) feeds[input.name] = toTensor(input, file);
+    let reference = null;
+    for (let i = 0; i < sessions.length; ++i) {
+      const results = await sessions[i].run(feeds);
+      const values = results[sessions[i].outputNames[0]].data;
+      if (i === 0) {
+        reference = values;
+        continue;
+      }
+      if (argMax(values) === argMax(reference)) ++sums[i].agreeing;
+      for (let k = 0; k < reference.length; ++k) {
+        const error = reference[k] - values[k];
+        sums[i].signal += reference[k] * reference[k];
+        sums[i].noise += error * error;
+      }
+    }
+  }
+  console.log(JSON.stringify(sums.slice(1).map((sum) => ({
+    agreement: sum.agreeing / job.samples.length,
+    snr: sum.noise > 0 ? 10 * Math.log10(sum.signal / sum.noise) : null,
+  }))));
+}
+
+main().catch((error) => {
+  console.error(String(error.message).split('\n')[0]);
+  process.exit(1);
+});
