@@ -19,6 +19,7 @@ namespace {
 [[noreturn]] void no_such_output(std::string_view flag, std::string_view name,
                                  const std::vector<JudgedOutput>& outputs) {
   std::vector<std::string> names;
+  names.reserve(outputs.size());
   for (const JudgedOutput& output : outputs) names.push_back(output.name);
   throw Error(ErrorCode::kUsage,
               fmt::format("--{} {}: the model has no output of this name; it has {}", flag, name,

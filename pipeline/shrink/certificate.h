@@ -42,7 +42,7 @@ std::string sample_digest(const RunInputs& inputs);
 
 std::string certificate_json(const Certificate& certificate);
 /// Nothing for a text that is none.
-std::optional<Certificate> read_certificate(std::string_view json);
+std::optional<Certificate> read_certificate(std::string_view text);
 
 /// A few lines for people.
 std::string certificate_text(const Certificate& certificate);

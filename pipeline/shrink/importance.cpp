@@ -45,7 +45,7 @@ std::vector<double> by_rows(const ShrinkLayer& layer, const Moments* moments,
                             const std::vector<float>& squares) {
   const std::vector<float> fisher = layer.form.gather(squares);
   const std::size_t columns = layer.form.columns;
-  const double groups = static_cast<double>(layer.form.groups);
+  const auto groups = static_cast<double>(layer.form.groups);
   const double trace =
       moments != nullptr ? moments->trace() / groups : static_cast<double>(columns);
   std::vector<double> rows(layer.form.groups * layer.form.rows);

@@ -115,7 +115,7 @@ ShrinkPlan plan_shrink(const OnnxModel& model, const std::vector<std::string>& e
         layer.bias.reset();
       }
     }
-    plan.layers.push_back(std::move(layer));
+    plan.layers.push_back(layer);
   }
   for (std::size_t i = 0; i < model.tensors().size(); ++i) {
     const TensorInfo& tensor = model.tensors()[i];
