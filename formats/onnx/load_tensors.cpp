@@ -10,6 +10,7 @@
 #include "core/error.h"
 #include "core/memory_size.h"
 #include "formats/onnx/tensor_elements.h"
+#include "graph/node_order.h"
 
 namespace qc {
 namespace {
@@ -46,12 +47,24 @@ std::vector<std::uint64_t> linear_indices(const std::string& name, const HostTen
   return places;
 }
 
+// The same graph with the nodes of its main graph in an order in which they can be executed. What
+// waits for itself stays as it is: whoever executes it finds the value that is missing.
+std::shared_ptr<const ModelGraph> in_order(std::shared_ptr<const ModelGraph> graph) {
+  const auto order = execution_order(graph->main);
+  if (!order || std::ranges::is_sorted(*order)) return graph;
+  auto sorted = std::make_shared<ModelGraph>(*graph);
+  for (std::size_t i = 0; i < order->size(); ++i) {
+    sorted->main.nodes[i] = graph->main.nodes[(*order)[i]];
+  }
+  return sorted;
+}
+
 class Loader {
  public:
   explicit Loader(const OnnxModel& model) : model_(model) {}
 
   LoadedModel run() {
-    result_.graph = model_.graph();
+    result_.graph = in_order(model_.graph());
     if (!result_.graph->functions.empty()) {
       throw Error(ErrorCode::kUnsupported,
                   fmt::format("the model defines functions of its own ({}): they cannot be "

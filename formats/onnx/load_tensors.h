@@ -11,7 +11,8 @@
 namespace qc {
 
 /// A graph and the elements of its constants. `tensors` are by index, as the graph refers to them;
-/// in the place of a sparse one's values stands the dense tensor.
+/// in the place of a sparse one's values stands the dense tensor. Nodes of the main graph are in an
+/// order in which they can be executed, which some files do not keep to.
 struct LoadedModel {
   std::shared_ptr<const ModelGraph> graph;
   std::vector<HostTensor> tensors;

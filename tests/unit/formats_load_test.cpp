@@ -2,6 +2,8 @@
 #include <onnx/onnx_pb.h>
 
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "core/error.h"
 #include "formats/onnx/load_tensors.h"
@@ -72,6 +74,63 @@ TEST(LoadedModels, SparseTensorsAreCheckedBeforeAnythingIsAllocated) {
   indices.set_dims(0, std::int64_t{1} << 60);
   indices.add_dims(0);
   EXPECT_EQ(error_of(no_indices), ErrorCode::kCorrupt);
+}
+
+// The outputs of the nodes of a loaded graph of Relu nodes, each {output, input}.
+std::vector<std::string> loaded_outputs(
+    const std::vector<std::pair<std::string, std::string>>& nodes) {
+  onnx::ModelProto model;
+  model.set_ir_version(8);
+  model.add_opset_import()->set_version(13);
+  model.mutable_graph()->add_input()->set_name("x");
+  for (const auto& [output, input] : nodes) {
+    onnx::NodeProto& node = *model.mutable_graph()->add_node();
+    node.set_op_type("Relu");
+    node.add_input(input);
+    node.add_output(output);
+  }
+  std::vector<std::string> outputs;
+  const LoadedModel loaded = load(model);
+  for (const Node& node : loaded.graph->main.nodes) outputs.push_back(node.outputs.front());
+  return outputs;
+}
+
+TEST(LoadedModels, NodesAreInAnOrderOfExecution) {
+  using Names = std::vector<std::string>;
+  EXPECT_EQ(loaded_outputs({{"a", "x"}, {"b", "a"}, {"c", "x"}}), (Names{"a", "b", "c"}));
+  EXPECT_EQ(loaded_outputs({{"c", "b"}, {"d", "x"}, {"b", "a"}, {"a", "x"}}),
+            (Names{"d", "a", "b", "c"}));
+  // Those that wait for each other stay where they are.
+  EXPECT_EQ(loaded_outputs({{"c", "x"}, {"b", "a"}, {"a", "b"}}), (Names{"c", "b", "a"}));
+  EXPECT_EQ(loaded_outputs({{"b", "b"}, {"a", "x"}}), (Names{"b", "a"}));
+}
+
+// What only a subgraph reads is read by the node that holds it; its own names are not.
+TEST(LoadedModels, SubgraphsCountAsReads) {
+  onnx::ModelProto model;
+  model.set_ir_version(8);
+  model.add_opset_import()->set_version(13);
+  onnx::GraphProto& graph = *model.mutable_graph();
+  graph.add_input()->set_name("x");
+  onnx::NodeProto& choice = *graph.add_node();
+  choice.set_op_type("If");
+  choice.add_input("x");
+  choice.add_output("y");
+  onnx::AttributeProto& branch = *choice.add_attribute();
+  branch.set_name("then_branch");
+  branch.set_type(onnx::AttributeProto::GRAPH);
+  onnx::NodeProto& inner = *branch.mutable_g()->add_node();
+  inner.set_op_type("Relu");
+  inner.add_input("late");
+  inner.add_output("y");
+  branch.mutable_g()->add_output()->set_name("y");
+  onnx::NodeProto& late = *graph.add_node();
+  late.set_op_type("Relu");
+  late.add_input("x");
+  late.add_output("late");
+  const LoadedModel loaded = load(model);
+  ASSERT_EQ(loaded.graph->main.nodes.size(), 2U);
+  EXPECT_EQ(loaded.graph->main.nodes.front().outputs.front(), "late");
 }
 
 TEST(LoadedModels, EverySharedModelIsReadOrRefused) {

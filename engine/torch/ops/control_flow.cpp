@@ -44,6 +44,11 @@ const at::Tensor& iteration_part(const OpContext& op, const Value& value) {
   return value.tensor;
 }
 
+// The number of an iteration, or whether there is another: of one dimension where the body says so.
+at::Tensor iteration_argument(const at::Tensor& value, const GraphValue& declared) {
+  return declared.has_shape && declared.dims.size() == 1 ? value.reshape({1}) : value;
+}
+
 // Inputs: trip count and condition, both optional, then what is carried from one to the next.
 Values loop(const OpContext& op) {
   const Graph& body = op.graph("body");
@@ -58,7 +63,8 @@ Values loop(const OpContext& op) {
                op.inputs.end());
   std::vector<std::vector<at::Tensor>> scanned(body.outputs.size() - carried - 1);
   for (std::int64_t i = 0; going && (!limited || i < limit); ++i) {
-    Values arguments = {at::scalar_tensor(i, at::kLong), at::scalar_tensor(going, at::kBool)};
+    Values arguments = {iteration_argument(at::scalar_tensor(i, at::kLong), body.inputs[0]),
+                        iteration_argument(at::scalar_tensor(going, at::kBool), body.inputs[1])};
     arguments.insert(arguments.end(), state.begin(), state.end());
     const Values results = op.run_iteration(body, arguments);
     going = condition(op, results[0]);
