@@ -93,6 +93,17 @@ std::optional<MatrixForm> product_right(const Node& /*node*/, Dims dims) {
   return stacked(dims, /*transposed=*/true);
 }
 
+// A factor whose last two dimensions are swapped where an attribute says so. One whose batch is
+// moved behind the rows is no stack of matrices.
+std::optional<MatrixForm> fused_left(const Node& node, Dims dims) {
+  if (dims.size() < 2 || is_set(node, "transBatchA")) return std::nullopt;
+  return stacked(dims, is_set(node, "transA"));
+}
+std::optional<MatrixForm> fused_right(const Node& node, Dims dims) {
+  if (dims.size() < 2 || is_set(node, "transBatchB")) return std::nullopt;
+  return stacked(dims, !is_set(node, "transB"));
+}
+
 // {directions, gates * hidden, inputs}
 std::optional<MatrixForm> recurrent(const Node& node, Dims dims) {
   if (dims.size() != 3) return std::nullopt;
@@ -129,6 +140,11 @@ constexpr std::array kProducts = std::to_array<ProductOperator>({
     {"Gemm", "", 1, gemm_right},
     {"MatMul", "", 0, product_left},
     {"MatMul", "", 1, product_right},
+    {"FusedGemm", "com.microsoft", 0, gemm_left},
+    {"FusedGemm", "com.microsoft", 1, gemm_right},
+    {"FusedMatMul", "com.microsoft", 0, fused_left},
+    {"FusedMatMul", "com.microsoft", 1, fused_right},
+    {"Attention", "com.microsoft", 1, product_right},
     {"LSTM", "", 1, recurrent},
     {"LSTM", "", 2, recurrent},
     {"GRU", "", 1, recurrent},

@@ -101,6 +101,7 @@ struct Operator {
 /// The rows of each file in ops/.
 std::span<const Operator> activation_operators();
 std::span<const Operator> arithmetic_operators();
+std::span<const Operator> attention_operators();
 std::span<const Operator> comparison_operators();
 std::span<const Operator> control_flow_operators();
 std::span<const Operator> convolution_operators();
@@ -114,6 +115,7 @@ std::span<const Operator> matrix_operators();
 std::span<const Operator> normalization_operators();
 std::span<const Operator> pooling_operators();
 std::span<const Operator> quantization_operators();
+std::span<const Operator> quantized_layer_operators();
 std::span<const Operator> rearrange_operators();
 std::span<const Operator> recurrent_operators();
 std::span<const Operator> reduction_operators();

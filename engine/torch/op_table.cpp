@@ -13,14 +13,14 @@ using Rows = std::vector<const Operator*>;
 std::map<std::string_view, Rows> make_index() {
   std::map<std::string_view, Rows> index;
   for (const auto& operators :
-       {activation_operators(),    arithmetic_operators(),  comparison_operators(),
-        control_flow_operators(),  convolution_operators(), detection_operators(),
-        elementary_operators(),    generator_operators(),   indexing_operators(),
-        legacy_operators(),        loss_operators(),        matrix_operators(),
-        normalization_operators(), pooling_operators(),     quantization_operators(),
-        rearrange_operators(),     recurrent_operators(),   reduction_operators(),
-        resize_operators(),        sequence_operators(),    shape_operators(),
-        signal_operators()}) {
+       {activation_operators(),   arithmetic_operators(),      attention_operators(),
+        comparison_operators(),   control_flow_operators(),    convolution_operators(),
+        detection_operators(),    elementary_operators(),      generator_operators(),
+        indexing_operators(),     legacy_operators(),          loss_operators(),
+        matrix_operators(),       normalization_operators(),   pooling_operators(),
+        quantization_operators(), quantized_layer_operators(), rearrange_operators(),
+        recurrent_operators(),    reduction_operators(),       resize_operators(),
+        sequence_operators(),     shape_operators(),           signal_operators()}) {
     for (const Operator& row : operators) index[row.name].push_back(&row);
   }
   return index;

@@ -84,8 +84,9 @@ at::Tensor gemm_columns(const OpContext& op, std::size_t input) {
   return input == 0 ? matrix.unsqueeze(0) : rows_as_columns(matrix);
 }
 
-at::Tensor matmul_columns(const OpContext& op, std::size_t input, const MatrixForm& form) {
-  at::Tensor other = op.in(input == 0 ? 1 : 0);
+// `other` is the factor that is not the weight.
+at::Tensor matmul_columns(const OpContext& op, std::size_t input, const MatrixForm& form,
+                          at::Tensor other) {
   if (other.dim() == 1) other = other.unsqueeze(input == 0 ? 1 : 0);
   // Columns last but one, and the matrices of a batch each with their own.
   if (input == 1) other = other.transpose(-1, -2);
@@ -104,6 +105,14 @@ at::Tensor matmul_columns(const OpContext& op, std::size_t input, const MatrixFo
   for (std::int64_t i = 0; i < more; ++i) order.push_back(i);
   order.push_back(more + own + 1);
   return other.expand(batch).permute(order).reshape({groups, other.size(-2), -1});
+}
+
+at::Tensor fused_matmul_columns(const OpContext& op, std::size_t input, const MatrixForm& form) {
+  at::Tensor other = op.in(input == 0 ? 1 : 0);
+  if (op.int_or(input == 0 ? "transBatchB" : "transBatchA", 0) != 0) other = other.movedim(0, -2);
+  const bool transposed = op.int_or(input == 0 ? "transB" : "transA", 0) != 0;
+  if (transposed && other.dim() > 1) other = other.transpose(-1, -2);
+  return matmul_columns(op, input, form, other);
 }
 
 // {steps, batch, ...} of what a recurrent network is given.
@@ -154,8 +163,10 @@ at::Tensor columns_of(const OpContext& op, std::size_t input, const MatrixForm& 
   if (form.is_table) return table_counts(op, form);
   if (name == "ConvTranspose") return transposed_convolution_columns(op, form);
   if (name == "Conv" || name == "FusedConv") return convolution_columns(op, form);
-  if (name == "Gemm") return gemm_columns(op, input);
-  if (name == "MatMul") return matmul_columns(op, input, form);
+  if (name == "Gemm" || name == "FusedGemm") return gemm_columns(op, input);
+  if (name == "MatMul") return matmul_columns(op, input, form, op.in(input == 0 ? 1 : 0));
+  if (name == "FusedMatMul") return fused_matmul_columns(op, input, form);
+  if (name == "Attention") return rows_as_columns(op.in(0));
   return recurrent_columns(op, input, form);
 }
 

@@ -73,7 +73,9 @@ OnnxModel model_of(const Product& product, std::uint64_t seed) {
     attribute.set_type(onnx::AttributeProto::INT);
     attribute.set_i(value);
   };
-  if (product.flag != 0 && product.op == "Gemm") {
+  const bool fused = product.op.starts_with("Fused");
+  if (fused) node.set_domain("com.microsoft");
+  if (product.flag != 0 && (product.op == "Gemm" || fused)) {
     add_int(product.weight_first ? "transA" : "transB", 1);
   }
   if (product.flag > 1) add_int("group", product.flag);
@@ -197,6 +199,13 @@ INSTANTIATE_TEST_SUITE_P(
         Product{"MatMulBatch", "MatMul", {3, 5, 6}, {3, 6, 4}},
         Product{"MatMulBatchInnermost", "MatMul", {2, 3, 5, 6}, {3, 6, 4}},
         Product{"MatMulBatchBroadcast", "MatMul", {5, 6}, {3, 6, 4}},
+        Product{"FusedGemmRight", "FusedGemm", {3, 6}, {6, 4}},
+        Product{"FusedGemmRightTransposed", "FusedGemm", {3, 6}, {4, 6}, {}, false, 1},
+        Product{"FusedGemmLeftTransposed", "FusedGemm", {6, 3}, {6, 4}, {}, true, 1},
+        Product{"FusedMatMulRight", "FusedMatMul", {2, 5, 6}, {6, 4}},
+        Product{"FusedMatMulRightTransposed", "FusedMatMul", {2, 5, 6}, {4, 6}, {}, false, 1},
+        Product{"FusedMatMulLeftTransposed", "FusedMatMul", {2, 6, 5}, {6, 4}, {}, true, 1},
+        Product{"FusedMatMulBatchTransposed", "FusedMatMul", {3, 5, 6}, {3, 4, 6}, {}, false, 1},
         Product{"MatMulBatchLeft", "MatMul", {3, 6, 5}, {3, 4, 6}, {}, true}),
     [](const auto& test) { return test.param.name; });
 
@@ -303,6 +312,32 @@ TEST_F(CalibrationTest, UsesOfATensorAreAddedUp) {
     }
     EXPECT_NEAR(moments.mean[j], sum / 12, 1e-5);
   }
+}
+
+// Queries, keys and values are one product, whatever becomes of them.
+TEST_F(CalibrationTest, AttentionMultipliesItsInput) {
+  const auto moments_of = [](const std::string& op) {
+    test::ModelBuilder builder;
+    builder.add_floats("w", {6, 12}, test::bell_values(72, 1, 0.5F));
+    builder.add_node(op, {"w"});
+    onnx::NodeProto& node = *builder.proto().mutable_graph()->mutable_node(0);
+    if (op == "Attention") {
+      node.set_domain("com.microsoft");
+      onnx::AttributeProto& heads = *node.add_attribute();
+      heads.set_name("num_heads");
+      heads.set_type(onnx::AttributeProto::INT);
+      heads.set_i(2);
+    }
+    const OnnxModel model = builder.open();
+    const std::vector<std::vector<HostTensor>> samples = {{floats({2, 5, 6}, 3)}};
+    const std::size_t w = index_of(model, "w");
+    return calibrated(*load(model), inputs_of(samples), {w}).at(w);
+  };
+  const Moments attention = moments_of("Attention");
+  const Moments product = moments_of("MatMul");
+  EXPECT_EQ(attention.count, product.count);
+  EXPECT_EQ(attention.second, product.second);
+  EXPECT_EQ(attention.mean, product.mean);
 }
 
 TEST_F(CalibrationTest, TablesCountTheirEntries) {

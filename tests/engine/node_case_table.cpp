@@ -392,6 +392,8 @@ Nodes others() {
        {floats({1, 3, 4, 4})},
        {attribute("scale", 0.5F), float_list("bias", {1, 2, 3})}},
       {"Crop", 7, {floats({1, 3, 6, 7})}, {int_list("border", {1, 2, 0, 3})}},
+      {"ArrayFeatureExtractor", 1, {x, int64s({2}, {4, 0})}, {}, 1, "ai.onnx.ml"},
+      {"ArrayFeatureExtractor", 1, {floats({6}), int64s({1, 2}, {4, 0})}, {}, 1, "ai.onnx.ml"},
       {"Affine", 7, {floats({3})}, {attribute("alpha", 2.0F), attribute("beta", 1.0F)}},
       {"Det", 11, {floats({2, 3, 3})}},
   };
@@ -419,6 +421,7 @@ std::vector<NodeCase> node_cases() {
                            normalizations, recurrent, quantization, resizing, others}) {
     for (NodeCase& node : make()) all.push_back(std::move(node));
   }
+  for (NodeCase& node : microsoft_node_cases()) all.push_back(std::move(node));
   return all;
 }
 

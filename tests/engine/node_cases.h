@@ -45,6 +45,9 @@ HostTensor int8s(const std::vector<std::int64_t>& dims);
 /// A serialised ModelProto of the node, called "the_node".
 std::string model_of(const NodeCase& node);
 
+/// Those of com.microsoft's operators, a part of the following.
+std::vector<NodeCase> microsoft_node_cases();
+
 /// The cases for which ONNX Runtime is asked.
 std::vector<NodeCase> node_cases();
 

@@ -6,6 +6,7 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/error.h"
@@ -115,6 +116,54 @@ TEST(Operators, RefusalsNameOperatorNodeAndOpset) {
             "Add 'the_node' (opset 7): attribute broadcast, which opset 7 abolished");
   EXPECT_EQ(refusal({"Softmax", 13, {floats({2, 3})}, {test::attribute("axis", 2)}}),
             "Softmax 'the_node' (opset 13): axis 2 is out of range for 2 dimensions");
+}
+
+// What is not computed as a runtime would is refused, and so is what makes no sense.
+TEST(Operators, RefuseFusedOperatorsThatDoNotFit) {
+  using test::attribute;
+  using test::floats;
+  const auto fused = [](const char* op, std::vector<HostTensor> inputs,
+                        std::vector<onnx::AttributeProto> attributes) {
+    return test::NodeCase{op, 1, std::move(inputs), std::move(attributes), 1, "com.microsoft"};
+  };
+  const HostTensor x = floats({2, 3, 8});
+  const HostTensor w = floats({8, 24});
+  const std::int64_t huge = std::int64_t{1} << 62;
+  const auto heads = attribute("num_heads", 2);
+  const auto packed = [&](std::int64_t n, std::int64_t block) {
+    return fused("MatMulNBits", {floats({3, 40}), test::uint8s({5, 3, 8}), floats({15})},
+                 {attribute("N", n), attribute("K", 40), attribute("block_size", block)});
+  };
+  const std::vector<test::NodeCase> nodes = {
+      fused("Attention", {x, w}, {}),
+      fused("Attention", {x, w}, {attribute("num_heads", 3)}),
+      fused("Attention", {x, w}, {heads, attribute("do_rotary", 1)}),
+      fused("Attention", {x, w}, {heads, test::int_list("qkv_hidden_sizes", {huge, huge, huge})}),
+      fused("Attention", {x, w, {}, test::int32s({5}, {1, 1, 1, 1, 1})}, {heads}),
+      fused("MultiHeadAttention", {x, x, x, {}, test::int32s({2, 3}, {1, 1, 1, 1, 1, 1})}, {heads}),
+      fused("MultiHeadAttention", {x, x, x, floats({8})}, {heads}),
+      fused("FusedMatMul", {floats({2, 3}), floats({3, 2})}, {attribute("transBatchA", 1)}),
+      fused("FusedGemm", {floats({2, 3}), floats({3, 2})}, {attribute("activation", "Cosine")}),
+      fused("EmbedLayerNormalization",
+            {test::int32s({1, 1}, {9}),
+             {},
+             floats({5, 8}),
+             floats({4, 8}),
+             {},
+             floats({8}),
+             floats({8})},
+            {}),
+      fused("QLinearConcat", {floats({}), test::uint8s({})}, {}),
+      packed(0, 16),
+      packed(huge, 16),
+      packed(5, 0),
+      packed(5, huge),
+      packed(5, 32),
+      {"ArrayFeatureExtractor", 1, {floats({3}), test::int64s({1}, {3})}, {}, 1, "ai.onnx.ml"},
+  };
+  for (const test::NodeCase& node : nodes) {
+    EXPECT_NE(refusal(node).find("'the_node' (opset "), std::string::npos) << node.name();
+  }
 }
 
 // Numbers that would make libtorch divide by zero, overflow or take all memory.

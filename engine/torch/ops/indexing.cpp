@@ -172,6 +172,15 @@ Values slice(const OpContext& op) {
   return {y};
 }
 
+// Chosen places along the last axis; of a vector, as the only row of a matrix.
+Values array_feature_extractor(const OpContext& op) {
+  const at::Tensor& x = op.in(0);
+  if (x.dim() < 1) op.refuse("of no dimensions");
+  const at::Tensor index = wrapped_indices(op, op.in(1), x.size(-1), x).flatten();
+  const at::Tensor y = at::index_select(x, -1, index);
+  return {x.dim() == 1 ? y.unsqueeze(0) : y};
+}
+
 constexpr std::array kOperators = std::to_array<Operator>({
     {"Gather", 1, gather},
     {"GatherElements", 11, gather_elements},
@@ -180,6 +189,7 @@ constexpr std::array kOperators = std::to_array<Operator>({
     {"ScatterElements", 11, scatter_elements},
     {"ScatterND", 11, scatter_nd},
     {"Slice", 1, slice},
+    {"ArrayFeatureExtractor", 1, array_feature_extractor, 5, "ai.onnx.ml"},
 });
 
 }  // namespace

@@ -15,6 +15,28 @@ Values matmul(const OpContext& op) {
   return {at::matmul(op.in(0), op.in(1))};
 }
 
+// A factor whose last two dimensions are swapped by `trans`; by `batch` the first one goes behind
+// those of the batch before.
+at::Tensor fused_factor(const OpContext& op, std::size_t input, const char* trans,
+                        const char* batch) {
+  at::Tensor x = float_in(op, input);
+  if (op.int_or(batch, 0) != 0) {
+    if (x.dim() < 3) op.refuse("a batch of fewer than three dimensions");
+    x = x.movedim(0, -2);
+  }
+  return op.int_or(trans, 0) != 0 && x.dim() > 1 ? x.transpose(-1, -2) : x;
+}
+
+// alpha * A' * B'
+Values fused_matmul(const OpContext& op) {
+  require_same_type(op, op.in(0), op.in(1));
+  const at::Tensor a = fused_factor(op, 0, "transA", "transBatchA");
+  const at::Tensor b = fused_factor(op, 1, "transB", "transBatchB");
+  const float alpha = op.float_or("alpha", 1);
+  const at::Tensor y = at::matmul(a, b);
+  return {alpha == 1 ? y : y * alpha};
+}
+
 // Y = alpha * A' * B' + beta * C
 Values gemm(const OpContext& op) {
   require_same_type(op, op.in(0), op.in(1));
@@ -32,6 +54,20 @@ Values gemm(const OpContext& op) {
   if (alpha != 1 || beta != 1) op.refuse("integers with alpha or beta");
   const at::Tensor y = at::mm(a, b);
   return {op.has(2) ? y + op.in(2).expand(y.sizes()) : y};
+}
+
+// An activation function behind a Gemm.
+Values fused_gemm(const OpContext& op) {
+  const at::Tensor y = gemm(op).front().tensor;
+  const std::string activation = op.string_or("activation", "");
+  if (activation.empty()) return {y};
+  if (activation == "Relu") return {at::relu(y)};
+  if (activation == "Tanh") return {at::tanh(y)};
+  if (activation == "Sigmoid") return {at::sigmoid(y)};
+  if (activation == "LeakyRelu" && op.has_attribute("activation_alpha")) {
+    return {at::leaky_relu(y, op.float_or("activation_alpha", 0))};
+  }
+  op.refuse("activation " + activation);
 }
 
 Values einsum(const OpContext& op) {
@@ -53,6 +89,9 @@ Values det(const OpContext& op) { return {at::linalg_det(float_in(op, 0))}; }
 constexpr std::array kOperators = std::to_array<Operator>({
     {"MatMul", 1, matmul},
     {"Gemm", 1, gemm},
+    {"FusedMatMul", 1, fused_matmul, 1, "com.microsoft"},
+    {"TransposeMatMul", 1, fused_matmul, 1, "com.microsoft"},
+    {"FusedGemm", 1, fused_gemm, 1, "com.microsoft"},
     {"Einsum", 12, einsum},
     {"Det", 11, det},
 });

@@ -93,15 +93,74 @@ Values layer_normalization(const OpContext& op) {
   return {y, result.mean, result.inverse_deviation};
 }
 
-// LayerNormalization of the sum of two tensors and a bias; the sum is the fourth output.
+// The sum of an input, another one and a bias, which ONNX Runtime normalises at once.
+at::Tensor skip_sum(const OpContext& op, std::size_t bias) {
+  const at::Tensor& x = float_in(op, 0);
+  require_same_type(op, x, op.in(1));
+  at::Tensor sum = x + op.in(1);
+  if (op.has(bias)) sum = sum + op.in(bias);
+  if (sum.sizes() != x.sizes()) op.refuse("what it adds has more dimensions than its input");
+  return sum;
+}
+
+// LayerNormalization of a sum, which is the fourth output.
 Values skip_layer_normalization(const OpContext& op) {
-  at::Tensor x = float_in(op, 0) + op.in(1);
-  if (op.in(0).sizes() != op.in(1).sizes()) op.refuse("its inputs differ in shape");
-  if (op.has(4)) x = x + op.in(4);
+  const at::Tensor x = skip_sum(op, 4);
   const Normalized result = normalized(stashed(op, x), x.dim() - 1, op.float_or("epsilon", 1e-12F));
   at::Tensor y = result.values.to(x.scalar_type()) * op.in(2);
   if (op.has(3)) y = y + op.in(3);
   return {y, result.mean, result.inverse_deviation, x};
+}
+
+// Each run of the dimensions from `axis` on divided by the root of its mean square.
+Normalized scaled_by_square(const at::Tensor& x, std::int64_t axis, double epsilon) {
+  std::vector<std::int64_t> axes;
+  for (std::int64_t i = axis; i < x.dim(); ++i) axes.push_back(i);
+  const at::Tensor inverse = at::rsqrt(at::mean(at::square(x), axes, /*keepdim=*/true) + epsilon);
+  return {x * inverse, {}, inverse};
+}
+
+Values simplified_layer_normalization(const OpContext& op) {
+  const at::Tensor& x = float_in(op, 0);
+  const std::int64_t axis = op.axis(op.int_or("axis", -1), x.dim());
+  require_same_type(op, x, op.in(1));
+  const Normalized result = scaled_by_square(stashed(op, x), axis, op.float_or("epsilon", 1e-5F));
+  const at::Tensor y = result.values.to(x.scalar_type()) * op.in(1);
+  if (y.sizes() != x.sizes()) op.refuse("its scale has more dimensions than its input");
+  return {y, result.inverse_deviation};
+}
+
+Values skip_simplified_layer_normalization(const OpContext& op) {
+  const at::Tensor x = skip_sum(op, 3);
+  const Normalized result =
+      scaled_by_square(stashed(op, x), x.dim() - 1, op.float_or("epsilon", 1e-12F));
+  return {result.values.to(x.scalar_type()) * op.in(2), {}, result.inverse_deviation, x};
+}
+
+// Rows of a table {entries, size}.
+at::Tensor looked_up(const OpContext& op, std::size_t table, const at::Tensor& indices) {
+  const at::Tensor& rows = float_in(op, table);
+  if (rows.dim() != 2) op.refuse("a table of other than two dimensions");
+  if (indices.numel() > 0 && indices.lt(0).any().item().toBool()) {
+    op.refuse("an index is out of range");
+  }
+  return at::embedding(rows, wrapped_indices(op, indices, rows.size(0), rows));
+}
+
+// The embeddings of words, positions and segments, added up (third output) and normalised; second
+// output: how many words of each text the mask lets through.
+Values embed_layer_normalization(const OpContext& op) {
+  const at::Tensor& ids = op.in(0);
+  if (ids.dim() != 2) op.refuse("of other than two dimensions");
+  const at::Tensor positions =
+      op.has(8) ? op.in(8) : at::arange(ids.size(1), ids.options()).unsqueeze(0);
+  at::Tensor sum = looked_up(op, 2, ids) + looked_up(op, 3, positions);
+  if (op.has(1) != op.has(4)) op.refuse("segments without a table");
+  if (op.has(1)) sum = sum + looked_up(op, 4, op.in(1));
+  const Normalized result = normalized(sum, 2, op.float_or("epsilon", 1e-12F));
+  const at::Tensor counts = op.has(7) ? at::sum(op.in(7).eq(1), {1}).to(at::kInt)
+                                      : at::zeros({ids.size(0)}, ids.options().dtype(at::kInt));
+  return {result.values * op.in(5) + op.in(6), counts, sum};
 }
 
 // Scale and bias are one for each group up to opset 20, for each channel since.
@@ -170,7 +229,12 @@ Values dropout(const OpContext& op) {
 constexpr std::array kOperators = std::to_array<Operator>({
     {"BatchNormalization", 1, batch_normalization},
     {"InstanceNormalization", 1, instance_normalization},
-    {"LayerNormalization", 17, layer_normalization},
+    // ONNX has it since opset 17, ONNX Runtime with the same meaning in any.
+    {"LayerNormalization", 1, layer_normalization},
+    {"SimplifiedLayerNormalization", 1, simplified_layer_normalization},
+    {"SkipSimplifiedLayerNormalization", 1, skip_simplified_layer_normalization, 1,
+     "com.microsoft"},
+    {"EmbedLayerNormalization", 1, embed_layer_normalization, 1, "com.microsoft"},
     {"SkipLayerNormalization", 1, skip_layer_normalization, 1, "com.microsoft"},
     {"GroupNormalization", 18, group_normalization},
     {"LpNormalization", 1, lp_normalization},

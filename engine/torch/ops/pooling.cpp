@@ -1,4 +1,6 @@
 // Pooling over windows and whole images.
+#include "engine/torch/ops/pooling.h"
+
 #include <ATen/ATen.h>
 
 #include <algorithm>
@@ -147,26 +149,7 @@ at::Tensor window_sums(const at::Tensor& x, const Window& window) {
   return sums.reshape(shape);
 }
 
-Values average_pool(const OpContext& op) {
-  const at::Tensor& x = float_in(op, 0);
-  const Pooling pooling = read_pooling(op);
-  const Window& window = pooling.window;
-  const bool count_padding = op.int_or("count_include_pad", 0) != 0;
-  const bool dilated =
-      std::ranges::any_of(window.dilations, [](std::int64_t dilation) { return dilation != 1; });
-  if (pads_natively(pooling) && !dilated) {
-    return {at::avg_pool2d(x, window.kernel, window.strides, window.pads_begin,
-                           /*ceil_mode=*/false, count_padding)};
-  }
-  if (count_padding && pooling.overhangs()) {
-    op.refuse("ceil_mode with count_include_pad, which runtimes read differently");
-  }
-  const at::Tensor sums = window_sums(padded(x, pooling, 0), window);
-  std::vector<std::int64_t> image = x.sizes().vec();
-  image[0] = image[1] = 1;
-  const at::Tensor inside = padded(at::ones(image, x.options()), pooling, count_padding ? 1 : 0);
-  return {sums / window_sums(inside, window)};
-}
+Values average_pool(const OpContext& op) { return {averaged(op, float_in(op, 0))}; }
 
 // (sum of |x|^p) ^ (1/p)
 Values lp_pool(const OpContext& op) {
@@ -234,6 +217,26 @@ constexpr std::array kOperators = std::to_array<Operator>({
 });
 
 }  // namespace
+
+at::Tensor averaged(const OpContext& op, const at::Tensor& x) {
+  const Pooling pooling = read_pooling(op);
+  const Window& window = pooling.window;
+  const bool count_padding = op.int_or("count_include_pad", 0) != 0;
+  const bool dilated =
+      std::ranges::any_of(window.dilations, [](std::int64_t dilation) { return dilation != 1; });
+  if (pads_natively(pooling) && !dilated) {
+    return at::avg_pool2d(x, window.kernel, window.strides, window.pads_begin,
+                          /*ceil_mode=*/false, count_padding);
+  }
+  if (count_padding && pooling.overhangs()) {
+    op.refuse("ceil_mode with count_include_pad, which runtimes read differently");
+  }
+  const at::Tensor sums = window_sums(padded(x, pooling, 0), window);
+  std::vector<std::int64_t> image = x.sizes().vec();
+  image[0] = image[1] = 1;
+  const at::Tensor inside = padded(at::ones(image, x.options()), pooling, count_padding ? 1 : 0);
+  return sums / window_sums(inside, window);
+}
 
 std::span<const Operator> pooling_operators() { return kOperators; }
 
