@@ -126,8 +126,21 @@ Values Interpreter::run(const Values& inputs, const std::vector<std::string>& wa
   quantized_gradients_ = 0;
   iterations_ = 0;
   Values results = execute(model_.main, inputs, {wanted.begin(), wanted.end()});
+  require_tensors(wanted, results);
   require_declared_types(wanted, results);
   return results;
+}
+
+void Interpreter::require_tensors(const std::vector<std::string>& wanted, const Values& results) {
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    if (results[i].tensor.defined()) continue;
+    for (const Step& step : plans_.at(&model_.main).steps) {
+      if (std::ranges::find(step.node->outputs, wanted[i]) == step.node->outputs.end()) continue;
+      OpContext(*this, *step.node, step.opset, {})
+          .refuse(
+              fmt::format("it makes {}, an output of the model that is not a tensor", wanted[i]));
+    }
+  }
 }
 
 void Interpreter::require_declared_types(const std::vector<std::string>& wanted,

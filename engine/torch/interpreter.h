@@ -90,6 +90,7 @@ class Interpreter {
   void find_last_uses(const Graph& graph, std::vector<Step>& steps);
   Values execute(const Graph& graph, const Values& arguments,
                  const std::vector<std::string_view>& wanted);
+  void require_tensors(const std::vector<std::string>& wanted, const Values& results);
   void require_declared_types(const std::vector<std::string>& wanted, const Values& results) const;
   void execute_step(Step& step, Scope& scope);
   Values execute_node(Step& step);
