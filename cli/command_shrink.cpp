@@ -73,7 +73,7 @@ struct ShrinkCommand {
 
     Session session{model,
                     open_samples(model),
-                    open_engine({common.threads, tuning.device, tuning.limits}),
+                    open_engine({kEngineThreads, tuning.device, tuning.limits}),
                     {}};
     session.split = split_samples(used_samples(*session.feeds), seed);
     ConsoleMonitor monitor(common.prints(), false);

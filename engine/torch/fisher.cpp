@@ -1,14 +1,11 @@
 #include "engine/torch/fisher.h"
 
 #include <ATen/ATen.h>
-#include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <string>
 #include <utility>
 
-#include "core/error.h"
 #include "core/random.h"
 #include "engine/torch/constants_by_source.h"
 #include "engine/torch/convert.h"
@@ -21,7 +18,6 @@ namespace {
 struct LossValue {
   std::string name;
   std::optional<std::int64_t> scores_axis;
-  bool probabilities = false;
 };
 
 LossValue loss_value(const Graph& graph, const OutputLoss& output) {

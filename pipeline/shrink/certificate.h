@@ -37,7 +37,7 @@ inline constexpr std::string_view kCertificateKey = "certificate";
 
 Certificate make_certificate(const Closeness& closeness, const ShrinkPoint& point, bool lockstep);
 
-/// "xxh3_128 of the inputs of all samples", in hexadecimal digits.
+/// xxh3_128 of the inputs of all samples, in hexadecimal digits.
 std::string sample_digest(const RunInputs& inputs);
 
 std::string certificate_json(const Certificate& certificate);
