@@ -170,7 +170,7 @@ struct ShrinkCommand {
     options.threads = common.threads;
     options.progress = progress;
     const Shrinker shrinker(session.model, engine,
-                            run_inputs(*session.feeds, session.split.calibrate), losses(decide),
+                            run_inputs(*session.feeds, session.split.calibrate), decide.losses(),
                             options);
     for (const std::string& name : shrinker.uncalibrated()) {
       if (common.verbose)
@@ -196,7 +196,7 @@ struct ShrinkCommand {
     const Judgement certify(session.model, engine, others, judging.options());
     Closeness closeness = certify.judge(best.model, engine);
     int attempts = 1;
-    while (search.goal.bound && !keeps_bound(closeness) && attempts < kMostAttempts &&
+    while (search.goal.bound && !keeps_bound(search.goal, closeness) && attempts < kMostAttempts &&
            !monitor.stop_requested()) {
       tell(fmt::format("on the samples of the certificate: {}; going back",
                        metric_value_text(closeness.metric, closeness.value)));
@@ -214,22 +214,10 @@ struct ShrinkCommand {
     return {std::move(best), std::move(certificate)};
   }
 
-  static std::vector<OutputLoss> losses(const Judgement& judgement) {
-    std::vector<OutputLoss> all;
-    for (std::size_t i = 0; i < judgement.outputs().size(); ++i) {
-      all.push_back({i, judgement.outputs()[i].scores_axis});
-    }
-    return all;
-  }
-
   ShrinkGoal goal() const {
     if (target_size > 0) return {.target_size = target_size, .bound = {}};
     if (max_drop) return {.target_size = {}, .bound = 1 - *max_drop / 100};
     return {.target_size = {}, .bound = min_snr};
-  }
-
-  bool keeps_bound(const Closeness& closeness) const {
-    return closeness.value >= goal().bound.value();
   }
 
   void require_fitting_goal(const Judgement& judgement) const {

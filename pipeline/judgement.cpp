@@ -108,6 +108,12 @@ Judgement::Judgement(const OnnxModel& reference, Engine& engine, RunInputs input
   }
 }
 
+std::vector<OutputLoss> Judgement::losses() const {
+  std::vector<OutputLoss> all;
+  for (std::size_t i = 0; i < outputs_.size(); ++i) all.push_back({i, outputs_[i].scores_axis});
+  return all;
+}
+
 double Judgement::value_of(const OutputMetrics& metrics) const {
   switch (metric_) {
     case JudgedBy::kAgreement:

@@ -73,7 +73,8 @@ class Judgement {
   Closeness judge(const OnnxModel& other, Engine& engine,
                   const SampleProgress& progress = {}) const;
 
-  const std::vector<JudgedOutput>& outputs() const { return outputs_; }
+  /// Every output as the source of a loss, for the sensitivity of weights.
+  std::vector<OutputLoss> losses() const;
   JudgedBy metric() const { return metric_; }
   std::size_t samples() const { return inputs_.count; }
 

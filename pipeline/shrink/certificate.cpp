@@ -1,6 +1,7 @@
 #include "pipeline/shrink/certificate.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <cmath>
 #include <limits>
@@ -48,9 +49,7 @@ std::string sample_digest(const RunInputs& inputs) {
   for (std::size_t i = 0; i < inputs.count; ++i) {
     for (const HostTensor& tensor : inputs.load(i)) hasher.update(tensor.bytes);
   }
-  std::string text;
-  for (const std::uint8_t byte : hasher.digest()) text += fmt::format("{:02x}", byte);
-  return text;
+  return fmt::format("{:02x}", fmt::join(hasher.digest(), ""));
 }
 
 std::string certificate_json(const Certificate& certificate) {

@@ -4,8 +4,6 @@
 #include <cmath>
 #include <numeric>
 
-#include "core/float_types.h"
-
 namespace qc {
 namespace {
 
@@ -64,10 +62,6 @@ Importance::Importance(const OnnxModel& model, const ShrinkPlan& plan,
                        const std::vector<TensorSensitivity>& fisher) {
   std::map<std::size_t, const std::vector<float>*> squares;
   for (const TensorSensitivity& each : fisher) squares[each.tensor] = &each.squares;
-  const auto values_of = [&](std::size_t tensor) {
-    const TensorInfo& info = model.tensors()[tensor];
-    return load_floats(info.type, model.payload(info));
-  };
   for (const ShrinkLayer& layer : plan.layers) {
     const auto found = calibration.find(layer.tensor);
     const Moments* moments = found != calibration.end() ? &found->second : nullptr;
@@ -76,12 +70,12 @@ Importance::Importance(const OnnxModel& model, const ShrinkPlan& plan,
     if (const auto own = squares.find(layer.tensor); own != squares.end()) {
       measured.rows = by_rows(layer, moments, *own->second);
     }
-    const double energy = output_energy(layer, moments, values_of(layer.tensor));
+    const double energy = output_energy(layer, moments, values_of(model, layer.tensor));
     measured.relative = energy > 0 ? static_cast<double>(layer.form.size()) / energy : 0;
     measured_[layer.tensor] = std::move(measured);
   }
   for (const std::size_t tensor : plan.singles) {
-    const std::vector<float> values = values_of(tensor);
+    const std::vector<float> values = values_of(model, tensor);
     Measured measured;
     measured.rows.assign(values.size(), 0);
     if (const auto own = squares.find(tensor); own != squares.end()) {

@@ -24,11 +24,6 @@ Bytes payload_of(const OnnxModel& model, std::size_t tensor, std::span<const flo
   return bytes;
 }
 
-std::vector<float> values_of(const OnnxModel& model, std::size_t tensor) {
-  const TensorInfo& info = model.tensors()[tensor];
-  return load_floats(info.type, model.payload(info));
-}
-
 // E[a b^T] - E[a] E[b]^T of a group, where `centred`.
 std::vector<double> group_moments(const std::vector<double>& products,
                                   const std::vector<double>& left, const std::vector<double>& right,

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "core/error.h"
+#include "core/float_types.h"
 #include "passes/glob.h"
 #include "passes/outcome.h"
 
@@ -89,6 +90,11 @@ std::optional<std::size_t> find_bias(const OnnxModel& model, const NamedConstant
 }
 
 }  // namespace
+
+std::vector<float> values_of(const OnnxModel& model, std::size_t tensor) {
+  const TensorInfo& info = model.tensors()[tensor];
+  return load_floats(info.type, model.payload(info));
+}
 
 ShrinkPlan plan_shrink(const OnnxModel& model, const std::vector<std::string>& exclude) {
   const Graph& graph = model.graph()->main;

@@ -29,6 +29,9 @@ struct ShrinkPlan {
   std::vector<SkippedTensor> left;  ///< stays as it is
 };
 
+/// The values of a tensor as float32. Requires TensorInfo::has_values().
+std::vector<float> values_of(const OnnxModel& model, std::size_t tensor);
+
 /// Plans the float weights, biases and normalisations of a model, without those whose name matches
 /// one of the globs `exclude`. Throws Error: kUsage for a glob that matches nothing, kUnsupported
 /// where nothing is left.

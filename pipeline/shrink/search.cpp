@@ -20,8 +20,6 @@ constexpr int kMostSteps = 40;     // of a bisection on estimates
 constexpr int kMostTrueSteps = 8;  // with packing or judging
 constexpr double kEstimateTolerance = 0.005;
 
-bool lower_is_better(JudgedBy metric) { return metric == JudgedBy::kKl; }
-
 // A finer measure than the arg max: what the decisive output says beyond it.
 double fine_closeness(const Closeness& closeness) {
   const OutputMetrics& output = closeness.outputs[closeness.decisive];
@@ -29,6 +27,12 @@ double fine_closeness(const Closeness& closeness) {
 }
 
 }  // namespace
+
+bool keeps_bound(const ShrinkGoal& goal, const Closeness& closeness) {
+  const double bound = goal.bound.value();
+  const bool lower_is_better = closeness.metric == JudgedBy::kKl;
+  return lower_is_better ? closeness.value <= bound : closeness.value >= bound;
+}
 
 ShrinkSearch::ShrinkSearch(const OnnxModel& model, const Shrinker& shrinker, Engine& engine,
                            const Judgement& judgement, const SearchOptions& options)
@@ -51,8 +55,15 @@ ShrinkCandidate ShrinkSearch::run() {
 // model with all of them zero.
 double ShrinkSearch::fixed_bytes() {
   if (fixed_bytes_) return *fixed_bytes_;
-  PayloadEdits edits = shrinker_.round({kMostLambda, 1}).edits;
-  for (auto& [tensor, payload] : edits) std::ranges::fill(payload, 0);
+  PayloadEdits edits;
+  const auto make_zero = [&](std::size_t tensor) {
+    edits[tensor] = Bytes(static_cast<std::size_t>(model_.tensors()[tensor].size));
+  };
+  for (const ShrinkLayer& layer : shrinker_.plan().layers) {
+    make_zero(layer.tensor);
+    if (layer.bias) make_zero(*layer.bias);
+  }
+  std::ranges::for_each(shrinker_.plan().singles, make_zero);
   fixed_bytes_ =
       static_cast<double>(packed_size(model_.edited(edits), options_.encode, options_.threads) +
                           options_.reserved_bytes);
@@ -103,15 +114,9 @@ ShrinkCandidate ShrinkSearch::make(const ShrinkPoint& point, bool lockstep) {
   return candidate;
 }
 
-bool ShrinkSearch::keeps_bound(const ShrinkCandidate& candidate) const {
-  const double value = candidate.closeness.value;
-  const double bound = options_.goal.bound.value();
-  return lower_is_better(judgement_.metric()) ? value <= bound : value >= bound;
-}
-
 bool ShrinkSearch::meets(const ShrinkCandidate& candidate) const {
   if (options_.goal.target_size) return candidate.bytes <= *options_.goal.target_size;
-  return keeps_bound(candidate);
+  return keeps_bound(options_.goal, candidate.closeness);
 }
 
 void ShrinkSearch::keep(ShrinkCandidate candidate) {
@@ -207,7 +212,7 @@ void ShrinkSearch::bracket(double allocation, bool lockstep, double step, double
       at = (*within + *beyond) / 2;
     }
     ShrinkCandidate candidate = make({i == 0 ? lambda_ : std::exp(at), allocation}, lockstep);
-    const bool kept = keeps_bound(candidate);
+    const bool kept = keeps_bound(options_.goal, candidate.closeness);
     keep(std::move(candidate));
     (kept ? within : beyond) = at;
     if (within && beyond) continue;

@@ -23,6 +23,9 @@ struct ShrinkGoal {
   std::optional<double> bound;
 };
 
+/// Whether a closeness is within the bound of a goal that has one.
+bool keeps_bound(const ShrinkGoal& goal, const Closeness& closeness);
+
 /// A model on the way.
 struct ShrinkCandidate {
   ShrinkPoint point;
@@ -68,7 +71,6 @@ class ShrinkSearch {
   void to_size(double target);
   void to_bound();
   void bracket(double allocation, bool lockstep, double step, double precision);
-  bool keeps_bound(const ShrinkCandidate& candidate) const;
   bool meets(const ShrinkCandidate& candidate) const;
   bool is_better(const ShrinkCandidate& one, const ShrinkCandidate& other) const;
   void keep(ShrinkCandidate candidate);

@@ -156,12 +156,8 @@ class Subject {
     const auto start = std::chrono::steady_clock::now();
     judgement_ = std::make_unique<Judgement>(model_, engine_, run_inputs(*feeds_, deciding),
                                              JudgementOptions());
-    std::vector<OutputLoss> losses;
-    for (std::size_t i = 0; i < judgement_->outputs().size(); ++i) {
-      losses.push_back({i, judgement_->outputs()[i].scores_axis});
-    }
-    shrinker_ = std::make_unique<Shrinker>(model_, engine_, run_inputs(*feeds_, all), losses,
-                                           Shrinker::Options());
+    shrinker_ = std::make_unique<Shrinker>(model_, engine_, run_inputs(*feeds_, all),
+                                           judgement_->losses(), Shrinker::Options());
     seconds_ = since(start);
   }
 
