@@ -15,7 +15,7 @@ double mean_of(std::span<const double> values) {
 }
 
 // The energy w H w^T that all rows of a layer have in its outputs.
-double output_energy(const ShrinkLayer& layer, const Moments* moments,
+double output_energy(const WeightLayer& layer, const Moments* moments,
                      std::span<const float> values) {
   const std::vector<float> weights = layer.form.gather(values);
   const std::size_t columns = layer.form.columns;
@@ -39,7 +39,7 @@ double output_energy(const ShrinkLayer& layer, const Moments* moments,
   return energy;
 }
 
-std::vector<double> by_rows(const ShrinkLayer& layer, const Moments* moments,
+std::vector<double> by_rows(const WeightLayer& layer, const Moments* moments,
                             const std::vector<float>& squares) {
   const std::vector<float> fisher = layer.form.gather(squares);
   const std::size_t columns = layer.form.columns;
@@ -62,7 +62,7 @@ Importance::Importance(const OnnxModel& model, const ShrinkPlan& plan,
                        const std::vector<TensorSensitivity>& fisher) {
   std::map<std::size_t, const std::vector<float>*> squares;
   for (const TensorSensitivity& each : fisher) squares[each.tensor] = &each.squares;
-  for (const ShrinkLayer& layer : plan.layers) {
+  for (const WeightLayer& layer : plan.layers) {
     const auto found = calibration.find(layer.tensor);
     const Moments* moments = found != calibration.end() ? &found->second : nullptr;
     Measured measured;

@@ -8,85 +8,21 @@
 #include "core/float_types.h"
 #include "passes/kernels/lockstep.h"
 #include "passes/kernels/short_mantissas.h"
-#include "system/parallel.h"
+#include "passes/layer_factors.h"
 
 namespace qc {
 namespace {
 
-constexpr double kDamping = 0.01;          // of the factors, in means of the diagonal
 constexpr double kLockstepDamping = 0.02;  // of the fit to the reference
-constexpr std::size_t kSmallMatrix = 32;   // below, columns are rounded in their own order
 
-Bytes payload_of(const OnnxModel& model, std::size_t tensor, std::span<const float> values) {
-  const TensorInfo& info = model.tensors()[tensor];
-  Bytes bytes(static_cast<std::size_t>(info.size));
-  store_floats(info.type, values, bytes);
-  return bytes;
-}
-
-// E[a b^T] - E[a] E[b]^T of a group, where `centred`.
-std::vector<double> group_moments(const std::vector<double>& products,
-                                  const std::vector<double>& left, const std::vector<double>& right,
-                                  std::size_t group, std::size_t columns, bool centred) {
-  const std::size_t size = columns * columns;
-  const auto begin = products.begin() + static_cast<std::ptrdiff_t>(group * size);
-  std::vector<double> result(begin, begin + static_cast<std::ptrdiff_t>(size));
-  if (!centred) return result;
-  for (std::size_t i = 0; i < columns; ++i) {
-    for (std::size_t j = 0; j < columns; ++j) {
-      result[i * columns + j] -= left[group * columns + i] * right[group * columns + j];
-    }
-  }
-  return result;
-}
-
-// How far moments of few columns are taken for those of independent inputs: what they say of
-// correlations is mostly chance, and compensating by chance is worse than doing nothing (after
-// Ledoit and Wolf 2004, with a share that depends on the numbers alone).
-double shrinkage(const Moments& moments) {
-  const auto columns = static_cast<double>(moments.columns);
-  return columns / (columns + 4 * static_cast<double>(moments.count));
-}
-
-std::vector<double> second_moments(const Moments& moments, std::size_t group, bool centred) {
-  const std::size_t columns = moments.columns;
-  std::vector<double> h =
-      group_moments(moments.second, moments.mean, moments.mean, group, columns, centred);
-  const double kept = 1 - shrinkage(moments);
-  for (std::size_t i = 0; i < columns; ++i) {
-    for (std::size_t j = 0; j < columns; ++j) {
-      if (i != j) h[i * columns + j] *= kept;
-    }
-  }
-  return h;
-}
-
-// The output channels' means of products with the mean columns.
-std::vector<double> mean_outputs(const MatrixForm& form, std::span<const float> weights,
-                                 std::span<const double> mean) {
-  std::vector<double> outputs(form.groups * form.rows);
-  for (std::size_t row = 0; row < outputs.size(); ++row) {
-    const double* columns = &mean[row / form.rows * form.columns];
-    for (std::size_t i = 0; i < form.columns; ++i) {
-      outputs[row] += weights[row * form.columns + i] * columns[i];
-    }
-  }
-  return outputs;
-}
-
-std::vector<float> fitted(const ShrinkLayer& layer, const Moments& moments,
+std::vector<float> fitted(const WeightLayer& layer, const Moments& moments,
                           const std::vector<float>& weights) {
   const bool centred = layer.bias.has_value();
   const std::size_t size = layer.form.rows * layer.form.columns;
   std::vector<float> result;
   for (std::size_t g = 0; g < layer.form.groups; ++g) {
     const std::vector<double> h = second_moments(moments, g, centred);
-    std::vector<double> c = group_moments(moments.cross, moments.reference_mean, moments.mean, g,
-                                          moments.columns, centred);
-    const double kept = 1 - shrinkage(moments);
-    for (std::size_t i = 0; i < c.size(); ++i) {
-      if (i % (moments.columns + 1) != 0) c[i] *= kept;
-    }
+    const std::vector<double> c = cross_moments(moments, g, centred);
     const std::vector<float> own = lockstep_weights({&weights[g * size], size}, layer.form.rows,
                                                     layer.form.columns, h, c, kLockstepDamping);
     result.insert(result.end(), own.begin(), own.end());
@@ -160,32 +96,7 @@ RateRounding round_mantissas(std::span<const float> values, std::span<const doub
 
 }  // namespace
 
-std::vector<InverseFactor> layer_factors(const ShrinkLayer& layer, const Moments* moments,
-                                         unsigned threads) {
-  const MatrixForm& form = layer.form;
-  std::vector<InverseFactor> factors(form.groups);
-  if (moments == nullptr) {
-    const std::vector<double> ones(form.columns, 1.0);
-    factors.assign(form.groups, factor_inverse_diagonal(ones, 0));
-    return factors;
-  }
-  const ColumnOrder order =
-      form.columns < kSmallMatrix ? ColumnOrder::kNatural : ColumnOrder::kBySize;
-  parallel_for(form.groups, threads, [&](std::size_t g) {
-    if (moments->is_table) {
-      // Entries that no sample reads may be read by others.
-      std::vector<double> counts(moments->second);
-      for (double& count : counts) count += 1 / static_cast<double>(moments->count + form.columns);
-      factors[g] = factor_inverse_diagonal(counts, 0);
-    } else {
-      factors[g] = factor_inverse(second_moments(*moments, g, layer.bias.has_value()), form.columns,
-                                  order, kDamping);
-    }
-  });
-  return factors;
-}
-
-RoundedTensors round_layer(const OnnxModel& model, const ShrinkLayer& layer,
+RoundedTensors round_layer(const OnnxModel& model, const WeightLayer& layer,
                            const LayerStatistics& statistics, double lambda, unsigned threads) {
   const MatrixForm& form = layer.form;
   const Moments* moments = statistics.moments;
@@ -195,7 +106,9 @@ RoundedTensors round_layer(const OnnxModel& model, const ShrinkLayer& layer,
   const bool follows = moments != nullptr && !moments->cross.empty();
   const std::vector<float> target = follows ? fitted(layer, *moments, weights) : weights;
   std::vector<InverseFactor> made;
-  if (statistics.factors == nullptr) made = layer_factors(layer, moments, threads);
+  if (statistics.factors == nullptr) {
+    made = layer_factors(layer, moments, rounding_order(form), threads);
+  }
   const RateRounding rounding =
       round_to_rate({.groups = form.groups,
                      .rows = form.rows,

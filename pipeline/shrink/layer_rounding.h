@@ -12,7 +12,7 @@
 #include "passes/calibration.h"
 #include "passes/kernels/inverse_factor.h"
 #include "passes/kernels/rate_rounding.h"
-#include "pipeline/shrink/layers.h"
+#include "passes/weight_layers.h"
 
 namespace qc {
 
@@ -31,14 +31,10 @@ struct LayerStatistics {
   std::span<const double> importance;  ///< {groups * rows}
 };
 
-/// The factors of a layer's moments: around their mean where its bias can take that up.
-std::vector<InverseFactor> layer_factors(const ShrinkLayer& layer, const Moments* moments,
-                                         unsigned threads);
-
 /// Rounds a layer with compensation; where the moments have a reference, its weights are fitted to
 /// it first (lockstep_weights). The bias takes up the change of the mean output and is rounded,
 /// too.
-RoundedTensors round_layer(const OnnxModel& model, const ShrinkLayer& layer,
+RoundedTensors round_layer(const OnnxModel& model, const WeightLayer& layer,
                            const LayerStatistics& statistics, double lambda, unsigned threads);
 
 /// Rounds a tensor element by element.

@@ -59,7 +59,7 @@ double ShrinkSearch::fixed_bytes() {
   const auto make_zero = [&](std::size_t tensor) {
     edits[tensor] = Bytes(static_cast<std::size_t>(model_.tensors()[tensor].size));
   };
-  for (const ShrinkLayer& layer : shrinker_.plan().layers) {
+  for (const WeightLayer& layer : shrinker_.plan().layers) {
     make_zero(layer.tensor);
     if (layer.bias) make_zero(*layer.bias);
   }
@@ -191,7 +191,7 @@ void ShrinkSearch::to_size(double target) {
 void ShrinkSearch::to_bound() {
   // Where 3 bits a weight would be: the allocation matters most where models begin to suffer.
   double weights = 0;
-  for (const ShrinkLayer& layer : shrinker_.plan().layers) {
+  for (const WeightLayer& layer : shrinker_.plan().layers) {
     weights += static_cast<double>(layer.form.size());
   }
   const double allocation = choose_allocation(fixed_bytes() + ratio_ * weights * 3 / 8);

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "formats/onnx/load_tensors.h"
+#include "passes/layer_factors.h"
 
 namespace qc {
 namespace {
@@ -22,9 +23,9 @@ Shrinker::Shrinker(const OnnxModel& model, Engine& engine, RunInputs inputs,
       options_(std::move(options)),
       plan_(plan_shrink(model, options_.exclude)),
       network_(engine.load(load_model(model))) {
-  std::map<std::size_t, const ShrinkLayer*> layers;
+  std::map<std::size_t, const WeightLayer*> layers;
   CalibrationJob job;
-  for (const ShrinkLayer& layer : plan_.layers) {
+  for (const WeightLayer& layer : plan_.layers) {
     layers[layer.tensor] = &layer;
     job.tensors.push_back(layer.tensor);
   }
@@ -32,7 +33,7 @@ Shrinker::Shrinker(const OnnxModel& model, Engine& engine, RunInputs inputs,
   sensitivity.inputs = inputs_;
   sensitivity.inputs.count = std::min(inputs_.count, options_.sensitivity_samples);
   sensitivity.tensors = job.tensors;
-  for (const ShrinkLayer& layer : plan_.layers) {
+  for (const WeightLayer& layer : plan_.layers) {
     if (layer.bias) sensitivity.tensors.push_back(*layer.bias);
   }
   for (const std::size_t single : plan_.singles) sensitivity.tensors.push_back(single);
@@ -47,7 +48,8 @@ Shrinker::Shrinker(const OnnxModel& model, Engine& engine, RunInputs inputs,
   job.inputs = inputs_;
   job.memory = options_.activation_memory;
   job.visit = [&](std::size_t tensor, const Moments& moments) -> PayloadEdits {
-    factors_[tensor] = layer_factors(*layers.at(tensor), &moments, options_.threads);
+    const WeightLayer& layer = *layers.at(tensor);
+    factors_[tensor] = layer_factors(layer, &moments, rounding_order(layer.form), options_.threads);
     calibration_[tensor] = moments;
     report("calibrating",
            static_cast<double>(calibration_.size()) / static_cast<double>(plan_.layers.size()));
@@ -67,7 +69,7 @@ void Shrinker::report(std::string_view stage, double part) const {
 
 std::vector<std::string> Shrinker::uncalibrated() const {
   std::vector<std::string> names;
-  for (const ShrinkLayer& layer : plan_.layers) {
+  for (const WeightLayer& layer : plan_.layers) {
     if (!calibration_.contains(layer.tensor)) names.push_back(model_.tensors()[layer.tensor].name);
   }
   return names;
@@ -82,7 +84,7 @@ void Shrinker::round_singles(const ShrinkPoint& point, ShrunkModel& shrunk) cons
 
 ShrunkModel Shrinker::round(const ShrinkPoint& point) const {
   ShrunkModel shrunk;
-  for (const ShrinkLayer& layer : plan_.layers) {
+  for (const WeightLayer& layer : plan_.layers) {
     const std::vector<double> importance = importance_->of(layer.tensor, point.allocation);
     const auto moments = calibration_.find(layer.tensor);
     const auto factors = factors_.find(layer.tensor);
@@ -99,13 +101,13 @@ ShrunkModel Shrinker::round(const ShrinkPoint& point) const {
 
 ShrunkModel Shrinker::round_in_lockstep(const ShrinkPoint& point) const {
   ShrunkModel shrunk;
-  std::map<std::size_t, const ShrinkLayer*> layers;
+  std::map<std::size_t, const WeightLayer*> layers;
   CalibrationJob job;
-  for (const ShrinkLayer& layer : plan_.layers) {
+  for (const WeightLayer& layer : plan_.layers) {
     layers[layer.tensor] = &layer;
     if (calibration_.contains(layer.tensor)) job.tensors.push_back(layer.tensor);
   }
-  const auto round_one = [&](const ShrinkLayer& layer, const Moments* moments) {
+  const auto round_one = [&](const WeightLayer& layer, const Moments* moments) {
     const std::vector<double> importance = importance_->of(layer.tensor, point.allocation);
     RoundedTensors rounded = round_layer(
         model_, layer, {.moments = moments, .factors = nullptr, .importance = importance},
@@ -124,7 +126,7 @@ ShrunkModel Shrinker::round_in_lockstep(const ShrinkPoint& point) const {
     return round_one(*layers.at(tensor), &moments);
   };
   network_->calibrate(job);
-  for (const ShrinkLayer& layer : plan_.layers) {
+  for (const WeightLayer& layer : plan_.layers) {
     if (!calibration_.contains(layer.tensor)) round_one(layer, nullptr);
   }
   round_singles(point, shrunk);
