@@ -19,16 +19,20 @@ struct Totals {
 /// A sample of finite values for one-dimensional clustering: bins in ascending order, none of them
 /// empty. An exact sample has a bin for every distinct value. A coarse one is made in a single pass
 /// over the values: its bins hold the values that agree in sign, exponent and the first 11 bits of
-/// the mantissa, and may be split later where it matters.
+/// the mantissa, and may be split later where it matters. Where `times` is not empty, it says how
+/// often each value counts: once at least, and fewer than 2^32 times altogether.
 class BinnedSample {
  public:
   /// O(n). Requires that no value is NaN or infinite and that there are fewer than 2^32.
-  static BinnedSample exact(std::span<const float> values);
+  static BinnedSample exact(std::span<const float> values,
+                            std::span<const std::uint32_t> times = {});
 
   /// A coarse sample, or an exact one where that would have fewer than `least_bins` bins or where
-  /// the values are so few that nothing is gained. The values must outlive the sample. Requires
-  /// what exact() does, and values that are not empty. O(n), with 16 MiB of scratch memory.
-  static BinnedSample coarse(std::span<const float> values, std::size_t least_bins);
+  /// the values are so few that nothing is gained. The values and `times` must outlive the sample.
+  /// Requires what exact() does, and values that are not empty. O(n), with 16 MiB of scratch
+  /// memory.
+  static BinnedSample coarse(std::span<const float> values, std::size_t least_bins,
+                             std::span<const std::uint32_t> times = {});
 
   std::size_t size() const noexcept { return bins_.size(); }
   bool is_coarse() const noexcept { return !values_.empty(); }
@@ -55,7 +59,8 @@ class BinnedSample {
     float lowest = 0;
   };
 
-  static std::vector<Bin> distinct_bins(std::vector<std::uint32_t> keys);
+  template <typename Entry>
+  static std::vector<Bin> distinct_bins(std::vector<Entry> entries);
 
   BinnedSample(std::vector<Bin> bins, float largest);
 
@@ -65,6 +70,7 @@ class BinnedSample {
   std::vector<Totals> blocks_;
   float largest_ = 0;
   std::span<const float> values_;  // of a coarse sample
+  std::span<const std::uint32_t> times_;
 };
 
 }  // namespace qc

@@ -1,8 +1,10 @@
 #include "passes/kernels/kmeans1d.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <limits>
+#include <numeric>
 #include <utility>
 
 #include "core/random.h"
@@ -142,10 +144,38 @@ KMeansResult every_value(const BinnedSample& sample) {
 }
 
 // Starts that are chosen among the values themselves need them all.
-BinnedSample sample_for(std::span<const float> values, std::size_t k, KMeansInit init) {
+BinnedSample sample_for(std::span<const float> values, std::span<const std::uint32_t> times,
+                        std::size_t k, KMeansInit init) {
   constexpr std::size_t kBinsPerCentroid = 64;
   const bool exact = init == KMeansInit::kDensity || init == KMeansInit::kRandom;
-  return exact ? BinnedSample::exact(values) : BinnedSample::coarse(values, kBinsPerCentroid * k);
+  return exact ? BinnedSample::exact(values, times)
+               : BinnedSample::coarse(values, kBinsPerCentroid * k, times);
+}
+
+KMeansResult clusters_of(BinnedSample sample, std::size_t k, KMeansInit init, std::uint64_t seed) {
+  if (sample.size() <= k) return every_value(sample);
+  std::vector<double> start = initial_centroids(sample, k, init, seed);
+  if (init == KMeansInit::kOptimal && split_at(ends_of(sample, start), sample)) {
+    start = optimal_means(sample, k);
+  }
+  return lloyd(std::move(sample), std::move(start));
+}
+
+// Numbers in proportion to the importance, whose sums are exact and fit into their type.
+std::vector<std::uint32_t> multiples(std::span<const float> importance) {
+  constexpr std::size_t kMostTimes = std::size_t{1} << 28;
+  const std::size_t count = std::max<std::size_t>(importance.size(), 1);
+  const double mean =
+      std::accumulate(importance.begin(), importance.end(), 0.0) / static_cast<double>(count);
+  const auto parts =
+      static_cast<double>(std::bit_floor(std::max<std::size_t>(kMostTimes / count, 1)));
+  std::vector<std::uint32_t> times;
+  times.reserve(importance.size());
+  for (const float value : importance) {
+    const double exact = mean > 0 ? value / mean * parts : 1;
+    times.push_back(static_cast<std::uint32_t>(std::max(std::nearbyint(exact), 1.0)));
+  }
+  return times;
 }
 
 }  // namespace
@@ -200,13 +230,14 @@ KMeansResult lloyd(BinnedSample sample, std::vector<double> centroids, int max_i
 
 KMeansResult kmeans_1d(std::span<const float> values, std::size_t k, KMeansInit init,
                        std::uint64_t seed) {
-  BinnedSample sample = sample_for(values, k, init);
-  if (sample.size() <= k) return every_value(sample);
-  std::vector<double> start = initial_centroids(sample, k, init, seed);
-  if (init == KMeansInit::kOptimal && split_at(ends_of(sample, start), sample)) {
-    start = optimal_means(sample, k);
-  }
-  return lloyd(std::move(sample), std::move(start));
+  return clusters_of(sample_for(values, {}, k, init), k, init, seed);
+}
+
+KMeansResult weighted_kmeans_1d(std::span<const float> values, std::span<const float> importance,
+                                std::size_t k) {
+  const std::vector<std::uint32_t> times = multiples(importance);
+  constexpr KMeansInit kInit = KMeansInit::kOptimal;
+  return clusters_of(sample_for(values, times, k, kInit), k, kInit, 0);
 }
 
 NearestCentroid::NearestCentroid(std::span<const double> centroids) : borders_before_(kCells + 1) {

@@ -55,6 +55,14 @@ KMeansResult lloyd(BinnedSample sample, std::vector<double> centroids,
 KMeansResult kmeans_1d(std::span<const float> values, std::size_t k, KMeansInit init,
                        std::uint64_t seed = 0);
 
+/// Minimises the sum of importance_i * (w_i - c)^2 over at most `k` centroids c, as kmeans_1d()
+/// with kOptimal does for values that are all alike (Kim et al., SqueezeLLM, arXiv 2306.07629,
+/// equation 4). Importance is taken in whole multiples of its mean over a power of two, 2^28 / n at
+/// most, and of one at least; counts and sse of the result are in these. Requires what kmeans_1d()
+/// does, fewer than 2^30 values, and importance that is finite and not negative.
+KMeansResult weighted_kmeans_1d(std::span<const float> values, std::span<const float> importance,
+                                std::size_t k);
+
 /// Finds the nearest centroid of a value. Copies what it needs of the centroids.
 class NearestCentroid {
  public:

@@ -1,28 +1,19 @@
 #include "passes/kernels/rate_rounding.h"
 
-#include <Eigen/Core>
 #include <algorithm>
 #include <cmath>
 #include <numbers>
 #include <numeric>
 
 #include "core/float_types.h"
+#include "passes/kernels/compensation.h"
 #include "passes/kernels/short_mantissas.h"
 #include "system/parallel.h"
 
 namespace qc {
 namespace {
 
-using Rows = Eigen::Map<Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>, 0,
-                        Eigen::OuterStride<>>;
-using ConstRows =
-    Eigen::Map<const Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>, 0,
-               Eigen::OuterStride<>>;
-
 constexpr int kPasses = 3;
-constexpr std::size_t kColumnBlock = 128;  // whose errors reach the columns behind it at once
-constexpr std::size_t kRowBlock = 64;      // of one thread
-constexpr std::size_t kUniformLevels = 20;
 constexpr double kLevelGrowth = 1.1;  // of steps beyond those
 constexpr std::size_t kMostLevels = 4096;
 // A level costs its entry in the codebook, which those that use it share.
@@ -68,6 +59,7 @@ class Codebook {
     return best;
   }
 
+  std::size_t zero() const { return zero_; }
   float value(std::size_t k) const { return values_[k]; }
   std::size_t size() const { return values_.size(); }
 
@@ -107,11 +99,11 @@ class Sweep {
         values_(values) {}
 
   LevelSums run(unsigned threads) {
-    const std::size_t blocks = (problem_.rows + kRowBlock - 1) / kRowBlock;
+    const std::size_t blocks = (problem_.rows + kCompensatedRows - 1) / kCompensatedRows;
     std::vector<LevelSums> sums(problem_.groups * blocks, LevelSums(codebook_.size()));
     parallel_for(sums.size(), threads, [&](std::size_t i) {
-      const std::size_t begin = i % blocks * kRowBlock;
-      run_rows(i / blocks, begin, std::min(begin + kRowBlock, problem_.rows), sums[i]);
+      const std::size_t begin = i % blocks * kCompensatedRows;
+      run_rows(i / blocks, begin, std::min(begin + kCompensatedRows, problem_.rows), sums[i]);
     });
     LevelSums total(codebook_.size());
     for (const LevelSums& each : sums) total.add(each);
@@ -130,23 +122,11 @@ class Sweep {
         work[r * columns + p] = problem_.weights[first + r * columns + factor.order[p]];
       }
     }
-    std::vector<float> errors(rows * kColumnBlock);
     for (std::size_t from = 0; from < columns; from += kColumnBlock) {
-      const std::size_t to = std::min(from + kColumnBlock, columns);
-      for (std::size_t p = from; p < to; ++p) {
-        for (std::size_t r = 0; r < rows; ++r) {
-          errors[r * kColumnBlock + p - from] =
-              round(factor, group * problem_.rows + begin + r, p, to, &work[r * columns], sums);
-        }
-      }
-      if (factor.upper.empty() || to == columns) continue;
-      const auto size = [](std::size_t n) { return static_cast<Eigen::Index>(n); };
-      Rows rest(&work[to], size(rows), size(columns - to), Eigen::OuterStride<>(size(columns)));
-      const ConstRows block(errors.data(), size(rows), size(to - from),
-                            Eigen::OuterStride<>(size(kColumnBlock)));
-      const ConstRows upper(&factor.upper[from * columns + to], size(to - from), size(columns - to),
-                            Eigen::OuterStride<>(size(columns)));
-      rest.noalias() -= block * upper;
+      fix_columns(factor, from, std::min(from + kColumnBlock, columns), work,
+                  [&](std::size_t r, std::size_t p, float& weight) {
+                    return round(factor, group * problem_.rows + begin + r, p, weight, sums);
+                  });
     }
     for (std::size_t r = 0; r < rows; ++r) {
       for (std::size_t p = 0; p < columns; ++p) {
@@ -155,21 +135,21 @@ class Sweep {
     }
   }
 
-  // Rounds the weight of a row at a place, makes up for it up to place `to`, and returns the error
-  // in units of U_jj.
-  float round(const InverseFactor& factor, std::size_t row, std::size_t place, std::size_t to,
-              float* weights, LevelSums& sums) const {
-    float& weight = weights[place];
+  // Rounds the weight of a row at a place and returns the error in units of U_jj.
+  float round(const InverseFactor& factor, std::size_t row, std::size_t place, float& weight,
+              LevelSums& sums) const {
     if (factor.dead[factor.order[place]]) {
       // No sample shows what the weight does, and zero is the cheapest.
-      const std::size_t zero = codebook_.choose(0, 1, 0);
-      ++sums.counts[zero];
+      ++sums.counts[codebook_.zero()];
       weight = 0;
       return 0;
     }
     const float u = factor.diagonal[place];
     const double curvature = problem_.importance[row] / (2.0 * u * u);
-    const std::size_t k = codebook_.choose(weight, static_cast<float>(curvature), lambda_);
+    const bool stays =
+        problem_.zeros_stay && problem_.weights[row * problem_.columns + factor.order[place]] == 0;
+    const std::size_t k =
+        stays ? codebook_.zero() : codebook_.choose(weight, static_cast<float>(curvature), lambda_);
     const float value = codebook_.value(k);
     ++sums.counts[k];
     sums.weights[k] += curvature;
@@ -177,12 +157,7 @@ class Sweep {
     const float distance = weight - value;
     sums.loss += curvature * distance * distance;
     weight = value;
-    const float error = distance / u;
-    if (error != 0 && !factor.upper.empty()) {
-      const float* upper = &factor.upper[place * problem_.columns];
-      for (std::size_t p = place + 1; p < to; ++p) weights[p] -= error * upper[p];
-    }
-    return error;
+    return distance / u;
   }
 
   const RateProblem& problem_;
@@ -191,42 +166,12 @@ class Sweep {
   std::vector<float>& values_;
 };
 
-// Curvatures differ, so between their arithmetic and their geometric mean.
-double first_step(const RateProblem& problem, double lambda) {
-  double sum = 0;
-  double logs = 0;
-  double count = 0;
-  for (std::size_t g = 0; g < problem.groups; ++g) {
-    const InverseFactor& factor = problem.factors[g];
-    double inverse = 0;
-    double inverse_logs = 0;
-    double live = 0;
-    for (std::size_t p = 0; p < problem.columns; ++p) {
-      if (factor.dead[factor.order[p]]) continue;
-      const double u = factor.diagonal[p];
-      inverse += 1 / (u * u);
-      inverse_logs -= 2 * std::log(u);
-      ++live;
-    }
-    for (std::size_t r = 0; r < problem.rows; ++r) {
-      const double importance = problem.importance[g * problem.rows + r];
-      if (importance <= 0) continue;
-      sum += importance * inverse;
-      logs += std::log(importance) * live + inverse_logs;
-      count += live;
-    }
-  }
-  if (count == 0 || sum <= 0) return 0;
-  const double curvature = std::sqrt(sum / count * std::exp(logs / count));
-  return uniform_step(lambda, curvature);
-}
-
 // Zero and multiples of the step on either side, then wider steps up to the largest weight.
-std::vector<RateLevel> first_levels(double step, double largest) {
+std::vector<RateLevel> first_levels(double step, double largest, std::size_t uniform) {
   std::vector<double> positive;
   double value = 0;
   for (double width = step; value < largest && positive.size() < kMostLevels; value += width) {
-    if (positive.size() >= kUniformLevels) width *= kLevelGrowth;
+    if (positive.size() >= uniform) width *= kLevelGrowth;
     positive.push_back(value + width);
   }
   std::vector<RateLevel> levels;
@@ -310,7 +255,9 @@ RateRounding round_to_rate(const RateProblem& problem, double lambda, unsigned t
   }
   const double step = first_step(problem, lambda);
   std::vector<RateLevel> levels = {{0}};
-  if (largest > 0 && step > 0) levels = first_levels(step, largest);
+  if (largest > 0 && step > 0) {
+    levels = first_levels(step, largest, problem.uniform_levels);
+  }
   count_nearest(problem, levels);
   LevelSums sums(0);
   for (int pass = 1; pass <= kPasses; ++pass) {
@@ -330,6 +277,36 @@ RateRounding round_to_rate(const RateProblem& problem, double lambda, unsigned t
     if (level.count >= kRareCount) result.bits += kEntryBits;
   }
   return result;
+}
+
+double first_step(const RateProblem& problem, double lambda) {
+  double sum = 0;
+  double logs = 0;
+  double count = 0;
+  for (std::size_t g = 0; g < problem.groups; ++g) {
+    const InverseFactor& factor = problem.factors[g];
+    double inverse = 0;
+    double inverse_logs = 0;
+    double live = 0;
+    for (std::size_t p = 0; p < problem.columns; ++p) {
+      if (factor.dead[factor.order[p]]) continue;
+      const double u = factor.diagonal[p];
+      inverse += 1 / (u * u);
+      inverse_logs -= 2 * std::log(u);
+      ++live;
+    }
+    for (std::size_t r = 0; r < problem.rows; ++r) {
+      const double importance = problem.importance[g * problem.rows + r];
+      if (importance <= 0) continue;
+      sum += importance * inverse;
+      logs += std::log(importance) * live + inverse_logs;
+      count += live;
+    }
+  }
+  if (count == 0 || sum <= 0) return 0;
+  // Curvatures differ: between their arithmetic and their geometric mean.
+  const double curvature = std::sqrt(sum / count * std::exp(logs / count));
+  return uniform_step(lambda, curvature);
 }
 
 double uniform_step(double lambda, double curvature) {

@@ -22,6 +22,9 @@ struct RateProblem {
   std::span<const InverseFactor> factors;  ///< of the H of each group
   std::span<const double> importance;      ///< {groups, rows}, not negative
   DataType type = DataType::kFloat;        ///< that the values are stored in
+  std::size_t uniform_levels =
+      20;                   ///< of the first grid, on either side of zero; wider ones follow
+  bool zeros_stay = false;  ///< weights that are zero stay zero
 };
 
 /// A value that weights are rounded to.
@@ -47,6 +50,10 @@ struct RateRounding {
 /// quantisation, Chou et al. 1989). Weights of dead columns become zero. The result does not depend
 /// on `threads`. Requires lambda > 0 and finite weights.
 RateRounding round_to_rate(const RateProblem& problem, double lambda, unsigned threads);
+
+/// The step of the uniform grid that round_to_rate() starts from: as lambda's square root. 0 where
+/// no weight matters.
+double first_step(const RateProblem& problem, double lambda);
 
 /// The step D of a uniform quantiser at which one bit more, which divides the loss
 /// curvature / 2 * D^2 / 12 of an element by four, is worth just lambda.

@@ -15,59 +15,19 @@
 #include "core/float_types.h"
 #include "core/random.h"
 #include "model_builder.h"
+#include "moment_matrices.h"
 #include "passes/kernels/inverse_factor.h"
 #include "passes/kernels/lockstep.h"
 #include "passes/kernels/rate_rounding.h"
+#include "passes/kernels/value_limit.h"
 
 namespace qc {
 namespace {
 
-using Matrix = std::vector<double>;  // row-major
-
-// E[x x^T] of columns that depend on one another, of rank at most `samples`.
-Matrix second_moments(std::size_t size, std::size_t samples, std::uint64_t seed) {
-  const std::vector<float> drawn = test::bell_values((size + 1) * samples, seed, 1.0F);
-  Matrix h(size * size, 0.0);
-  for (std::size_t s = 0; s < samples; ++s) {
-    const float* own = &drawn[s * (size + 1)];
-    std::vector<double> x(size);
-    for (std::size_t i = 0; i < size; ++i) x[i] = own[i] + 0.8 * own[(i + 1) % size] + own[size];
-    for (std::size_t i = 0; i < size; ++i) {
-      for (std::size_t j = 0; j < size; ++j) {
-        h[i * size + j] += x[i] * x[j] / static_cast<double>(samples);
-      }
-    }
-  }
-  return h;
-}
-
-Matrix damped(Matrix h, std::size_t size, double damping) {
-  double mean = 0;
-  for (std::size_t i = 0; i < size; ++i) mean += h[i * size + i] / static_cast<double>(size);
-  for (std::size_t i = 0; i < size; ++i) h[i * size + i] += damping * mean;
-  return h;
-}
-
-// Solves h x = b by elimination with pivots.
-std::vector<double> solve(Matrix h, std::vector<double> b) {
-  const std::size_t n = b.size();
-  for (std::size_t column = 0; column < n; ++column) {
-    std::size_t pivot = column;
-    for (std::size_t row = column; row < n; ++row) {
-      if (std::fabs(h[row * n + column]) > std::fabs(h[pivot * n + column])) pivot = row;
-    }
-    for (std::size_t k = 0; k < n; ++k) std::swap(h[column * n + k], h[pivot * n + k]);
-    std::swap(b[column], b[pivot]);
-    for (std::size_t row = 0; row < n; ++row) {
-      if (row == column) continue;
-      const double factor = h[row * n + column] / h[column * n + column];
-      for (std::size_t k = column; k < n; ++k) h[row * n + k] -= factor * h[column * n + k];
-      b[row] -= factor * b[column];
-    }
-  }
-  for (std::size_t i = 0; i < n; ++i) b[i] /= h[i * n + i];
-  return b;
-}
+using test::damped;
+using test::Matrix;
+using test::second_moments;
+using test::solve;
 
 double upper_at(const InverseFactor& factor, std::size_t row, std::size_t column) {
   return factor.upper[row * factor.order.size() + column];
@@ -373,6 +333,64 @@ TEST(RateRounding, OutliersAreKept) {
   layer.weights[37] = 60;
   const RateRounding rounding = round_to_rate(layer.problem(), 1e-3, 1);
   EXPECT_NEAR(rounding.values[37], 60, 3);
+}
+
+std::size_t nonzero_values(std::span<const float> values) {
+  const std::set<float> distinct(values.begin(), values.end());
+  return distinct.size() - distinct.count(0.0F);
+}
+
+TEST(RateRounding, ZerosStayWhereAskedFor) {
+  Layer layer(2, 9, 140, 76);
+  for (std::size_t i = 0; i < layer.weights.size(); i += 3) layer.weights[i] = 0;
+  RateProblem problem = layer.problem();
+  problem.zeros_stay = true;
+  const std::vector<float> kept = round_to_rate(problem, 1e-4, 1).values;
+  const std::vector<float> freed = round_to_rate(layer.problem(), 1e-4, 1).values;
+  std::size_t revived = 0;
+  for (std::size_t i = 0; i < layer.weights.size(); i += 3) {
+    EXPECT_EQ(kept[i], 0);
+    revived += freed[i] != 0 ? 1 : 0;
+  }
+  EXPECT_GT(revived, 0);
+}
+
+TEST(ValueLimit, LeavesSoManyValuesAtMost) {
+  const Layer layer(1, 40, 60, 77);
+  double before = std::numeric_limits<double>::infinity();
+  for (const std::size_t most : {2U, 4U, 8U, 16U, 32U, 64U, 256U}) {
+    const RateRounding rounding = round_to_few_values(layer.problem(), most, 1);
+    EXPECT_LE(nonzero_values(rounding.values), most);
+    EXPECT_GT(nonzero_values(rounding.values), std::min<std::size_t>(most, 64) / 2);
+    const double loss = layer.loss(rounding.values);
+    EXPECT_LT(loss, before) << most;
+    before = loss;
+  }
+}
+
+// A single far one must not take the values of all others.
+TEST(ValueLimit, CopesWithOutliers) {
+  Layer layer(1, 30, 40, 78);
+  const double plain = layer.loss(round_to_few_values(layer.problem(), 16, 1).values);
+  layer.weights[100] = 40;
+  const RateRounding rounding = round_to_few_values(layer.problem(), 16, 1);
+  EXPECT_LE(nonzero_values(rounding.values), 16);
+  EXPECT_LT(layer.loss(rounding.values), 20 * plain);
+}
+
+TEST(ValueLimit, NothingToRound) {
+  Layer layer(1, 3, 4, 79);
+  std::ranges::fill(layer.weights, 0.0F);
+  EXPECT_THAT(round_to_few_values(layer.problem(), 4, 1).values, testing::Each(0.0F));
+  Layer dead(1, 3, 4, 80);
+  dead.factors = {factor_inverse(Matrix(16, 0.0), 4, ColumnOrder::kNatural, 0.01)};
+  EXPECT_THAT(round_to_few_values(dead.problem(), 4, 1).values, testing::Each(0.0F));
+}
+
+TEST(ValueLimit, ThreadsDoNotMatter) {
+  const Layer layer(2, 70, 140, 81);
+  EXPECT_EQ(round_to_few_values(layer.problem(), 8, 1).values,
+            round_to_few_values(layer.problem(), 8, 2).values);
 }
 
 }  // namespace
