@@ -44,11 +44,10 @@ std::vector<FormedTensor> bias_forms(const OnnxModel& model, const Params& param
   return biases;
 }
 
-Outcome shorten_bias(const OnnxModel& model, const FormedTensor& bias) {
+Outcome shorten_bias(const OnnxModel& model, const FormedTensor& bias, ByteView payload) {
   const TensorInfo& tensor = model.tensors()[bias.tensor];
   Outcome outcome;
   outcome.tensor = bias.tensor;
-  const ByteView payload = model.payload(tensor);
   const std::vector<float> values = load_floats(tensor.type, payload);
   std::vector<float> rounded(values.size());
   apply_form(bias.form, values, {}, std::nullopt, rounded);

@@ -20,7 +20,7 @@ inline constexpr ParamSpec kBiasesParam = bits_param(
 /// weights. Data that several tensors share is taken once.
 std::vector<FormedTensor> bias_forms(const OnnxModel& model, const Params& params);
 
-/// Gives one of them its form.
-Outcome shorten_bias(const OnnxModel& model, const FormedTensor& bias);
+/// Gives values of one of them its form: `payload`, of the model or of what it became.
+Outcome shorten_bias(const OnnxModel& model, const FormedTensor& bias, ByteView payload);
 
 }  // namespace qc

@@ -3,8 +3,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
+#include <span>
 #include <vector>
+
+#include "formats/onnx/onnx_model.h"
 
 namespace qc {
 
@@ -24,6 +28,23 @@ struct Moments {
 
   /// Sum of the diagonals of E[y y^T].
   double trace() const;
+};
+
+/// Samples for a network, and what runs it.
+class CalibrationSource {
+ public:
+  CalibrationSource() = default;
+  virtual ~CalibrationSource() = default;
+  CalibrationSource(const CalibrationSource&) = delete;
+  CalibrationSource& operator=(const CalibrationSource&) = delete;
+
+  /// Visits weight tensors of `model` that products of the main graph use, in the order of the
+  /// graph, with the moments of one at a time; tensors that nothing multiplies are passed over.
+  /// What `visit` returns replaces payloads for the layers that follow, so that these see what is
+  /// left of the ones before. Throws Error as running the network does.
+  virtual void visit(
+      const OnnxModel& model, std::span<const std::size_t> tensors,
+      const std::function<PayloadEdits(std::size_t tensor, const Moments& moments)>& visit) = 0;
 };
 
 /// The moments of weight tensors, by their index into OnnxModel::tensors().

@@ -78,9 +78,9 @@ void check_low_bit(const Params& params) {
 }
 
 template <LowBitRequest (*Request)(const Params&)>
-PassReport run_low_bit(const OnnxModel& model, const Params& params, unsigned threads,
+PassReport run_low_bit(const OnnxModel& model, const Params& params, const PassContext& context,
                        PayloadEdits& edits) {
-  return convert_low_bit(model, params, Request(params), threads, edits);
+  return convert_low_bit(model, params, Request(params), context.threads, edits);
 }
 
 template <LowBitRequest (*Request)(const Params&)>

@@ -14,6 +14,8 @@
 
 namespace qc {
 
+class CalibrationSource;
+
 /// What a pass did to one tensor.
 struct TensorReport {
   std::string name;
@@ -92,6 +94,12 @@ struct Growth {
   Params (*part_way)(const OnnxModel& start, const Params& params, double fraction) = nullptr;
 };
 
+/// What a pass works with besides the model and its parameters.
+struct PassContext {
+  unsigned threads = 0;                      ///< see thread_count()
+  CalibrationSource* calibration = nullptr;  ///< null: there are no samples
+};
+
 /// A pass: one row in the table, one file with its implementation and all that is known of it.
 struct Pass {
   std::string_view name;     ///< the subcommand
@@ -103,9 +111,13 @@ struct Pass {
   /// refuses none.
   void (*check)(const Params& params) = nullptr;
   /// Computes new payloads; never touches the model. Throws Error(kUsage) for parameters that do
-  /// not go together and names that match no tensor. The result does not depend on `threads`.
-  PassReport (*run)(const OnnxModel& model, const Params& params, unsigned threads,
+  /// not go together, names that match no tensor and samples that are missing. The result does not
+  /// depend on the number of threads.
+  PassReport (*run)(const OnnxModel& model, const Params& params, const PassContext& context,
                     PayloadEdits& edits);
+  /// True when `run` needs PassContext::calibration with these parameters; null where it never
+  /// does.
+  bool (*calibrates)(const Params& params) = nullptr;
   /// Changes the graph, before `run`; null for a pass that changes values only. Nothing where there
   /// is nothing to change. Adds to notes and cleanups. Throws as `run` does.
   std::optional<OnnxModel> (*rewrite)(const OnnxModel& model, const Params& params,
@@ -131,7 +143,7 @@ struct PassResult {
 
 /// Rewrites the graph where the pass does, and runs it. Throws as these do.
 PassResult apply_pass(const Pass& pass, const OnnxModel& input, const Params& params,
-                      unsigned threads);
+                      const PassContext& context);
 
 /// Every pass, in the order of the help.
 std::span<const Pass> pass_table() noexcept;

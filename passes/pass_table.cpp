@@ -12,11 +12,11 @@ std::span<const Pass> pass_table() noexcept {
 }
 
 PassResult apply_pass(const Pass& pass, const OnnxModel& input, const Params& params,
-                      unsigned threads) {
+                      const PassContext& context) {
   PassReport graph;
   PassResult result;
   if (pass.rewrite != nullptr) result.rewritten = pass.rewrite(input, params, graph);
-  result.report = pass.run(result.base(input), params, threads, result.edits);
+  result.report = pass.run(result.base(input), params, context, result.edits);
   const auto append = [](auto& to, const auto& from) {
     to.insert(to.end(), from.begin(), from.end());
   };

@@ -1,5 +1,5 @@
-// Magnitude pruning: the weights nearest to zero become zero (Han et al., Deep Compression,
-// arXiv 1510.00149, section 2).
+// Pruning: the weights nearest to zero become zero (Han et al., Deep Compression, arXiv 1510.00149,
+// section 2), or those that the outputs need least, by samples (SparseGPT, arXiv 2301.00774).
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -10,11 +10,14 @@
 #include <optional>
 #include <utility>
 
-#include "codecs/shared/element.h"
 #include "core/error.h"
 #include "core/float_types.h"
+#include "core/zeros.h"
+#include "passes/calibrated_layers.h"
 #include "passes/glob.h"
 #include "passes/kernels/magnitude.h"
+#include "passes/kernels/obs_pruning.h"
+#include "passes/layer_factors.h"
 #include "passes/outcome.h"
 #include "passes/pass.h"
 #include "passes/selection.h"
@@ -24,6 +27,10 @@ namespace qc {
 namespace {
 
 constexpr double kUnlimited = std::numeric_limits<double>::infinity();
+
+enum class Method { kMagnitude, kObs };
+constexpr auto kMethods =
+    make_choices<Method>({{"magnitude", Method::kMagnitude}, {"obs", Method::kObs}});
 
 // What a rate counts over.
 enum class Scope { kLayer, kGlobal };
@@ -42,6 +49,14 @@ constexpr ParamSpec kRateParam{
 
 constexpr std::array kParams = {
     kRateParam,
+    ParamSpec{.name = "method",
+              .kind = ParamKind::kChoice,
+              .placeholder = "METHOD",
+              .help =
+                  "which weights go: magnitude, the smallest, or obs, by samples (--data) those "
+                  "that the outputs need least, with the others making up for them",
+              .choices = kMethods.names(),
+              .default_text = "magnitude"},
     ParamSpec{.name = "scope",
               .kind = ParamKind::kChoice,
               .placeholder = "SCOPE",
@@ -90,6 +105,21 @@ bool counts_over_all(const Params& params) {
   return params.choice("scope", kScopes) == Scope::kGlobal;
 }
 
+bool calibrates(const Params& params) { return params.choice("method", kMethods) == Method::kObs; }
+
+// Losses of different layers do not compare, and a threshold says nothing of them.
+void require_rates(const Params& params) {
+  for (const std::string_view name : {"threshold", "std-factor"}) {
+    if (!params.has(name)) continue;
+    throw Error(ErrorCode::kUsage,
+                fmt::format("--method obs takes --rate or --layer, not --{}", name));
+  }
+  if (counts_over_all(params)) {
+    throw Error(ErrorCode::kUsage,
+                "--method obs takes the rate of every layer, not --scope global");
+  }
+}
+
 // The rule for weights without a rate of their own; nothing when only --layer is given.
 std::optional<Rule> common_rule(const Params& params) {
   std::vector<Rule> rules;
@@ -110,6 +140,7 @@ std::optional<Rule> common_rule(const Params& params) {
   if (counts_over_all(params) && !params.has("rate")) {
     throw Error(ErrorCode::kUsage, "--scope global needs --rate");
   }
+  if (calibrates(params)) require_rates(params);
   return rules.empty() ? std::nullopt : std::optional(rules.front());
 }
 
@@ -170,14 +201,20 @@ MagnitudeCut find_cut(const Rule& rule, std::span<const std::vector<float>> tens
   return count > 0 ? cut_for_zeros(tensors, zeros_at_rate(rule.amount, count)) : MagnitudeCut{};
 }
 
-// The payload with +0 wherever a value is zero; every other element keeps its bits.
-Bytes with_zeros(const TensorInfo& tensor, ByteView payload, std::span<const float> values) {
+// The payload with new values: +0 for a zero and only for a zero, and as it was where nothing
+// changed.
+Bytes with_values(const TensorInfo& tensor, ByteView payload, std::span<const float> values) {
+  constexpr double kTiny = 0x1p-24;  // no float type stores it as zero
   Bytes bytes(payload.begin(), payload.end());
-  with_width(element_of(tensor.type).width, [&]<typename Bits>() {
-    for (std::size_t i = 0; i < values.size(); ++i) {
-      if (values[i] == 0) store_le(bytes.data() + i * sizeof(Bits), Bits{0});
-    }
-  });
+  const std::vector<float> before = load_floats(tensor.type, payload);
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    if (values[i] == before[i]) continue;
+    const double stored = stored_value(tensor.type, values[i]);
+    if (!std::isfinite(stored)) continue;
+    const bool vanishes = stored == 0 && values[i] != 0;
+    store_value(tensor.type, bytes, i, vanishes ? std::copysign(kTiny, values[i]) : values[i]);
+  }
+  make_zeros_positive(tensor.type, bytes);
   return bytes;
 }
 
@@ -199,27 +236,14 @@ void prune_group(const OnnxModel& model, const Group& group,
   for (std::size_t i = 0; i < pruned.size(); ++i) {
     const TensorInfo& tensor = model.tensors()[pruned[i]->tensor];
     apply_cut(tensors[i], cut);
-    pruned[i]->payload = with_zeros(tensor, model.payload(tensor), tensors[i]);
+    pruned[i]->payload = with_values(tensor, model.payload(tensor), tensors[i]);
     pruned[i]->report.threshold = cut.threshold;
     tensors[i] = {};
   }
 }
 
-PassReport run(const OnnxModel& model, const Params& params, unsigned threads,
-               PayloadEdits& edits) {
-  Selection selection(model, params, "prune");
-  const std::vector<Group> groups = make_groups(params, selection);
-
-  const std::vector<std::size_t> chosen = selection.chosen();
-  std::vector<Outcome> outcomes(chosen.size());
-  std::map<std::size_t, Outcome*> by_tensor;
-  for (std::size_t i = 0; i < chosen.size(); ++i) {
-    outcomes[i].tensor = chosen[i];
-    by_tensor[chosen[i]] = &outcomes[i];
-  }
-
-  parallel_for(groups.size(), threads,
-               [&](std::size_t i) { prune_group(model, groups[i], by_tensor); });
+// Fills in reports, which know their thresholds already.
+void measure_all(const OnnxModel& model, std::vector<Outcome>& outcomes, unsigned threads) {
   parallel_for(outcomes.size(), threads, [&](std::size_t i) {
     Outcome& outcome = outcomes[i];
     if (!outcome.skip_reason.empty()) return;
@@ -227,7 +251,79 @@ PassReport run(const OnnxModel& model, const Params& params, unsigned threads,
     outcome.report = measure(model, model.tensors()[outcome.tensor], outcome.payload);
     outcome.report.threshold = threshold;
   });
-  return collect(model, std::move(selection), std::move(outcomes), edits);
+}
+
+std::vector<Outcome> by_magnitude(const OnnxModel& model, std::span<const std::size_t> chosen,
+                                  std::span<const Group> groups, unsigned threads) {
+  std::vector<Outcome> outcomes(chosen.size());
+  std::map<std::size_t, Outcome*> by_tensor;
+  for (std::size_t i = 0; i < chosen.size(); ++i) {
+    outcomes[i].tensor = chosen[i];
+    by_tensor[chosen[i]] = &outcomes[i];
+  }
+  parallel_for(groups.size(), threads,
+               [&](std::size_t i) { prune_group(model, groups[i], by_tensor); });
+  measure_all(model, outcomes, threads);
+  return outcomes;
+}
+
+Outcome prune_layer(const OnnxModel& model, const WeightLayer& layer, const Moments& moments,
+                    double rate, unsigned threads) {
+  const TensorInfo& tensor = model.tensors()[layer.tensor];
+  std::vector<float> values = values_of(model, layer.tensor);
+  const std::uint64_t zeros = zeros_at_rate(rate, values.size());
+  if (static_cast<std::uint64_t>(std::ranges::count(values, 0.0F)) < zeros) {
+    const MatrixForm& form = layer.form;
+    const std::vector<float> weights = form.gather(values);
+    const std::vector<InverseFactor> factors =
+        layer_factors(layer, &moments, ColumnOrder::kNatural, threads);
+    const CompensatedPruning pruning = prune_with_compensation({.groups = form.groups,
+                                                                .rows = form.rows,
+                                                                .columns = form.columns,
+                                                                .weights = weights,
+                                                                .factors = factors},
+                                                               zeros, threads);
+    form.scatter(pruning.values, values);
+  }
+  Outcome outcome;
+  outcome.tensor = layer.tensor;
+  outcome.payload = with_values(tensor, model.payload(tensor), values);
+  outcome.report = measure(model, tensor, outcome.payload);
+  return outcome;
+}
+
+// Every group is a tensor with its rate.
+std::vector<Outcome> by_samples(const OnnxModel& model, const Params& params,
+                                std::span<const std::size_t> chosen, std::span<const Group> groups,
+                                const PassContext& context, std::vector<std::string>& notes) {
+  std::map<std::size_t, const Group*> by_tensor;
+  for (const Group& group : groups) by_tensor[group.tensors.front()] = &group;
+  CalibratedMethod method{.name = "obs", .fallback_text = "pruned by magnitude"};
+  // Entries that the samples do not use would all go, and there is nothing to make up for them.
+  method.takes_tables = false;
+  method.change = [&](const WeightLayer& layer, const Moments& moments) {
+    const double rate = by_tensor.at(layer.tensor)->rule.amount;
+    return prune_layer(model, layer, moments, rate, context.threads);
+  };
+  method.fallback = [&](std::size_t tensor) {
+    return by_magnitude(model, {&tensor, 1}, {by_tensor.at(tensor), 1}, 1).front();
+  };
+  return change_by_samples(model, params, chosen, method, context, notes);
+}
+
+PassReport run(const OnnxModel& model, const Params& params, const PassContext& context,
+               PayloadEdits& edits) {
+  Selection selection(model, params, "prune");
+  const std::vector<Group> groups = make_groups(params, selection);
+  const std::vector<std::size_t> chosen = selection.chosen();
+  std::vector<std::string> notes;
+  std::vector<Outcome> outcomes = calibrates(params)
+                                      ? by_samples(model, params, chosen, groups, context, notes)
+                                      : by_magnitude(model, chosen, groups, context.threads);
+  for (const Outcome& outcome : outcomes) selection.take(outcome.tensor);
+  PassReport report = collect(model, std::move(selection), std::move(outcomes), edits);
+  report.notes.insert(report.notes.end(), notes.begin(), notes.end());
+  return report;
 }
 
 // What a group of tensors has before it is pruned.
@@ -279,7 +375,9 @@ Params part_way(const OnnxModel& start, const Params& params, double fraction) {
   for (const std::string_view name : {"include", "exclude"}) {
     for (const std::string& pattern : params.list(name)) part.set(name, pattern);
   }
-  if (params.has("scope")) part.set("scope", params.choice("scope"));
+  for (const std::string_view name : {"scope", "method"}) {
+    if (params.has(name)) part.set(name, params.choice(name));
+  }
   std::optional<double> lowest;
   for (const Group& group : groups) {
     const double from =
@@ -309,11 +407,12 @@ Params part_way(const OnnxModel& start, const Params& params, double fraction) {
 const Pass kPrunePass{
     .name = "prune",
     .suffix = "pruned",
-    .help = "Set the weights of smallest magnitude to zero.",
+    .help = "Set the weights to zero that are smallest, or that matter least.",
     .example = "qcompress prune model.onnx --rate 0.9 --layer 'conv1*=0.3' -o pruned.onnx",
     .params = kParams,
     .check = check,
     .run = run,
+    .calibrates = calibrates,
     .growth = {.steps_help = "reach the rate in N steps, with fine-tuning after each",
                .schedule_help = "how the rate grows over --steps from the sparsity that is there: "
                                 "linear, cubic (fast first, then ever slower) or constant",

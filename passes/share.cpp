@@ -1,11 +1,15 @@
 // Weight sharing: the nonzero weights of a layer are replaced by 2^bits shared values, the
-// centroids of one-dimensional k-means (Han et al., Deep Compression, arXiv 1510.00149, section 3).
+// centroids of one-dimensional k-means (Han et al., Deep Compression, arXiv 1510.00149, section 3),
+// by samples of one whose errors count as much as their inputs (Kim et al., SqueezeLLM, arXiv
+// 2306.07629), or of rounding with compensation (see rate_rounding.h).
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
 #include <cmath>
 #include <iterator>
+#include <map>
+#include <numeric>
 #include <optional>
 #include <utility>
 
@@ -15,9 +19,12 @@
 #include "core/random.h"
 #include "core/zeros.h"
 #include "passes/biases.h"
+#include "passes/calibrated_layers.h"
 #include "passes/kernels/fixed_point.h"
 #include "passes/kernels/kmeans1d.h"
 #include "passes/kernels/short_mantissas.h"
+#include "passes/kernels/value_limit.h"
+#include "passes/layer_factors.h"
 #include "passes/outcome.h"
 #include "passes/pass.h"
 #include "passes/selection.h"
@@ -31,11 +38,23 @@ constexpr auto kInits = make_choices<KMeansInit>({{"optimal", KMeansInit::kOptim
                                                   {"density", KMeansInit::kDensity},
                                                   {"random", KMeansInit::kRandom}});
 
+enum class Method { kKMeans, kWeighted, kRate };
+constexpr auto kMethods = make_choices<Method>(
+    {{"kmeans", Method::kKMeans}, {"weighted", Method::kWeighted}, {"rate", Method::kRate}});
+
 constexpr std::array kParams = {
     bits_param("bits", 16, "2^BITS shared values per layer; zeros stay zero and come on top"),
     bits_param("conv-bits", 16, "BITS for convolutions"),
     bits_param("fc-bits", 16, "BITS for everything that is no convolution"),
     kBiasesParam,
+    ParamSpec{.name = "method",
+              .kind = ParamKind::kChoice,
+              .placeholder = "METHOD",
+              .help = "how values are found: kmeans, of the weights alone; by samples (--data) "
+                      "weighted, k-means in which weights count as their inputs do, or rate, which "
+                      "makes up for each rounded weight in others and sets many to zero",
+              .choices = kMethods.names(),
+              .default_text = "kmeans"},
     ParamSpec{.name = "init",
               .kind = ParamKind::kChoice,
               .placeholder = "INIT",
@@ -76,6 +95,12 @@ std::optional<std::int64_t> bits_for(const TensorInfo& tensor, const Params& par
   const auto own = params.integer(is_convolution(tensor) ? "conv-bits" : "fc-bits");
   return own ? own : params.integer("bits");
 }
+
+Method method_of(const Params& params) { return params.choice("method", kMethods).value(); }
+
+bool calibrates(const Params& params) { return method_of(params) != Method::kKMeans; }
+
+std::size_t most_values(std::int64_t bits) { return std::size_t{1} << bits; }
 
 struct Settings {
   KMeansInit init = KMeansInit::kOptimal;
@@ -122,9 +147,34 @@ Bytes with_shared_values(DataType type, std::span<const float> values,
   return bytes;
 }
 
+// A tensor that has no more values than are asked for.
+Outcome left_alone(const OnnxModel& model, std::size_t index, std::size_t distinct) {
+  const TensorInfo& tensor = model.tensors()[index];
+  const ByteView payload = model.payload(tensor);
+  Outcome outcome;
+  outcome.tensor = index;
+  if (count_zeros(tensor.type, payload).negative == 0) {
+    outcome.skip_reason = fmt::format("has only {} distinct nonzero values", distinct);
+    return outcome;
+  }
+  outcome.payload.assign(payload.begin(), payload.end());
+  make_zeros_positive(tensor.type, outcome.payload);
+  outcome.report = measure(model, tensor, outcome.payload);
+  return outcome;
+}
+
+std::vector<float> nonzero_of(std::span<const float> values) {
+  std::vector<float> nonzero;
+  nonzero.reserve(values.size());
+  std::ranges::copy_if(values, std::back_inserter(nonzero), [](float v) { return v != 0; });
+  return nonzero;
+}
+
 // Shared values of one tensor; `grid` tells the fixed point they are in, where asked for.
+// `importance` is that of each weight, or empty where all are alike.
 Outcome share(const OnnxModel& model, std::size_t index, std::int64_t bits,
-              const Settings& settings, std::optional<FixedPointGrid>& grid) {
+              const Settings& settings, std::span<const float> importance,
+              std::optional<FixedPointGrid>& grid) {
   const TensorInfo& tensor = model.tensors()[index];
   Outcome outcome;
   outcome.tensor = index;
@@ -133,23 +183,21 @@ Outcome share(const OnnxModel& model, std::size_t index, std::int64_t bits,
     outcome.skip_reason = kNotFinite;
     return outcome;
   }
-  std::vector<float> nonzero;
-  nonzero.reserve(values->size());
-  std::ranges::copy_if(*values, std::back_inserter(nonzero), [](float v) { return v != 0; });
-  const KMeansResult clusters =
-      kmeans_1d(nonzero, std::size_t{1} << bits, settings.init,
-                stream_seed(settings.seed, StreamPurpose::kCentroids, index));
-  if (clusters.centroids.empty() || (clusters.every_value && !settings.fixed_point)) {
-    const ByteView payload = model.payload(tensor);
-    if (count_zeros(tensor.type, payload).negative > 0) {
-      outcome.payload.assign(payload.begin(), payload.end());
-      make_zeros_positive(tensor.type, outcome.payload);
-      outcome.report = measure(model, tensor, outcome.payload);
-      return outcome;
+  const std::vector<float> nonzero = nonzero_of(*values);
+  KMeansResult clusters;
+  if (importance.empty()) {
+    clusters = kmeans_1d(nonzero, most_values(bits), settings.init,
+                         stream_seed(settings.seed, StreamPurpose::kCentroids, index));
+  } else {
+    std::vector<float> of_nonzero;
+    of_nonzero.reserve(nonzero.size());
+    for (std::size_t i = 0; i < values->size(); ++i) {
+      if ((*values)[i] != 0) of_nonzero.push_back(importance[i]);
     }
-    outcome.skip_reason =
-        fmt::format("has only {} distinct nonzero values", clusters.centroids.size());
-    return outcome;
+    clusters = weighted_kmeans_1d(nonzero, of_nonzero, most_values(bits));
+  }
+  if (clusters.centroids.empty() || (clusters.every_value && !settings.fixed_point)) {
+    return left_alone(model, index, clusters.centroids.size());
   }
   std::vector<double> codebook;
   if (settings.fixed_point) {
@@ -166,6 +214,61 @@ Outcome share(const OnnxModel& model, std::size_t index, std::int64_t bits,
   return outcome;
 }
 
+// For each weight the mean square of its input, over the mean of all; dead columns count as the
+// mean, since other inputs may need them.
+std::vector<float> input_energies(const WeightLayer& layer, const Moments& moments) {
+  const MatrixForm& form = layer.form;
+  std::vector<double> energies;
+  for (std::size_t g = 0; g < form.groups; ++g) {
+    const std::vector<double> own = column_energies(moments, g, layer.bias.has_value());
+    energies.insert(energies.end(), own.begin(), own.end());
+  }
+  const auto live = std::ranges::count_if(energies, [](double energy) { return energy > 0; });
+  const double mean =
+      live > 0 ? std::accumulate(energies.begin(), energies.end(), 0.0) / static_cast<double>(live)
+               : 1;
+  std::vector<float> matrices;
+  matrices.reserve(form.size());
+  for (std::size_t row = 0; row < form.groups * form.rows; ++row) {
+    for (std::size_t i = 0; i < form.columns; ++i) {
+      const double energy = energies[row / form.rows * form.columns + i];
+      matrices.push_back(energy > 0 ? static_cast<float>(energy / mean) : 1);
+    }
+  }
+  std::vector<float> elements(form.size());
+  form.scatter(matrices, elements);
+  return elements;
+}
+
+Outcome share_by_rate(const OnnxModel& model, const WeightLayer& layer, const Moments& moments,
+                      std::int64_t bits, unsigned threads) {
+  const TensorInfo& tensor = model.tensors()[layer.tensor];
+  std::vector<float> values = values_of(model, layer.tensor);
+  const std::size_t distinct = BinnedSample::exact(nonzero_of(values)).size();
+  if (distinct <= most_values(bits)) return left_alone(model, layer.tensor, distinct);
+  const MatrixForm& form = layer.form;
+  const std::vector<float> weights = form.gather(values);
+  const std::vector<InverseFactor> factors =
+      layer_factors(layer, &moments, rounding_order(form), threads);
+  const std::vector<double> importance(form.groups * form.rows, 1);
+  const RateRounding rounding = round_to_few_values({.groups = form.groups,
+                                                     .rows = form.rows,
+                                                     .columns = form.columns,
+                                                     .weights = weights,
+                                                     .factors = factors,
+                                                     .importance = importance,
+                                                     .type = tensor.type,
+                                                     .zeros_stay = true},
+                                                    most_values(bits), threads);
+  form.scatter(rounding.values, values);
+  Outcome outcome;
+  outcome.tensor = layer.tensor;
+  outcome.payload = payload_of(model, layer.tensor, values);
+  make_zeros_positive(tensor.type, outcome.payload);
+  outcome.report = measure(model, tensor, outcome.payload);
+  return outcome;
+}
+
 std::string fixed_point_note(const TensorReport& report, const FixedPointGrid& grid) {
   std::string note =
       fmt::format("{}: {}-bit fixed point in steps of 2^{}", report.name, grid.bits, grid.exponent);
@@ -176,47 +279,102 @@ std::string fixed_point_note(const TensorReport& report, const FixedPointGrid& g
 }
 
 void check(const Params& params) {
-  constexpr std::array<std::string_view, 4> kAmounts = {"bits", "conv-bits", "fc-bits", "biases"};
-  if (std::ranges::none_of(kAmounts, [&](std::string_view name) { return params.has(name); })) {
+  constexpr std::array<std::string_view, 3> kWeightBits = {"bits", "conv-bits", "fc-bits"};
+  const bool of_weights =
+      std::ranges::any_of(kWeightBits, [&](std::string_view name) { return params.has(name); });
+  if (!of_weights && !params.has("biases")) {
     throw Error(ErrorCode::kUsage,
                 "say how many shared values there may be: --bits, --conv-bits or --fc-bits (or "
                 "--biases)");
   }
+  if (!calibrates(params)) return;
+  const std::string method = params.choice("method");
+  if (!of_weights) {
+    throw Error(ErrorCode::kUsage,
+                fmt::format("--method {} needs --bits, --conv-bits or --fc-bits", method));
+  }
+  const auto refuse = [&](std::string_view name) {
+    throw Error(ErrorCode::kUsage, fmt::format("--{} does not go with --method {}", name, method));
+  };
+  // A recipe may spell out the default, and its seed is for all steps.
+  if (params.choice("init", kInits) != KMeansInit::kOptimal) refuse("init");
+  if (method_of(params) == Method::kRate && params.has("fixed-point")) refuse("fixed-point");
 }
 
-PassReport run(const OnnxModel& model, const Params& params, unsigned threads,
-               PayloadEdits& edits) {
-  check(params);
+Settings settings_of(const Params& params) {
   Settings settings;
   settings.init = params.choice("init", kInits).value();
   settings.seed = static_cast<std::uint64_t>(params.integer("seed").value());
   if (const auto n = params.integer("fixed-point")) settings.fixed_point = static_cast<int>(*n);
+  return settings;
+}
 
-  Selection selection(model, params, "share");
-  std::vector<std::pair<std::size_t, std::int64_t>> work;
+// The tensors to share, with their bits.
+std::map<std::size_t, std::int64_t> choose_bits(const OnnxModel& model, const Params& params,
+                                                Selection& selection) {
+  std::map<std::size_t, std::int64_t> chosen;
   for (const std::size_t tensor : selection.chosen()) {
     const TensorInfo& info = model.tensors()[tensor];
     if (const auto bits = bits_for(info, params)) {
-      work.emplace_back(tensor, *bits);
+      chosen[tensor] = *bits;
     } else {
       selection.skip(tensor, is_convolution(info) ? "no --conv-bits given" : "no --fc-bits given");
     }
   }
+  return chosen;
+}
 
-  std::vector<Outcome> outcomes(work.size());
-  std::vector<std::optional<FixedPointGrid>> grids(work.size());
-  parallel_for(work.size(), threads, [&](std::size_t i) {
-    outcomes[i] = share(model, work[i].first, work[i].second, settings, grids[i]);
-  });
-  std::vector<std::string> notes;
-  for (std::size_t i = 0; i < work.size(); ++i) {
-    if (grids[i]) notes.push_back(fixed_point_note(outcomes[i].report, *grids[i]));
-  }
+// Rounds biases that were asked for, from what they became already.
+void shorten_biases(const OnnxModel& model, const Params& params, std::vector<Outcome>& outcomes) {
   for (const FormedTensor& bias : bias_forms(model, params)) {
-    selection.take(bias.tensor);
-    outcomes.push_back(shorten_bias(model, bias));
+    const auto found = std::ranges::find(outcomes, bias.tensor, &Outcome::tensor);
+    if (found != outcomes.end()) {
+      *found = shorten_bias(model, bias, Bytes(found->payload));
+    } else {
+      outcomes.push_back(shorten_bias(model, bias, model.payload(model.tensors()[bias.tensor])));
+    }
   }
+}
+
+PassReport run(const OnnxModel& model, const Params& params, const PassContext& context,
+               PayloadEdits& edits) {
+  check(params);
+  const Settings settings = settings_of(params);
+  Selection selection(model, params, "share");
+  const std::map<std::size_t, std::int64_t> bits = choose_bits(model, params, selection);
+  const std::vector<std::size_t> chosen = selection.chosen();
+  std::map<std::size_t, std::optional<FixedPointGrid>> grids;
+  for (const std::size_t tensor : chosen) grids[tensor];
+  const auto plain = [&](std::size_t tensor) {
+    return share(model, tensor, bits.at(tensor), settings, {}, grids.at(tensor));
+  };
+  std::vector<Outcome> outcomes(chosen.size());
+  std::vector<std::string> notes;
+  if (calibrates(params)) {
+    const std::string name = params.choice("method");
+    CalibratedMethod method{.name = name, .fallback_text = "shared by plain k-means"};
+    method.fallback = plain;
+    method.change = [&](const WeightLayer& layer, const Moments& moments) {
+      const std::int64_t own = bits.at(layer.tensor);
+      if (method_of(params) == Method::kRate) {
+        return share_by_rate(model, layer, moments, own, context.threads);
+      }
+      return share(model, layer.tensor, own, settings, input_energies(layer, moments),
+                   grids.at(layer.tensor));
+    };
+    outcomes = change_by_samples(model, params, chosen, method, context, notes);
+  } else {
+    parallel_for(chosen.size(), context.threads,
+                 [&](std::size_t i) { outcomes[i] = plain(chosen[i]); });
+  }
+  for (const Outcome& outcome : outcomes) {
+    const auto grid = grids.find(outcome.tensor);
+    if (grid == grids.end() || !grid->second) continue;
+    notes.push_back(fixed_point_note(outcome.report, *grid->second));
+  }
+  shorten_biases(model, params, outcomes);
   std::ranges::sort(outcomes, {}, &Outcome::tensor);
+  for (const Outcome& outcome : outcomes) selection.take(outcome.tensor);
   PassReport report = collect(model, std::move(selection), std::move(outcomes), edits);
   report.notes.insert(report.notes.end(), notes.begin(), notes.end());
   report.seeded = settings.init == KMeansInit::kRandom;
@@ -229,11 +387,12 @@ PassReport run(const OnnxModel& model, const Params& params, unsigned threads,
 const Pass kSharePass{
     .name = "share",
     .suffix = "shared",
-    .help = "Replace the weights of every layer by a few shared values (k-means).",
+    .help = "Replace the weights of every layer by a few shared values.",
     .example = "qcompress share pruned.onnx --conv-bits 8 --fc-bits 5 -o shared.onnx",
     .params = kParams,
     .check = check,
     .run = run,
+    .calibrates = calibrates,
     .forms = bias_forms,
     .fine_tuning = {.keep = Keep::kShared, .defaults = kTrainingDefaults},
 };

@@ -182,11 +182,11 @@ std::optional<OnnxModel> rewrite(const OnnxModel& model, const Params& params, P
   return result;
 }
 
-PassReport run(const OnnxModel& model, const Params& params, unsigned threads,
+PassReport run(const OnnxModel& model, const Params& params, const PassContext& context,
                PayloadEdits& edits) {
   PassReport report;
   if (!wanted(params).contains(Part::kZeros)) return report;
-  const std::vector<NegativeZeros> found = find_negative_zeros(model, threads);
+  const std::vector<NegativeZeros> found = find_negative_zeros(model, context.threads);
   std::vector<const NegativeZeros*> removable;
   for (const NegativeZeros& one : found) {
     const TensorInfo& tensor = model.tensors()[one.tensor];
@@ -200,7 +200,7 @@ PassReport run(const OnnxModel& model, const Params& params, unsigned threads,
   }
   std::vector<Bytes> payloads(removable.size());
   report.changed.resize(removable.size());
-  parallel_for(removable.size(), threads, [&](std::size_t i) {
+  parallel_for(removable.size(), context.threads, [&](std::size_t i) {
     const TensorInfo& tensor = model.tensors()[removable[i]->tensor];
     const ByteView payload = model.payload(tensor);
     payloads[i].assign(payload.begin(), payload.end());

@@ -99,8 +99,8 @@ class Runner {
       const OnnxModel& model = tidied ? *tidied : input_;
       require_possible(step, model);
       if (step.trains() || tools_.tuner == nullptr) continue;
-      tidied =
-          apply_pass(*step.kind().pass, model, step.pass_params(), tools_.threads).model(model);
+      tidied = apply_pass(*step.kind().pass, model, step.pass_params(), {.threads = tools_.threads})
+                   .model(model);
     }
   }
 
@@ -113,7 +113,7 @@ class Runner {
       throw Error(ErrorCode::kUsage, "--max-drop needs data to evaluate on: --data or --eval-cmd");
     }
     if (kind.pass == nullptr || tools_.tuner == nullptr) return;
-    apply_pass(*kind.pass, input, step.pass_params(), tools_.threads);
+    apply_pass(*kind.pass, input, step.pass_params(), {.threads = tools_.threads});
   }
 
   void start() {
@@ -204,7 +204,7 @@ class Runner {
     std::vector<Constraint> forms;  // that training gives to weights
     if (const Pass* pass = step.kind().pass) {
       const Params params = step.pass_params(done.repetition, step_input);
-      result = apply_pass(*pass, model, params, tools_.threads);
+      result = apply_pass(*pass, model, params, {.threads = tools_.threads});
       done.pass = std::move(result.report);
       if (tunes && pass->forms != nullptr) {
         const OnnxModel& base = result.base(model);

@@ -16,7 +16,7 @@ double score_at(const OnnxModel& model, const std::string& layer, double rate, E
   params.set("rate", fmt::format("{}", rate));
   params.set("include", glob_literal(layer));
   PayloadEdits edits;
-  kPrunePass.run(model, params, threads, edits);
+  kPrunePass.run(model, params, {.threads = threads}, edits);
   return evaluator.validate(model.edited(edits)).value;
 }
 

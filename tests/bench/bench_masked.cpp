@@ -51,7 +51,7 @@ std::string run(const BenchOptions&) {
   for (const auto& [name, label] :
        {std::pair("masked", "before prune.remove"), std::pair("removed", "after prune.remove")}) {
     const OnnxModel model = OnnxModel::open(temp / fmt::format("{}.onnx", name));
-    const PassResult result = apply_pass(kTidyPass, model, Params(kTidyPass.params), 0);
+    const PassResult result = apply_pass(kTidyPass, model, Params(kTidyPass.params), {});
     const OnnxModel tidied = result.model(model);
     const std::uint64_t before = packed_size(model);
     const std::uint64_t after = packed_size(tidied);

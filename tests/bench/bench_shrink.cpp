@@ -123,7 +123,7 @@ std::vector<Verdict> judge_by_onnxruntime(const std::vector<fs::path>& models, c
 OnnxModel shared_by_kmeans(const OnnxModel& model, int bits) {
   Params params(kSharePass.params);
   params.set("bits", fmt::format("{}", bits));
-  return apply_pass(kSharePass, model, params, 0).model(model);
+  return apply_pass(kSharePass, model, params, {}).model(model);
 }
 
 std::string kilobytes(std::uint64_t bytes) {

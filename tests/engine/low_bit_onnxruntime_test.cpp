@@ -48,7 +48,7 @@ const std::vector<Method>& methods() {
 OnnxModel converted(const OnnxModel& model, const Method& method) {
   Params params(method.pass->params);
   for (const auto& [name, value] : method.flags) params.set(name, value);
-  return apply_pass(*method.pass, model, params, 1).model(model);
+  return apply_pass(*method.pass, model, params, {.threads = 1}).model(model);
 }
 
 HostTensor test_images(const std::filesystem::path& folder) {

@@ -30,7 +30,7 @@ namespace {
 namespace fs = std::filesystem;
 
 OnnxModel tidied(const OnnxModel& model) {
-  return apply_pass(kTidyPass, model, Params(kTidyPass.params), 2).model(model);
+  return apply_pass(kTidyPass, model, Params(kTidyPass.params), {.threads = 2}).model(model);
 }
 
 // The model with a third of the values of its float tensors zero, of either sign.

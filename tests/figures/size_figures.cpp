@@ -35,7 +35,7 @@ void run_pass(const Pass& pass, const Values& values, const std::filesystem::pat
   for (const auto& [name, value] : values) params.set(name, std::string(value));
   const OnnxModel model = OnnxModel::open(from);
   PayloadEdits edits;
-  pass.run(model, params, 0, edits);
+  pass.run(model, params, {}, edits);
   model.write(to, edits, Overwrite::kRefuse);
 }
 

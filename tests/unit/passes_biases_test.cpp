@@ -35,7 +35,7 @@ Params share_params(const Flags& flags) {
 }
 
 PassResult share(const OnnxModel& model, const Flags& flags) {
-  return apply_pass(kSharePass, model, share_params(flags), 1);
+  return apply_pass(kSharePass, model, share_params(flags), {.threads = 1});
 }
 
 std::vector<std::string> changed(const PassReport& report) {
@@ -134,7 +134,7 @@ TEST(Biases, AreForms) {
   fill_net(builder);
   const OnnxModel model = builder.open();
   const Params params = share_params({{"biases", "4"}});
-  const PassResult result = apply_pass(kSharePass, model, params, 1);
+  const PassResult result = apply_pass(kSharePass, model, params, {.threads = 1});
   const std::vector<FormedTensor> forms = kSharePass.forms(model, params);
   EXPECT_EQ(forms.size(), 6U);
   const OnnxModel after = result.model(model);

@@ -63,7 +63,7 @@ PassResult run(const Pass& pass, const OnnxModel& model,
                const std::vector<std::pair<std::string, std::string>>& flags) {
   Params params(pass.params);
   for (const auto& [name, value] : flags) params.set(name, value);
-  return apply_pass(pass, model, params, 1);
+  return apply_pass(pass, model, params, {.threads = 1});
 }
 
 std::size_t count_of(const OnnxModel& model, std::string_view op) {

@@ -41,7 +41,7 @@ Converted convert(const Pass& pass, const OnnxModel& model, const Flags& flags,
                   unsigned threads = 2) {
   Params params(pass.params);
   for (const auto& [name, value] : flags) params.set(name, value);
-  PassResult result = apply_pass(pass, model, params, threads);
+  PassResult result = apply_pass(pass, model, params, {.threads = threads});
   return {result.model(model), std::move(result.report)};
 }
 

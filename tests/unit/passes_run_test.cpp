@@ -34,7 +34,7 @@ Result run(const Pass& pass, const OnnxModel& model, const Flags& flags, unsigne
   Params params(pass.params);
   for (const auto& [name, value] : flags) params.set(name, value);
   Result result;
-  result.report = pass.run(model, params, threads, result.edits);
+  result.report = pass.run(model, params, {.threads = threads}, result.edits);
   return result;
 }
 

@@ -104,7 +104,7 @@ TEST_P(LowBitSharedModels, AreConvertedOrRefused) {
     SCOPED_TRACE(file);
     try {
       const OnnxModel model = OnnxModel::open(*shared / "models" / file);
-      const PassResult result = apply_pass(*method.pass, model, params, 1);
+      const PassResult result = apply_pass(*method.pass, model, params, {.threads = 1});
       expect_packed(model, method, params, result, result.model(model), tally);
       ++tally.converted;
     } catch (const Error& error) {

@@ -36,7 +36,7 @@ struct Tidied {
 Tidied tidy(const OnnxModel& model, const std::vector<std::string>& kept = {}) {
   Params params(kTidyPass.params);
   for (const std::string& each : kept) params.set("keep", each);
-  PassResult result = apply_pass(kTidyPass, model, params, 2);
+  PassResult result = apply_pass(kTidyPass, model, params, {.threads = 2});
   return {result.model(model), std::move(result.report)};
 }
 
@@ -293,7 +293,7 @@ TEST(Masks, AreExplainedByOtherPasses) {
   params.set("rate", "0.5");
   PayloadEdits edits;
   try {
-    kPrunePass.run(builder.open(), params, 1, edits);
+    kPrunePass.run(builder.open(), params, {.threads = 1}, edits);
     ADD_FAILURE() << "no error";
   } catch (const Error& error) {
     EXPECT_STREQ(error.what(),
@@ -301,7 +301,7 @@ TEST(Masks, AreExplainedByOtherPasses) {
                  "`qcompress tidy` folds them");
   }
   builder.add_gemm("fc2", {6, 6}, bell_values(36, 3));
-  const PassReport report = kPrunePass.run(builder.open(), params, 1, edits);
+  const PassReport report = kPrunePass.run(builder.open(), params, {.threads = 1}, edits);
   EXPECT_THAT(report.notes, ElementsAre(HasSubstr("qcompress tidy folds them")));
   const auto skipped = std::ranges::find(report.skipped, "fc.weight_orig", &SkippedTensor::name);
   ASSERT_NE(skipped, report.skipped.end());
@@ -315,7 +315,7 @@ TEST(Masks, DoNotKeepWeightsFromPassesThatAreUsedWithoutThem) {
   Params params(kPrunePass.params);
   params.set("rate", "0.5");
   PayloadEdits edits;
-  const PassReport report = kPrunePass.run(builder.open(), params, 1, edits);
+  const PassReport report = kPrunePass.run(builder.open(), params, {.threads = 1}, edits);
   ASSERT_EQ(report.changed.size(), 1U);
   EXPECT_EQ(report.changed[0].name, "fc.weight_orig");
 }

@@ -59,7 +59,7 @@ const std::vector<Method>& methods() {
 OnnxModel apply(const Method& method, const OnnxModel& model) {
   Params params(method.pass->params);
   for (const auto& [name, value] : method.flags) params.set(name, value);
-  return apply_pass(*method.pass, model, params, 1).model(model);
+  return apply_pass(*method.pass, model, params, {.threads = 1}).model(model);
 }
 
 std::uint64_t negative_zeros(const OnnxModel& model, const std::string& name) {
@@ -129,7 +129,7 @@ TEST(NegativeZeros, LeaveLayersOfFewValuesThatAreShared) {
   const OnnxModel model = builder.open();
   Params params(kSharePass.params);
   params.set("bits", "2");
-  const PassResult result = apply_pass(kSharePass, model, params, 1);
+  const PassResult result = apply_pass(kSharePass, model, params, {.threads = 1});
   ASSERT_EQ(result.report.changed.size(), 1U);
   EXPECT_EQ(result.report.changed[0].name, "few.weight");
   EXPECT_EQ(result.report.changed[0].distinct_after, 3U);

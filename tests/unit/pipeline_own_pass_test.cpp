@@ -53,7 +53,7 @@ void check(const Params& params) {
   if (!params.has("by")) throw Error(ErrorCode::kUsage, "say how much to shrink: --by");
 }
 
-PassReport run(const OnnxModel& model, const Params& params, unsigned /*threads*/,
+PassReport run(const OnnxModel& model, const Params& params, const PassContext& /*context*/,
                PayloadEdits& edits) {
   check(params);
   const auto factor = static_cast<float>(params.number("by").value());
@@ -121,7 +121,7 @@ TEST(OwnPass, IsApplied) {
   Params params(kShrink.params);
   params.set("by", "0.5");
   params.set("exclude", "fc2*");
-  const PassResult result = apply_pass(kShrink, model, params, 1);
+  const PassResult result = apply_pass(kShrink, model, params, {.threads = 1});
   EXPECT_THAT(result.report.changed, SizeIs(2));
   EXPECT_THAT(result.report.notes, ElementsAre("the graph stays as it is"));
   const OnnxModel changed = result.model(model);
