@@ -29,7 +29,6 @@ struct EvalCommand {
   std::string input;
   std::string baseline;
   std::string against;
-  JudgingFlags judging;
 
   void run() const {
     if (!against.empty()) return run_against();
@@ -80,7 +79,7 @@ struct EvalCommand {
     };
     const Judgement judgement = naming_errors(against, [&] {
       return Judgement(reference, *engine, run_inputs(*feeds, in_order(feeds->size())),
-                       judging.options(), progress(against));
+                       tuning.judging.options(), progress(against));
     });
     const Closeness closeness =
         naming_errors(input, [&] { return judgement.judge(model, *engine, progress(input)); });
@@ -149,7 +148,7 @@ void add_eval_command(CLI::App& app) {
                   "Compare the outputs with those of this model, .onnx or .qc, instead: no labels "
                   "are needed")
       ->type_name("FILE");
-  add_judging_flags(*sub, command->judging);
+  add_judging_flags(*sub, command->tuning.judging);
   add_tuning_flags(*sub, command->tuning, Hooks::kBoth);
   sub->get_option("--data")->description(
       "Labelled data set, as for finetune; with --against also samples of any kind, as for shrink");

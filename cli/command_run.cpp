@@ -57,7 +57,8 @@ struct RunCommand {
     const bool uses_data = tuning.tunes() || tuning.evaluates();
     require_use(resume, uses_data);
 
-    Tuning tools(tuning, common, recipe.validation);
+    Tuning tools(tuning, common, recipe.validation, model);
+    for (Step& step : recipe.steps) tools.adapt(step);
     PipelineTools pipeline = tools.pipeline_tools();
     std::optional<Resumption> resumption;
     if (uses_data) {
@@ -78,7 +79,7 @@ struct RunCommand {
       if (common.prints()) print_progress(step_line(step) + "\n");
     };
     if (common.prints() && !tools.description().empty()) {
-      print_progress(printable(tools.description()) + "\n");
+      print_progress(printable_lines(tools.description()) + "\n");
     }
 
     PipelineReport report;
@@ -224,6 +225,7 @@ void add_run_command(CLI::App& app) {
   sub->add_flag("--resolve", command->resolve,
                 "Only print the recipe with every default filled in; needs no model");
   add_tuning_flags(*sub, command->tuning, Hooks::kBoth);
+  add_imitation_flags(*sub, command->tuning);
   add_resume_flags(*sub, command->resume);
   add_common_options(*sub, command->common, Writes::kFile);
   add_links_option(*sub, command->common);

@@ -17,6 +17,7 @@
 #include "pipeline/run_inputs.h"
 #include "pipeline/score_memory.h"
 #include "pipeline/shrink/certificate.h"
+#include "pipeline/shrink/distillation.h"
 #include "pipeline/shrink/search.h"
 #include "system/atomic_file.h"
 #include "system/byte_size.h"
@@ -36,10 +37,12 @@ constexpr unsigned kEngineThreads = 1;
 constexpr int kMostAttempts = 12;
 constexpr double kStepBack = 0.7;
 
+// Of labels beside the model's own scores, in a distillation.
+constexpr double kLabelWeight = 0.5;
+
 struct ShrinkCommand {
   CommonOptions common;
   TuningFlags tuning;
-  JudgingFlags judging;
   std::string input;
   std::string onnx_output;
   std::uint64_t target_size = 0;
@@ -51,6 +54,7 @@ struct ShrinkCommand {
   std::size_t samples = 0;
   std::uint64_t seed = 0;
   bool fast = false;
+  bool thorough = false;
   bool decodes_fast = false;
   bool no_certificate = false;
 
@@ -85,7 +89,7 @@ struct ShrinkCommand {
                      session.split.certify.size()));
     for (const std::string& note : session.feeds->notes()) tell(note);
 
-    const auto [best, certificate] =
+    const auto [best, certificate, is_close] =
         naming_errors(input, [&] { return shrink(session, monitor, line); });
     line.clear();
     PackOptions options;
@@ -105,7 +109,7 @@ struct ShrinkCommand {
     const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
     show(model, target, packed, certificate, seconds.count());
     end_early(monitor, target);
-    require_goal(packed, certificate);
+    require_goal(packed, certificate, is_close);
   }
 
  private:
@@ -145,6 +149,12 @@ struct ShrinkCommand {
     return samples > 0 ? std::min(samples, feeds.size()) : feeds.size();
   }
 
+  JudgementOptions judging() const {
+    JudgementOptions options = tuning.judging.options();
+    options.by_labels = true;
+    return options;
+  }
+
   EncodeOptions encode() const { return decodes_fast ? presets::kDefault : presets::kMax; }
 
   void tell(const std::string& text) const {
@@ -154,6 +164,7 @@ struct ShrinkCommand {
   struct Outcome {
     ShrinkCandidate best;
     Certificate certificate;
+    bool is_close = true;  // enough for the goal
   };
 
   Outcome shrink(const Session& session, const ConsoleMonitor& monitor, StatusLine& line) const {
@@ -162,7 +173,7 @@ struct ShrinkCommand {
     };
     Engine& engine = *session.engine;
     const Judgement decide(session.model, engine, run_inputs(*session.feeds, session.split.decide),
-                           judging.options());
+                           judging());
     require_fitting_goal(decide);
     Shrinker::Options options;
     options.exclude = exclude;
@@ -188,16 +199,30 @@ struct ShrinkCommand {
       line.clear();
       if (common.prints()) print_progress(candidate_line(candidate));
     };
+    Imitation imitation;
+    DistillOptions distillation;
+    if (thorough) {
+      imitation.train = run_inputs(*session.feeds, session.split.calibrate);
+      imitation.validation = run_inputs(*session.feeds, session.split.decide);
+      imitation.outputs = decide.losses();
+      if (decide.metric() == JudgedBy::kAccuracy) imitation.label_weight = kLabelWeight;
+      distillation.seed = seed;
+      distillation.progress = [&](double part) { progress("distilling", part); };
+      distillation.stop_requested = search.stop_requested;
+      search.refine = [&](const OnnxModel& rounded) {
+        return distilled(rounded, session.model, shrinker.plan(), engine, imitation, distillation);
+      };
+    }
     ShrinkSearch searching(session.model, shrinker, engine, decide, search);
     ShrinkCandidate best =
         lambda ? searching.make({*lambda, allocations.empty() ? 1 : allocations.front()}, !fast)
                : searching.run();
     const RunInputs others = run_inputs(*session.feeds, session.split.certify);
-    const Judgement certify(session.model, engine, others, judging.options());
+    const Judgement certify(session.model, engine, others, judging());
     Closeness closeness = certify.judge(best.model, engine);
     int attempts = 1;
-    while (search.goal.bound && !keeps_bound(search.goal, closeness) && attempts < kMostAttempts &&
-           !monitor.stop_requested()) {
+    while (search.goal.has_bound() && !keeps_bound(search.goal, closeness) &&
+           attempts < kMostAttempts && !monitor.stop_requested()) {
       tell(fmt::format("on the samples of the certificate: {}; going back",
                        metric_value_text(closeness.metric, closeness.value)));
       best = searching.make({best.point.lambda * kStepBack, best.point.allocation}, best.lockstep);
@@ -206,26 +231,31 @@ struct ShrinkCommand {
     }
     Certificate certificate = make_certificate(closeness, best.point, best.lockstep);
     certificate.attempts = attempts;
+    certificate.distilled = thorough && best.lockstep;
     certificate.sample_digest = sample_digest(others);
     certificate.model_digest = model_digest(session.model);
     certificate.calibrated_on = session.split.calibrate.size();
     certificate.seed = seed;
     certificate.engine = engine.description();
-    return {std::move(best), std::move(certificate)};
+    const bool is_close = !search.goal.has_bound() || keeps_bound(search.goal, closeness);
+    return {std::move(best), std::move(certificate), is_close};
   }
 
   ShrinkGoal goal() const {
-    if (target_size > 0) return {.target_size = target_size, .bound = {}};
-    if (max_drop) return {.target_size = {}, .bound = 1 - *max_drop / 100};
-    return {.target_size = {}, .bound = min_snr};
+    ShrinkGoal goal{.min_snr = min_snr};
+    if (target_size > 0) goal.target_size = target_size;
+    if (max_drop) goal.max_drop = *max_drop / 100;
+    return goal;
   }
 
   void require_fitting_goal(const Judgement& judgement) const {
-    const bool agreement = judgement.metric() == JudgedBy::kAgreement;
-    if (max_drop && !agreement) {
-      throw Error(ErrorCode::kUsage,
-                  "--max-drop is in points of agreement, which needs an output with scores of "
-                  "classes: name it with --scores, or ask for --min-snr DB");
+    const bool by_scores =
+        judgement.metric() == JudgedBy::kAgreement || judgement.metric() == JudgedBy::kAccuracy;
+    if (max_drop && !by_scores) {
+      throw Error(
+          ErrorCode::kUsage,
+          "--max-drop is in points of agreement or accuracy, which needs an output with scores of "
+          "classes: name it with --scores, or ask for --min-snr DB");
     }
     if (min_snr && judgement.metric() != JudgedBy::kSnr) {
       throw Error(ErrorCode::kUsage, "--min-snr needs --metric snr: the outputs are scores");
@@ -273,13 +303,13 @@ struct ShrinkCommand {
   }
 
   // The file is there either way, but a script should know.
-  void require_goal(std::uint64_t packed, const Certificate& certificate) const {
+  void require_goal(std::uint64_t packed, const Certificate& certificate, bool is_close) const {
     if (target_size > 0 && packed > target_size) {
       throw Error(ErrorCode::kGate,
                   fmt::format("{}: the smallest that was found has {}, over the target of {}",
                               input, size_text(packed), size_text(target_size)));
     }
-    if (lambda || target_size > 0 || certificate.value >= goal().bound.value()) return;
+    if (is_close) return;
     throw Error(ErrorCode::kGate,
                 fmt::format("{}: {} on the samples of the certificate, which is beyond what was "
                             "allowed",
@@ -328,8 +358,13 @@ void add_shrink_command(CLI::App& app) {
   sub->add_option("--seed", command->seed,
                   "Of the split into samples that calibrate, decide and certify; default: 0")
       ->type_name("SEED");
-  sub->add_flag("--fast", command->fast,
-                "Round layers independently: faster, and larger for the same behaviour");
+  CLI::Option* fast =
+      sub->add_flag("--fast", command->fast,
+                    "Round layers independently: faster, and larger for the same behaviour");
+  sub->add_flag("--thorough", command->thorough,
+                "Also train what is left free (shared values, biases, normalisations) to give the "
+                "outputs of the model: minutes for every size that is tried")
+      ->excludes(fast);
   sub->add_option(
          "--allocation", command->allocations,
          "How bytes are shared out: from 0, equal errors relative to each layer's outputs, "
@@ -341,7 +376,7 @@ void add_shrink_command(CLI::App& app) {
                 "Pack as pack does by default: larger, but unpacked faster than with pack --max");
   sub->add_flag("--no-certificate", command->no_certificate,
                 "Keep no certificate in the file, which takes some 300 bytes");
-  add_judging_flags(*sub, command->judging);
+  add_judging_flags(*sub, command->tuning.judging);
   add_tuning_flags(*sub, command->tuning, Hooks::kNone);
   allow_any_samples(*sub);
   add_common_options(*sub, command->common, Writes::kFile);

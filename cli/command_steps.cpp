@@ -31,7 +31,9 @@ struct StepText {
 };
 
 constexpr StepText kTrainingTexts[] = {
-    {"finetune", "tuned", "Train a model further; pruned and shared weights stay so.",
+    {"finetune", "tuned",
+     "Train a model further, on labels or to give a teacher's outputs; pruned and shared weights "
+     "stay so.",
      "qcompress finetune pruned.onnx --data mnist --epochs 3 --lr 0.005"},
     {"train", "trained", "Train a model from fresh weights.",
      "qcompress train lenet5.onnx --data mnist --epochs 20 --lr 0.02"},
@@ -103,7 +105,7 @@ struct StepCommand {
   }
 
   void run() const {
-    const Step step = make_step();
+    Step step = make_step();
     require_tools(step);
     const OnnxModel model = OnnxModel::open(input, common.links());
     if (sensitivity) {
@@ -114,7 +116,8 @@ struct StepCommand {
     require_different(input, target);
     tuning.require_no_data(target);
 
-    Tuning tools(tuning, common, step.trains() ? validation_fraction(step.params()) : 0);
+    Tuning tools(tuning, common, step.trains() ? validation_fraction(step.params()) : 0, model);
+    tools.adapt(step);
     PipelineTools pipeline = tools.pipeline_tools();
     std::optional<Resumption> resumption;
     if (shows_steps()) {
@@ -128,7 +131,7 @@ struct StepCommand {
     pipeline.measures_packed = shows_steps();
     pipeline.on_step = [&](const StepReport&) { tools.monitor().clear(); };
     if (common.prints() && !tools.description().empty()) {
-      print_progress(printable(tools.description()) + "\n");
+      print_progress(printable_lines(tools.description()) + "\n");
     }
 
     PipelineReport report;
@@ -240,6 +243,7 @@ void add_step_command(CLI::App& app, const StepKind& kind) {
   }
   if (trains) {
     add_tuning_flags(*sub, command->tuning, kind.from_scratch ? Hooks::kNone : Hooks::kBoth);
+    if (!kind.from_scratch) add_imitation_flags(*sub, command->tuning);
   }
   if (kind.name == kPrunePass.name) {
     sub->add_flag("--sensitivity", command->sensitivity,

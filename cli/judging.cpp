@@ -33,9 +33,10 @@ void add_judging_flags(CLI::App& command, JudgingFlags& flags) {
       ->group(group);
   const auto names = kJudgedByChoices.names();
   command
-      .add_option("--metric", flags.metric,
-                  "What decides: agreement (of the arg max, where there are scores), snr (dB), "
-                  "cosine or kl (nats). Default: agreement, else snr")
+      .add_option(
+          "--metric", flags.metric,
+          "What decides: agreement (of the arg max, where there are scores), accuracy (where "
+          "samples have labels), snr (dB), cosine or kl (nats). Default: agreement, else snr")
       ->check(CLI::IsMember(std::vector<std::string>(names.begin(), names.end())))
       ->type_name("METRIC")
       ->group(group);
@@ -49,7 +50,15 @@ void add_judging_flags(CLI::App& command, JudgingFlags& flags) {
 
 std::string closeness_text(const Closeness& closeness) {
   Table table({"output", "agreement", "KL", "SNR", "cosine", "largest error"});
+  std::string labelled;
   for (const OutputMetrics& output : closeness.outputs) {
+    if (output.labelled > 0) {
+      labelled += fmt::format("accuracy of output '{}': {}, {} of the original, on {} samples\n",
+                              printable(output.name),
+                              metric_value_text(JudgedBy::kAccuracy, output.accuracy),
+                              metric_value_text(JudgedBy::kAccuracy, output.reference_accuracy),
+                              count_text(output.labelled));
+    }
     const bool scores = output.positions > 0;
     table.add_row({output.name,
                    scores ? metric_value_text(JudgedBy::kAgreement, output.agreement) : "-",
@@ -58,7 +67,7 @@ std::string closeness_text(const Closeness& closeness) {
                    metric_value_text(JudgedBy::kCosine, output.cosine),
                    fmt::format("{:.4g}", output.max_error)});
   }
-  std::string text = table.text();
+  std::string text = table.text() + labelled;
   text += fmt::format(
       "{}: {} on {} samples, 95% interval {} to {}\n", printable(decisive_text(closeness)),
       metric_value_text(closeness.metric, closeness.value), count_text(closeness.samples),
@@ -75,6 +84,11 @@ nlohmann::ordered_json closeness_json(const Closeness& closeness) {
       entry["positions"] = output.positions;
       entry["agreement"] = output.agreement;
       entry["kl"] = output.kl;
+    }
+    if (output.labelled > 0) {
+      entry["labelled"] = output.labelled;
+      entry["accuracy"] = output.accuracy;
+      entry["reference_accuracy"] = output.reference_accuracy;
     }
     entry["snr_db"] = number_or_null(output.snr_db);
     entry["cosine"] = output.cosine;

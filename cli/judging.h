@@ -21,7 +21,8 @@ struct JudgingFlags {
 /// Adds --scores, --metric and --judge-output.
 void add_judging_flags(CLI::App& command, JudgingFlags& flags);
 
-/// A table of the outputs, and a line with the number that decides and its interval.
+/// A table of the outputs, the accuracy where samples have labels, and a line with the number that
+/// decides and its interval.
 std::string closeness_text(const Closeness& closeness);
 
 /// Members of a closeness, as JSON.md has them.

@@ -44,6 +44,12 @@ std::string time_text(double seconds) {
   return fmt::format("{}:{:02}", whole / 60, whole % 60);
 }
 
+// Outputs that are no scores have no best one.
+std::string training_text(double loss, double top1) {
+  const std::string text = fmt::format("loss {:.4f}", loss);
+  return std::isnan(top1) ? text : text + fmt::format("  top1 {:.2f}%", 100 * top1);
+}
+
 }  // namespace
 
 ConsoleMonitor::ConsoleMonitor(bool enabled, bool epochs) : line_(enabled), epochs_(epochs) {}
@@ -74,10 +80,10 @@ void ConsoleMonitor::on_evaluation(std::uint64_t samples, std::uint64_t total) {
   line_.show([&] { return fmt::format("evaluating  {}%", 100 * samples / total); });
 }
 
-void ConsoleMonitor::on_batch(const TuneRequest& request, int epoch, std::uint64_t samples,
-                              std::uint64_t total, double loss, double top1) {
+void ConsoleMonitor::on_batch(const TuneRequest& request, const BatchReport& report,
+                              std::uint64_t total) {
   const auto now = std::chrono::steady_clock::now();
-  std::string current = fmt::format("{} {}", request.label, epoch);
+  std::string current = fmt::format("{} {}", request.label, report.epoch);
   if (current != current_) {
     current_ = std::move(current);
     start_ = now;
@@ -85,25 +91,26 @@ void ConsoleMonitor::on_batch(const TuneRequest& request, int epoch, std::uint64
   }
   line_.show([&] {
     const double seconds = std::chrono::duration<double>(now - start_).count();
-    const double rate = static_cast<double>(samples) / seconds;
+    const double rate = static_cast<double>(report.samples) / seconds;
     const double left =
-        static_cast<double>(total - samples) +
-        static_cast<double>(request.options.epochs - epoch) * static_cast<double>(total);
-    return fmt::format("{}  epoch {}/{}  {}%  loss {:.4f}  top1 {:.2f}%  {:.0f} samples/s  {} left",
-                       request.label, epoch, request.options.epochs, 100 * samples / total, loss,
-                       100 * top1, rate, time_text(left / rate));
+        static_cast<double>(total - report.samples) +
+        static_cast<double>(request.options.epochs - report.epoch) * static_cast<double>(total);
+    return fmt::format("{}  epoch {}/{}  {}%  {}  {:.0f} samples/s  {} left", request.label,
+                       report.epoch, request.options.epochs, 100 * report.samples / total,
+                       training_text(report.loss, report.top1), rate, time_text(left / rate));
   });
 }
 
 void ConsoleMonitor::on_epoch(const TuneRequest& request, const EpochReport& report) {
   if (!epochs_) return;
   line_.clear();
-  std::string text = fmt::format("{}  epoch {}/{}  lr {:.3g}  loss {:.4f}  top1 {:.2f}%",
-                                 request.label, report.epoch, request.options.epochs,
-                                 report.learning_rate, report.train_loss, 100 * report.train_top1);
+  std::string text = fmt::format("{}  epoch {}/{}  lr {:.3g}  {}", request.label, report.epoch,
+                                 request.options.epochs, report.learning_rate,
+                                 training_text(report.train_loss, report.train_top1));
   if (report.validation) {
-    text += fmt::format("  held out: loss {:.4f}  top1 {:.2f}%{}", report.validation->loss,
-                        100 * report.validation->top1, report.best ? " *" : "");
+    text += fmt::format("  held out: {}{}",
+                        training_text(report.validation->loss, report.validation->top1),
+                        report.best ? " *" : "");
   }
   print_error(fmt::format("{}  {:.1f} s\n", printable(text), report.seconds));
 }

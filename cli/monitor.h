@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <string>
 
-#include "pipeline/engine_workbench.h"
+#include "pipeline/monitor.h"
 #include "system/progress.h"
 
 namespace qc {
@@ -18,8 +18,8 @@ class ConsoleMonitor final : public Monitor {
   ~ConsoleMonitor() override;
 
   void on_evaluation(std::uint64_t samples, std::uint64_t total) override;
-  void on_batch(const TuneRequest& request, int epoch, std::uint64_t samples, std::uint64_t total,
-                double loss, double top1) override;
+  void on_batch(const TuneRequest& request, const BatchReport& report,
+                std::uint64_t total) override;
   void on_epoch(const TuneRequest& request, const EpochReport& report) override;
   /// True once a signal that was caught has requested a stop.
   bool stop_requested() const override;

@@ -74,7 +74,7 @@ void run_sensitivity(const OnnxModel& model, const std::string& input, const Ste
   model.refuse_input(target, true);
   flags.require_no_data(target);
   AtomicFile out(target, common.overwrite());
-  Tuning tools(flags, common, validation_fraction(step.params()));
+  Tuning tools(flags, common, validation_fraction(step.params()), model);
   const double max_drop = step.max_drop().value_or(kDefaultMaxDrop);
   Sensitivity result;
   StatusLine line(common.prints());

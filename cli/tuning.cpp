@@ -2,7 +2,11 @@
 
 #include <fmt/format.h>
 
+#include "cli/any_model.h"
 #include "core/error.h"
+#include "pipeline/labelled_workbench.h"
+#include "pipeline/score_memory.h"
+#include "pipeline/unlabelled_workbench.h"
 #include "system/atomic_file.h"
 
 namespace qc {
@@ -78,54 +82,104 @@ void allow_any_samples(CLI::App& command) {
       "test data sets, or any data set; or random:N, made up, as a stop-gap (data/DATA.md)");
 }
 
+void add_imitation_flags(CLI::App& command, TuningFlags& flags) {
+  command
+      .add_option("--teacher", flags.teacher,
+                  "Train to give the outputs of this model, .onnx or .qc, whatever they are: no "
+                  "labels are needed. Default where --data has none: the input")
+      ->type_name("FILE")
+      ->group("Data and engine")
+      ->needs(command.get_option("--data"));
+  add_judging_flags(command, flags.judging);
+  command.get_option("--data")->description(
+      "Labelled data set: idx files, CIFAR binary, a folder of images per class, .npy or .npz; or "
+      "samples of any kind without labels, by which the network stays close to what it was "
+      "(data/DATA.md)");
+}
+
 Tuning::Tuning(const TuningFlags& flags, const CommonOptions& common)
     : flags_(flags),
       threads_(common.threads),
       monitor_(common.prints(), common.verbose && common.prints()) {
-  EngineWorkbench::Options workbench;
-  workbench.trains = false;
-  open(flags, common, workbench);
+  open_hooks(common);
+  if (flags.data.empty()) return;
+  LabelledWorkbench::Options options;
+  options.engine = {common.threads, flags.device, flags.limits};
+  options.data = {flags.data, flags.data_config};
+  use(std::make_unique<LabelledWorkbench>(options, nullptr, monitor_));
 }
 
-Tuning::Tuning(const TuningFlags& flags, const CommonOptions& common, double validation)
+Tuning::Tuning(const TuningFlags& flags, const CommonOptions& common, double validation,
+               const OnnxModel& input)
     : flags_(flags),
       threads_(common.threads),
       monitor_(common.prints(), common.verbose && common.prints()) {
-  EngineWorkbench::Options workbench;
-  workbench.validation = validation;
-  open(flags, common, workbench);
+  open_hooks(common);
+  if (flags.data.empty()) return;
+  const EngineOptions engine = {common.threads, flags.device, flags.limits};
+  const DataSource data = {flags.data, flags.data_config};
+  std::unique_ptr<Dataset> labelled;
+  if (flags.teacher.empty() && !is_random(data.path)) {
+    labelled = find_dataset(data, Split::kTrain);
+  }
+  if (labelled != nullptr) {
+    LabelledWorkbench::Options options;
+    options.engine = engine;
+    options.data = data;
+    options.validation = validation;
+    use(std::make_unique<LabelledWorkbench>(options, std::move(labelled), monitor_));
+    return;
+  }
+  imitates_ = true;
+  UnlabelledWorkbench::Options options;
+  options.engine = engine;
+  options.data = data;
+  options.judging = flags.judging.options();
+  options.validation = validation;
+  if (flags.teacher.empty()) {
+    use(std::make_unique<UnlabelledWorkbench>(options, input, monitor_));
+    return;
+  }
+  const ReadLimits limits{flags.limits.memory, common.limits.model};
+  const OnnxModel teacher = open_any_model(flags.teacher, common.threads, limits, common.links());
+  teacher_digest_ = model_digest(teacher);
+  naming_errors(flags.teacher,
+                [&] { use(std::make_unique<UnlabelledWorkbench>(options, teacher, monitor_)); });
 }
 
-void Tuning::open(const TuningFlags& flags, const CommonOptions& common,
-                  EngineWorkbench::Options workbench) {
+void Tuning::use(std::unique_ptr<Workbench> workbench) {
+  workbench_ = std::move(workbench);
+  if (evaluator_ == nullptr) evaluator_ = workbench_.get();
+  if (tuner_ == nullptr) tuner_ = workbench_.get();
+}
+
+void Tuning::open_hooks(const CommonOptions& common) {
   HookOptions hooks;
-  hooks.finetune_command = flags.finetune_command;
-  hooks.eval_command = flags.eval_command;
-  hooks.timeout = std::chrono::seconds(flags.timeout);
+  hooks.finetune_command = flags_.finetune_command;
+  hooks.eval_command = flags_.eval_command;
+  hooks.timeout = std::chrono::seconds(flags_.timeout);
   hooks.show_output = !common.quiet;
   hooks.stop_requested = [this] { return monitor_.stop_requested(); };
   check_hook_options(hooks);
-  if (!flags.data.empty()) {
-    workbench.engine = {common.threads, flags.device, flags.limits};
-    workbench.data = {flags.data, flags.data_config};
-    workbench_ = std::make_unique<EngineWorkbench>(workbench, monitor_);
-    evaluator_ = workbench_.get();
-    tuner_ = workbench_.get();
-  }
-  if (!flags.eval_command.empty()) {
+  if (!flags_.eval_command.empty()) {
     hook_evaluator_ = std::make_unique<HookEvaluator>(hooks);
     evaluator_ = hook_evaluator_.get();
   }
-  if (!flags.finetune_command.empty()) {
+  if (!flags_.finetune_command.empty()) {
     hook_tuner_ = std::make_unique<HookTuner>(hooks);
     tuner_ = hook_tuner_.get();
   }
+}
+
+void Tuning::adapt(Step& step) const {
+  if (imitates_) step.imitate();
 }
 
 PipelineTools Tuning::pipeline_tools() {
   PipelineTools tools;
   tools.evaluator = evaluator_;
   tools.tuner = tuner_;
+  tools.calibration = workbench_.get();
   tools.threads = threads_;
   // Passes alone are over soon: a signal ends them at once.
   if (evaluator_ != nullptr || tuner_ != nullptr) {
@@ -141,10 +195,7 @@ std::string Tuning::engine_description() const {
 
 std::string Tuning::description() const {
   if (workbench_ == nullptr) return "";
-  return fmt::format("{}; {}: {} samples to train on, {} held out, {} to test",
-                     workbench_->engine().description(), workbench_->test_data().description(),
-                     workbench_->training_data().size(), workbench_->validation_data().size(),
-                     workbench_->test_data().size());
+  return fmt::format("{}; {}", workbench_->engine().description(), workbench_->samples_text());
 }
 
 CheckpointIdentity Tuning::identity(const std::string& steps_name, const std::string& steps,
@@ -152,10 +203,10 @@ CheckpointIdentity Tuning::identity(const std::string& steps_name, const std::st
   CheckpointIdentity identity = {{steps_name, steps}, {"model", model_digest(input)}};
   if (workbench_ != nullptr) {
     const auto path = std::filesystem::weakly_canonical(std::filesystem::absolute(flags_.data));
-    identity["data set"] = fmt::format(
-        "{}\n{}\n{} {} {}", path.string(), flags_.data_config, workbench_->training_data().size(),
-        workbench_->validation_data().size(), workbench_->test_data().size());
+    identity["data set"] =
+        fmt::format("{}\n{}\n{}", path.string(), flags_.data_config, workbench_->samples_text());
   }
+  if (!teacher_digest_.empty()) identity["teacher"] = teacher_digest_;
   if (!flags_.finetune_command.empty()) identity["fine-tuning command"] = flags_.finetune_command;
   if (!flags_.eval_command.empty()) identity["evaluation command"] = flags_.eval_command;
   return identity;

@@ -7,17 +7,20 @@
 #include <string>
 
 #include "cli/common.h"
+#include "cli/judging.h"
 #include "cli/monitor.h"
 #include "pipeline/checkpoint.h"
-#include "pipeline/engine_workbench.h"
 #include "pipeline/hooks.h"
 #include "pipeline/runner.h"
+#include "pipeline/workbench.h"
 
 namespace qc {
 
 struct TuningFlags {
   std::string data;
   std::string data_config;
+  std::string teacher;
+  JudgingFlags judging;
   std::string finetune_command;
   std::string eval_command;
   int timeout = 0;  ///< seconds
@@ -39,22 +42,29 @@ enum class Hooks { kNone, kBoth };
 /// --cmd-timeout.
 void add_tuning_flags(CLI::App& command, TuningFlags& flags, Hooks hooks);
 
+/// Adds --teacher and the flags of judgement without labels, for commands that take any samples.
+void add_imitation_flags(CLI::App& command, TuningFlags& flags);
+
 /// Says in the help of a command with these flags that --data may be samples of any kind.
 void allow_any_samples(CLI::App& command);
 
 /// Evaluator and tuner for a run: the built-in ones with --data, a user's commands where given.
 class Tuning {
  public:
-  /// For the test data only.
+  /// For the test data only, which has labels.
   Tuning(const TuningFlags& flags, const CommonOptions& common);
-  /// Opens engine and data where needed; `validation` is the fraction that is held out.
-  Tuning(const TuningFlags& flags, const CommonOptions& common, double validation);
+  /// Opens engine and data where needed; `validation` is the fraction that is held out. Without
+  /// labels, or with --teacher, models are judged by that one's outputs, else by those of `input`.
+  Tuning(const TuningFlags& flags, const CommonOptions& common, double validation,
+         const OnnxModel& input);
 
   Evaluator* evaluator() const { return evaluator_; }
   Tuner* tuner() const { return tuner_; }
   ConsoleMonitor& monitor() { return monitor_; }
   /// For run_steps(): both of them, the threads, and what Ctrl-C does to them.
   PipelineTools pipeline_tools();
+  /// Makes a step fit the samples (Step::imitate). Throws Error(kUsage) as that does.
+  void adapt(Step& step) const;
   /// "libtorch 1.13.1, 2 threads, cpu"; empty without the built-in engine.
   std::string engine_description() const;
   /// "libtorch ..., idx files in DIR: 54000 samples to train on, 6000 held out, 10000 to test".
@@ -64,13 +74,15 @@ class Tuning {
                               const OnnxModel& input) const;
 
  private:
-  void open(const TuningFlags& flags, const CommonOptions& common,
-            EngineWorkbench::Options workbench);
+  void open_hooks(const CommonOptions& common);
+  void use(std::unique_ptr<Workbench> workbench);
 
   TuningFlags flags_;
   unsigned threads_;
   ConsoleMonitor monitor_;
-  std::unique_ptr<EngineWorkbench> workbench_;
+  std::unique_ptr<Workbench> workbench_;
+  bool imitates_ = false;
+  std::string teacher_digest_;
   std::unique_ptr<HookEvaluator> hook_evaluator_;
   std::unique_ptr<HookTuner> hook_tuner_;
   Evaluator* evaluator_ = nullptr;

@@ -125,19 +125,25 @@ std::unique_ptr<SampleSource> open_samples(const FormatRequest& request) {
   return nullptr;
 }
 
-std::unique_ptr<Dataset> open_dataset(const DataSource& source, Split split) {
+std::unique_ptr<Dataset> find_dataset(const DataSource& source, Split split) {
   try {
     const DataPlace place = find_data(source, split);
     auto samples = open_samples(
         {.folder = place.folder, .split = split, .only = place.only, .config = place.config});
-    if (samples) return std::make_unique<PreprocessedDataset>(std::move(samples), place.config);
-    const fs::path& where = place.only.empty() ? place.folder : place.only;
-    throw Error(ErrorCode::kFile, fmt::format("no {} samples found in {}; understood are:{}",
-                                              split_name(split), where.string(), known_formats()));
+    if (samples == nullptr) return nullptr;
+    return std::make_unique<PreprocessedDataset>(std::move(samples), place.config);
   } catch (const fs::filesystem_error& error) {
     throw Error(ErrorCode::kFile,
                 fmt::format("cannot read {}: {}", source.path.string(), error.code().message()));
   }
+}
+
+std::unique_ptr<Dataset> open_dataset(const DataSource& source, Split split) {
+  if (auto data = find_dataset(source, split)) return data;
+  const DataPlace place = find_data(source, split);
+  const fs::path& where = place.only.empty() ? place.folder : place.only;
+  throw Error(ErrorCode::kFile, fmt::format("no {} samples found in {}; understood are:{}",
+                                            split_name(split), where.string(), known_formats()));
 }
 
 }  // namespace qc

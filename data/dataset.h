@@ -48,6 +48,9 @@ struct DataSource {
 /// dataset.toml (with its line).
 std::unique_ptr<Dataset> open_dataset(const DataSource& source, Split split);
 
+/// The same; null where there is nothing with labels.
+std::unique_ptr<Dataset> find_dataset(const DataSource& source, Split split);
+
 /// Some of the samples of another data set, which must outlive this one.
 class Subset final : public Dataset {
  public:

@@ -52,8 +52,11 @@ class FeedSource {
   virtual Feed load(std::size_t index) const = 0;
 };
 
+/// Whether a path asks for samples that are made up: "random", "random:N".
+bool is_random(const std::filesystem::path& path);
+
 /// Opens samples for the inputs of a graph, their kind found from the files that are there
-/// (DATA.md), or made up where the path is "random" or "random:N". Where the data has no splits, it
+/// (DATA.md), or made up where is_random(). Where the data has no splits, it
 /// serves as either. Nothing refers to `graph` afterwards. Throws Error as open_dataset() does, and
 /// kUsage where an input gets nothing, naming it.
 std::unique_ptr<FeedSource> open_feeds(const DataSource& source, Split split, const Graph& graph);

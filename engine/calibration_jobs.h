@@ -20,6 +20,8 @@ struct RunInputs {
   std::size_t count = 0;
   /// One value for each input of the graph, in order. Called for the same sample several times.
   std::function<std::vector<HostTensor>(std::size_t sample)> load;
+  /// The class of a sample; empty where none has one.
+  std::function<std::optional<std::int64_t>(std::size_t sample)> label = {};
 };
 
 /// A walk through a network, layer by layer and with all samples, that gathers the moments of one
@@ -44,6 +46,7 @@ struct OutputLoss {
   std::size_t output = 0;  ///< index into the graph's outputs
   /// The axis of the classes where the output is their scores or probabilities.
   std::optional<std::int64_t> scores_axis;
+  bool probabilities = false;  ///< of the scores: they are no logarithms
 };
 
 /// How much a loss that needs no labels depends on every weight.

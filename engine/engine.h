@@ -21,11 +21,13 @@
 
 namespace qc {
 
-/// How well a network does on labelled samples.
+/// How well a network does on labelled samples; or, on others, how close it is to a teacher.
 struct Metrics {
   std::uint64_t samples = 0;
-  double loss = 0;  ///< mean cross-entropy, nats
-  double top1 = 0;  ///< fraction of the samples whose label has the highest score
+  double loss = 0;  ///< mean cross-entropy, nats; what the training makes smaller
+  /// Fraction of the samples whose label has the highest score. Without labels, of the scores whose
+  /// arg max is the teacher's; NaN where no output has scores.
+  double top1 = 0;
   double top5 = 0;  ///< fraction of the samples whose label is among the five highest
 };
 
@@ -93,18 +95,35 @@ struct EpochReport {
   double seconds = 0;
 };
 
+/// An epoch after one of its batches.
+struct BatchReport {
+  int epoch = 0;              ///< from 1
+  std::uint64_t samples = 0;  ///< of this epoch so far
+  double loss = 0;            ///< their mean
+  double top1 = 0;            ///< as in Metrics
+};
+
 /// Told about the progress of a training.
 class TrainObserver {
  public:
   virtual ~TrainObserver() = default;
-  /// After every batch: samples of this epoch so far, with their mean loss and accuracy. Training
-  /// stops after this batch when false is returned.
-  virtual bool on_batch(int epoch, std::uint64_t samples, double loss, double top1) = 0;
+  /// After every batch. Training stops after this batch when false is returned.
+  virtual bool on_batch(const BatchReport& report) = 0;
   virtual void on_epoch(const EpochReport& report) = 0;
   /// After every epoch, when `wants_state` says so: everything a later training needs to go on as
   /// if it had not been interrupted.
   virtual bool wants_state() = 0;
   virtual void on_state(ByteView state) = 0;
+};
+
+/// Samples without labels, on which a network learns to give a teacher's outputs.
+struct Imitation {
+  RunInputs train;
+  RunInputs validation;             ///< of no samples: the last epoch then counts as the best
+  std::vector<OutputLoss> outputs;  ///< that are to be the teacher's
+  /// Weight, between 0 and 1, of the cross-entropy with the labels of samples that have one,
+  /// against the divergence from the teacher's scores; for outputs with one position of scores.
+  double label_weight = 0;
 };
 
 struct TrainJob {
@@ -114,10 +133,13 @@ struct TrainJob {
   std::vector<std::size_t> tensors;
   const Dataset* train = nullptr;
   const Dataset* validation = nullptr;  ///< may be null: the last epoch then counts as the best
+  /// In place of the data sets, without labels; normalisations keep their statistics. Of the
+  /// options, those of labels and augmentation are of no use to it.
+  const Imitation* imitation = nullptr;
   std::vector<Constraint> constraints;
   ByteView resume_from;  ///< what on_state() was given, or empty
   TrainObserver* observer = nullptr;
-  class Network* teacher = nullptr;  ///< for options.distill, of the same engine
+  class Network* teacher = nullptr;  ///< for options.distill and imitation, of the same engine
 };
 
 struct TrainResult {
@@ -188,7 +210,7 @@ struct EngineOptions {
 std::unique_ptr<Engine> open_engine(const EngineOptions& options);
 
 /// The module's entry point; the version changes with every change of the types above.
-inline constexpr int kEngineInterface = 7;
+inline constexpr int kEngineInterface = 8;
 inline constexpr const char* kEngineEntry = "qc_create_engine";
 using EngineEntry = Engine* (*)(int interface_version, const EngineOptions& options);
 

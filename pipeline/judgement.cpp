@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <limits>
 #include <utility>
 
 #include "core/error.h"
@@ -72,6 +73,7 @@ std::string decisive_text(const Closeness& closeness) {
 
 std::string metric_value_text(JudgedBy metric, double value) {
   switch (metric) {
+    case JudgedBy::kAccuracy:
     case JudgedBy::kAgreement:
       return fmt::format("{:.2f} %", 100 * value);
     case JudgedBy::kSnr:
@@ -98,8 +100,16 @@ Judgement::Judgement(const OnnxModel& reference, Engine& engine, RunInputs input
   decisive_ = options.output.empty() ? by_rules(outputs_, expected_.front())
                                      : find_output("output", options.output, outputs_);
   const bool scores = outputs_[decisive_].scores_axis.has_value();
-  metric_ = options.metric.value_or(scores ? JudgedBy::kAgreement : JudgedBy::kSnr);
-  if (!scores && (metric_ == JudgedBy::kAgreement || metric_ == JudgedBy::kKl)) {
+  const HostTensor& first = expected_.front()[decisive_];
+  const bool labelled = compare_outputs(outputs_[decisive_], first, first, label_of(0)).labelled;
+  const JudgedBy by_scores =
+      labelled && options.by_labels ? JudgedBy::kAccuracy : JudgedBy::kAgreement;
+  metric_ = options.metric.value_or(scores ? by_scores : JudgedBy::kSnr);
+  if (metric_ == JudgedBy::kAccuracy && scores && !labelled) {
+    throw Error(ErrorCode::kUsage,
+                "--metric accuracy needs samples with a label each; without labels: agreement");
+  }
+  if (!scores && metric_ != JudgedBy::kSnr && metric_ != JudgedBy::kCosine) {
     throw Error(ErrorCode::kUsage,
                 fmt::format("--metric {} needs scores of classes; if output '{}' is that, say "
                             "--scores '{}', with :AXIS where the classes are not last",
@@ -110,12 +120,15 @@ Judgement::Judgement(const OnnxModel& reference, Engine& engine, RunInputs input
 
 std::vector<OutputLoss> Judgement::losses() const {
   std::vector<OutputLoss> all;
-  for (std::size_t i = 0; i < outputs_.size(); ++i) all.push_back({i, outputs_[i].scores_axis});
+  for (std::size_t i = 0; i < outputs_.size(); ++i)
+    all.push_back({i, outputs_[i].scores_axis, outputs_[i].probabilities});
   return all;
 }
 
 double Judgement::value_of(const OutputMetrics& metrics) const {
   switch (metric_) {
+    case JudgedBy::kAccuracy:
+      return metrics.accuracy;
     case JudgedBy::kAgreement:
       return metrics.agreement;
     case JudgedBy::kSnr:
@@ -128,14 +141,35 @@ double Judgement::value_of(const OutputMetrics& metrics) const {
   return 0;
 }
 
+// Of a reference beside itself.
+double Judgement::reference_value(const OutputMetrics& metrics) const {
+  switch (metric_) {
+    case JudgedBy::kAccuracy:
+      return metrics.reference_accuracy;
+    case JudgedBy::kAgreement:
+    case JudgedBy::kCosine:
+      return 1;
+    case JudgedBy::kSnr:
+      return std::numeric_limits<double>::infinity();
+    case JudgedBy::kKl:
+      break;
+  }
+  return 0;
+}
+
+std::optional<std::int64_t> Judgement::label_of(std::size_t sample) const {
+  return inputs_.label ? inputs_.label(sample) : std::nullopt;
+}
+
 Closeness Judgement::judge(const OnnxModel& other, Engine& engine,
                            const SampleProgress& progress) const {
   const auto network = engine.load(load_model(other));
   std::vector<std::vector<SampleCloseness>> samples(outputs_.size());  // by output
   for (std::size_t i = 0; i < inputs_.count; ++i) {
     const std::vector<HostTensor> outputs = network->run(inputs_.load(i));
+    const std::optional<std::int64_t> label = label_of(i);
     for (std::size_t k = 0; k < outputs_.size(); ++k) {
-      samples[k].push_back(compare_outputs(outputs_[k], expected_[i][k], outputs.at(k)));
+      samples[k].push_back(compare_outputs(outputs_[k], expected_[i][k], outputs.at(k), label));
     }
     if (progress) progress(i + 1);
   }
@@ -146,6 +180,7 @@ Closeness Judgement::judge(const OnnxModel& other, Engine& engine,
   closeness.decisive = decisive_;
   closeness.metric = metric_;
   closeness.value = value_of(closeness.outputs[decisive_]);
+  closeness.reference = reference_value(closeness.outputs[decisive_]);
   closeness.samples = inputs_.count;
   const std::vector<SampleCloseness>& own = samples[decisive_];
   const Interval interval = bootstrap_interval(own.size(), [&](const auto& drawn) {

@@ -19,6 +19,7 @@ namespace qc {
 
 /// The number that decides.
 enum class JudgedBy {
+  kAccuracy,   ///< fraction of the samples whose label has the highest score
   kAgreement,  ///< of the arg max, fraction of the positions
   kSnr,        ///< dB
   kCosine,
@@ -26,7 +27,8 @@ enum class JudgedBy {
 };
 
 inline constexpr auto kJudgedByChoices =
-    make_choices<JudgedBy>({{"agreement", JudgedBy::kAgreement},
+    make_choices<JudgedBy>({{"accuracy", JudgedBy::kAccuracy},
+                            {"agreement", JudgedBy::kAgreement},
                             {"snr", JudgedBy::kSnr},
                             {"cosine", JudgedBy::kCosine},
                             {"kl", JudgedBy::kKl}});
@@ -37,7 +39,8 @@ struct JudgementOptions {
   /// Without an axis it is the last one.
   std::vector<std::string> scores;
   std::optional<JudgedBy> metric;
-  std::string output;  ///< that decides; empty: by the rules of Judgement
+  std::string output;      ///< that decides; empty: by the rules of Judgement
+  bool by_labels = false;  ///< the accuracy decides where there are labels and no metric is named
 };
 
 /// What a comparison found.
@@ -45,8 +48,9 @@ struct Closeness {
   std::vector<OutputMetrics> outputs;  ///< in the order of the graph
   std::size_t decisive = 0;            ///< index of the output that decides
   JudgedBy metric = JudgedBy::kSnr;
-  double value = 0;  ///< of that metric
-  double low = 0;    ///< of its 95% interval, by the bootstrap over samples
+  double value = 0;      ///< of that metric
+  double reference = 1;  ///< what the reference itself has of it; infinite where there is no end
+  double low = 0;        ///< of its 95% interval, by the bootstrap over samples
   double high = 0;
   std::uint64_t samples = 0;
 };
@@ -60,8 +64,9 @@ std::string decisive_text(const Closeness& closeness);
 std::string metric_value_text(JudgedBy metric, double value);
 
 /// Compares networks with a reference whose outputs are computed once and kept. The decisive output
-/// is the first one with scores, judged by agreement; where none has them, the first of floats,
-/// judged by its signal-to-noise ratio: states come behind what a network is for.
+/// is the first one with scores, judged by agreement, or by accuracy where options say so; where
+/// none has them, the first of floats, judged by its signal-to-noise ratio: states come behind what
+/// a network is for.
 class Judgement {
  public:
   /// Runs the reference. Throws Error: kUsage for options that name no output, or no samples; as
@@ -80,6 +85,8 @@ class Judgement {
 
  private:
   double value_of(const OutputMetrics& metrics) const;
+  double reference_value(const OutputMetrics& metrics) const;
+  std::optional<std::int64_t> label_of(std::size_t sample) const;
 
   RunInputs inputs_;
   std::vector<JudgedOutput> outputs_;

@@ -140,7 +140,7 @@ double divergence(const std::vector<double>& p, const std::vector<double>& q) {
 
 void compare_scores(const JudgedOutput& output, const HostTensor& reference,
                     const std::vector<double>& a, const std::vector<double>& b,
-                    SampleCloseness& closeness) {
+                    std::optional<std::int64_t> label, SampleCloseness& closeness) {
   const auto rank = static_cast<std::int64_t>(reference.dims.size());
   std::int64_t axis = output.scores_axis.value();
   if (axis < 0) axis += rank;
@@ -151,15 +151,22 @@ void compare_scores(const JudgedOutput& output, const HostTensor& reference,
     inner *= static_cast<std::size_t>(reference.dims[static_cast<std::size_t>(i)]);
   }
   if (classes == 0 || inner == 0) return;
+  closeness.labelled = label && a.size() == classes;
   for (std::size_t outer = 0; outer < a.size() / (classes * inner); ++outer) {
     for (std::size_t i = 0; i < inner; ++i) {
       const std::size_t at = outer * classes * inner + i;
       ++closeness.positions;
-      if (b.size() != a.size()) continue;
       const Position one{&a[at], inner, classes};
+      if (closeness.labelled) {
+        closeness.reference_correct = one.arg_max() == static_cast<std::uint64_t>(*label);
+      }
+      if (b.size() != a.size()) continue;
       const Position other{&b[at], inner, classes};
       if (other.has_nan()) continue;
       if (one.arg_max() == other.arg_max()) ++closeness.agreeing;
+      if (closeness.labelled) {
+        closeness.correct = other.arg_max() == static_cast<std::uint64_t>(*label);
+      }
       closeness.kl += divergence(probabilities(output, one), probabilities(output, other));
     }
   }
@@ -188,7 +195,7 @@ std::vector<JudgedOutput> judged_outputs(const ModelGraph& model) {
 }
 
 SampleCloseness compare_outputs(const JudgedOutput& output, const HostTensor& reference,
-                                const HostTensor& other) {
+                                const HostTensor& other, std::optional<std::int64_t> label) {
   SampleCloseness closeness;
   if (!reference.strings.empty() || !other.strings.empty()) {
     closeness.positions = 1;
@@ -209,30 +216,37 @@ SampleCloseness compare_outputs(const JudgedOutput& output, const HostTensor& re
     closeness.noise += (own - value) * (own - value);
     closeness.max_error = std::max(closeness.max_error, std::fabs(own - value));
   }
-  if (output.scores_axis) compare_scores(output, reference, a, b, closeness);
+  if (output.scores_axis) compare_scores(output, reference, a, b, label, closeness);
   return closeness;
 }
 
 OutputMetrics output_metrics(const JudgedOutput& output,
                              const std::vector<SampleCloseness>& samples) {
   SampleCloseness sum;
+  OutputMetrics metrics;
   for (const SampleCloseness& each : samples) {
     sum.positions += each.positions;
     sum.agreeing += each.agreeing;
     sum.kl += each.kl;
+    if (each.labelled) ++metrics.labelled;
+    if (each.correct) metrics.accuracy += 1;
+    if (each.reference_correct) metrics.reference_accuracy += 1;
     sum.signal += each.signal;
     sum.noise += each.noise;
     sum.other += each.other;
     sum.product += each.product;
     sum.max_error = std::max(sum.max_error, each.max_error);
   }
-  OutputMetrics metrics;
   metrics.name = output.name;
   metrics.samples = samples.size();
   metrics.positions = sum.positions;
   const auto positions = static_cast<double>(std::max<std::uint64_t>(sum.positions, 1));
   metrics.agreement = static_cast<double>(sum.agreeing) / positions;
   metrics.kl = sum.kl / positions;
+  if (metrics.labelled > 0) {
+    metrics.accuracy /= static_cast<double>(metrics.labelled);
+    metrics.reference_accuracy /= static_cast<double>(metrics.labelled);
+  }
   metrics.snr_db = sum.noise > 0 ? 10 * std::log10(sum.signal / sum.noise)
                                  : std::numeric_limits<double>::infinity();
   const double norm = std::sqrt(sum.signal * sum.other);

@@ -33,6 +33,9 @@ struct OutputMetrics {
   std::uint64_t positions = 0;  ///< places with scores, of all samples; 0 where there are none
   double agreement = 0;         ///< fraction of the positions with the same arg max
   double kl = 0;                ///< mean of KL(reference || other) over positions, nats
+  std::uint64_t labelled = 0;   ///< samples with a label and one position with scores
+  double accuracy = 0;          ///< fraction of these whose label the other's arg max is
+  double reference_accuracy = 0;
   double snr_db = 0;  ///< 10 log10 of the energy of the reference over that of the difference
   double cosine = 0;  ///< of the two outputs, over all samples
   double max_error = 0;
@@ -43,6 +46,9 @@ struct SampleCloseness {
   std::uint64_t positions = 0;
   std::uint64_t agreeing = 0;
   double kl = 0;
+  bool labelled = false;
+  bool correct = false;  ///< of the other network
+  bool reference_correct = false;
   double signal = 0;  ///< sums of squares
   double noise = 0;
   double other = 0;
@@ -52,9 +58,10 @@ struct SampleCloseness {
 
 /// Compares one output of two networks on the same sample. An output whose shape is another in the
 /// other network agrees nowhere. Tensors of integers and bools count as numbers; strings agree
-/// where they are equal.
+/// where they are equal. A `label` counts where the sample has one position with scores.
 SampleCloseness compare_outputs(const JudgedOutput& output, const HostTensor& reference,
-                                const HostTensor& other);
+                                const HostTensor& other,
+                                std::optional<std::int64_t> label = std::nullopt);
 
 OutputMetrics output_metrics(const JudgedOutput& output,
                              const std::vector<SampleCloseness>& samples);

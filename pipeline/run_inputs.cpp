@@ -13,10 +13,35 @@
 namespace qc {
 namespace {
 
-struct Cache {
-  std::map<std::size_t, std::vector<HostTensor>> samples;
-  std::uint64_t bytes = 0;
+// Samples that were loaded, as far as they may be kept.
+class FeedCache {
+ public:
+  FeedCache(const FeedSource& source, std::vector<std::size_t> samples, std::uint64_t memory)
+      : source_(source), samples_(std::move(samples)), memory_(memory) {}
+
+  Feed feed(std::size_t index) {
+    const auto known = feeds_.find(index);
+    if (known != feeds_.end()) return known->second;
+    Feed loaded = source_.load(samples_.at(index));
+    std::uint64_t bytes = 0;
+    for (const HostTensor& tensor : loaded.inputs) bytes += tensor.bytes.size();
+    if (bytes_ + bytes <= memory_) {
+      bytes_ += bytes;
+      feeds_[index] = loaded;
+    }
+    return loaded;
+  }
+
+ private:
+  const FeedSource& source_;
+  std::vector<std::size_t> samples_;
+  std::uint64_t memory_;
+  std::map<std::size_t, Feed> feeds_;
+  std::uint64_t bytes_ = 0;
 };
+
+constexpr std::size_t kMostToDecide = 2000;
+constexpr std::size_t kMostToCertify = 5000;
 
 }  // namespace
 
@@ -24,20 +49,23 @@ RunInputs run_inputs(const FeedSource& source, std::vector<std::size_t> samples,
                      std::uint64_t memory) {
   RunInputs inputs;
   inputs.count = samples.size();
-  inputs.load = [&source, samples = std::move(samples), memory,
-                 cache = std::make_shared<Cache>()](std::size_t index) {
-    const auto known = cache->samples.find(index);
-    if (known != cache->samples.end()) return known->second;
-    std::vector<HostTensor> loaded = source.load(samples.at(index)).inputs;
-    std::uint64_t bytes = 0;
-    for (const HostTensor& tensor : loaded) bytes += tensor.bytes.size();
-    if (cache->bytes + bytes <= memory) {
-      cache->bytes += bytes;
-      cache->samples[index] = loaded;
-    }
-    return loaded;
-  };
+  const auto cache = std::make_shared<FeedCache>(source, std::move(samples), memory);
+  inputs.load = [cache](std::size_t index) { return cache->feed(index).inputs; };
+  if (source.classes() > 0) {
+    inputs.label = [cache](std::size_t index) { return cache->feed(index).label; };
+  }
   return inputs;
+}
+
+std::vector<std::size_t> some_of(const std::vector<std::size_t>& samples, std::size_t count,
+                                 std::uint64_t seed) {
+  if (samples.size() <= count) return samples;
+  std::vector<std::size_t> some;
+  for (const std::size_t i :
+       hold_out(samples.size(), count, seed, StreamPurpose::kTrainingSubset).held_out) {
+    some.push_back(samples[i]);
+  }
+  return some;
 }
 
 SampleSplit split_samples(std::size_t count, std::uint64_t seed) {
@@ -50,10 +78,12 @@ SampleSplit split_samples(std::size_t count, std::uint64_t seed) {
   const HeldOut others =
       hold_out(count, std::max<std::size_t>(count * 3 / 10, 2), seed, StreamPurpose::kSampleSplit);
   SampleSplit split;
-  split.calibrate = others.kept;
   for (std::size_t i = 0; i < others.held_out.size(); ++i) {
     (i % 2 == 0 ? split.decide : split.certify).push_back(others.held_out[i]);
   }
+  split.calibrate = some_of(others.kept, kMostToCalibrate, seed);
+  split.decide = some_of(split.decide, kMostToDecide, seed);
+  split.certify = some_of(split.certify, kMostToCertify, seed);
   return split;
 }
 

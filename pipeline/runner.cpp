@@ -113,6 +113,10 @@ class Runner {
       throw Error(ErrorCode::kUsage, "--max-drop needs data to evaluate on: --data or --eval-cmd");
     }
     if (kind.pass == nullptr || tools_.tuner == nullptr) return;
+    // Looking at samples takes long, and shows no mistake that the parameters alone do not.
+    const bool calibrates =
+        kind.pass->calibrates != nullptr && kind.pass->calibrates(step.pass_params());
+    if (calibrates && tools_.calibration != nullptr) return;
     apply_pass(*kind.pass, input, step.pass_params(), {.threads = tools_.threads});
   }
 
@@ -204,7 +208,8 @@ class Runner {
     std::vector<Constraint> forms;  // that training gives to weights
     if (const Pass* pass = step.kind().pass) {
       const Params params = step.pass_params(done.repetition, step_input);
-      result = apply_pass(*pass, model, params, {.threads = tools_.threads});
+      result = apply_pass(*pass, model, params,
+                          {.threads = tools_.threads, .calibration = tools_.calibration});
       done.pass = std::move(result.report);
       if (tunes && pass->forms != nullptr) {
         const OnnxModel& base = result.base(model);

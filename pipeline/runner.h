@@ -73,6 +73,7 @@ struct PipelineState {
 struct PipelineTools {
   Evaluator* evaluator = nullptr;
   Tuner* tuner = nullptr;
+  CalibrationSource* calibration = nullptr;  ///< for passes that look at samples
   bool measures_packed = true;  ///< whether to pack the result of every step, for the reports
   EncodeOptions encode;         ///< for that
   unsigned threads = 0;

@@ -64,6 +64,16 @@ constexpr ParamSpec kKeepParam{
 constexpr std::array kTrainDefaults = {ParamDefault{.name = "epochs", .value = "20"},
                                        ParamDefault{.name = "lr", .value = "0.02"}};
 
+// Samples without labels are few, and the network is close to its teacher from the start.
+constexpr std::array kImitationDefaults = {ParamDefault{.name = "epochs", .value = "10"},
+                                           ParamDefault{.name = "batch", .value = "8"},
+                                           ParamDefault{.name = "optimizer", .value = "adam"},
+                                           ParamDefault{.name = "lr", .value = "0.0002"},
+                                           ParamDefault{.name = "weight-decay", .value = "0"},
+                                           ParamDefault{.name = "norm", .value = "frozen"}};
+constexpr std::array<std::string_view, 4> kOfLabels = {"label-smoothing", "distill", "shift",
+                                                       "flip"};
+
 std::vector<ParamSpec> with_training(std::vector<ParamSpec> specs,
                                      std::span<const ParamDefault> defaults) {
   for (ParamSpec spec : train_params()) {
@@ -156,6 +166,23 @@ std::vector<std::pair<std::string, std::vector<std::string>>> Step::given() cons
 bool Step::was_given(std::string_view name) const {
   const Params& params = has_spec(pass_params_.specs(), name) ? pass_params_ : params_;
   return params.has(name);
+}
+
+void Step::imitate() {
+  if (!trains()) return;
+  if (kind_->from_scratch) {
+    throw Error(ErrorCode::kUsage, "training from fresh weights needs labelled samples");
+  }
+  for (const std::string_view name : kOfLabels) {
+    if (!was_given(name)) continue;
+    throw Error(ErrorCode::kUsage,
+                fmt::format("--{} is for training on labels, which the samples have not, or which "
+                            "--teacher takes the place of",
+                            name));
+  }
+  for (const ParamDefault& each : kImitationDefaults) {
+    if (!was_given(each.name)) set(each.name, std::string(each.value));
+  }
 }
 
 bool Step::trains() const { return kind_->pass == nullptr || !kind_->pass->exact; }

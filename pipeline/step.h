@@ -56,6 +56,10 @@ class Step {
   /// Throws Error(kUsage) for parameters that are refused whatever the model.
   void check() const;
 
+  /// Makes the step one that trains without labels, by imitation: parameters that were not given
+  /// get defaults for a few hundred samples. Throws Error(kUsage) for one that needs labels.
+  void imitate();
+
   const Params& params() const { return params_; }
 
   /// False for a pass that leaves nothing to train.

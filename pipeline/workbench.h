@@ -1,14 +1,16 @@
-// What judges and improves models between the steps of a pipeline: the built-in engine with a data
-// set, or commands of the user's.
+// What judges and improves models between the steps of a pipeline: the built-in engine with
+// samples, or commands of the user's.
 #pragma once
 
 #include <cstdint>
 #include <functional>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "engine/engine.h"
 #include "formats/onnx/onnx_model.h"
+#include "passes/calibration.h"
 #include "pipeline/score.h"
 
 namespace qc {
@@ -29,7 +31,7 @@ struct TuneRequest {
   int number = 1;     ///< of the fine-tuning within the run, from 1
   std::vector<Constraint> constraints;
   TrainOptions options;                      ///< for the built-in engine
-  const OnnxModel* teacher = nullptr;        ///< for options.distill
+  const OnnxModel* teacher = nullptr;        ///< for options.distill, with labels
   Bytes resume_from;                         ///< state of an interrupted training, or empty
   std::function<bool()> state_due;           ///< asked after every epoch; may be empty
   std::function<void(ByteView)> save_state;  ///< called with such a state where one is due
@@ -47,5 +49,25 @@ class Tuner {
   virtual ~Tuner() = default;
   virtual TuneOutcome tune(const OnnxModel& model, const TuneRequest& request) = 0;
 };
+
+/// The built-in engine with samples.
+class Workbench : public Evaluator, public Tuner, public CalibrationSource {
+ public:
+  virtual Engine& engine() = 0;
+  /// "idx files in DIR: 54000 samples to train on, 6000 held out, 10000 to test".
+  virtual std::string samples_text() const = 0;
+
+  void visit(const OnnxModel& model, std::span<const std::size_t> tensors,
+             const std::function<PayloadEdits(std::size_t tensor, const Moments& moments)>& visit)
+      override;
+
+ protected:
+  /// Some of the samples to train on, as values for the inputs of a model.
+  virtual RunInputs calibration_samples(const OnnxModel& model) = 0;
+};
+
+/// What a request asks of a training, without the samples: the weights, biases and normalisations
+/// of the model are trained. All must outlive the result.
+TrainJob train_job(const OnnxModel& model, const TuneRequest& request, TrainObserver& observer);
 
 }  // namespace qc

@@ -39,9 +39,6 @@ std::unique_ptr<FeedSource> open_pictures(const FeedRequest& request);
 std::unique_ptr<FeedSource> open_recordings(const FeedRequest& request);
 std::unique_ptr<FeedSource> open_texts(const FeedRequest& request);
 
-/// Whether a path is "random" or begins with "random:".
-bool is_random(const std::filesystem::path& path);
-
 /// Samples that are made up, as many as the path says. Throws Error(kUsage).
 std::unique_ptr<FeedSource> open_random(const std::filesystem::path& path,
                                         const DatasetConfig& config, const Graph& graph);

@@ -9,30 +9,13 @@
 #include "core/random.h"
 #include "engine/torch/constants_by_source.h"
 #include "engine/torch/convert.h"
+#include "engine/torch/output_losses.h"
 
 namespace qc::torch_engine {
 namespace {
 
-// An output, or what stands before the Softmax that makes it: the logarithm of probabilities loses
-// no precision there.
-struct LossValue {
-  std::string name;
-  std::optional<std::int64_t> scores_axis;
-};
-
-LossValue loss_value(const Graph& graph, const OutputLoss& output) {
-  LossValue value{graph.outputs.at(output.output).name, output.scores_axis};
-  for (const Node& node : graph.nodes) {
-    if (node.outputs.empty() || node.outputs.front() != value.name) continue;
-    if (node.is_standard("Softmax") && value.scores_axis) value.name = node.inputs.front();
-  }
-  return value;
-}
-
-// -log p of labels drawn from the scores, summed over all positions.
-at::Tensor drawn_label_loss(const at::Tensor& scores, std::int64_t axis, SplitMix64& random) {
-  const at::Tensor logs =
-      at::log_softmax(scores.to(at::kFloat), axis).movedim(axis, -1).flatten(0, -2);
+// -log p of labels drawn from log p {positions, classes}, summed over all positions.
+at::Tensor drawn_label_loss(const at::Tensor& logs, SplitMix64& random) {
   const at::Tensor p = logs.detach().exp().to(at::kCPU).contiguous();
   const auto* values = p.data_ptr<float>();
   const std::int64_t classes = p.size(1);
@@ -87,26 +70,21 @@ std::vector<TensorSensitivity> fisher_diagonal(const LoadedModel& model, Interpr
     leaves.push_back({source, values, at::zeros_like(values, at::kDouble)});
     interpreter.constants().replace(source, values);
   }
-  std::vector<LossValue> losses;
-  std::vector<std::string> wanted;
-  for (const OutputLoss& output : job.outputs) {
-    losses.push_back(loss_value(graph, output));
-    wanted.push_back(losses.back().name);
-  }
+  const OutputLosses losses(graph, job.outputs);
   for (std::size_t i = 0; i < job.inputs.count; ++i) {
     SplitMix64 random = random_stream(job.seed, StreamPurpose::kOutputDraws, i);
     Values inputs;
     for (const HostTensor& input : job.inputs.load(i)) {
       inputs.emplace_back(to_torch(input).to(device));
     }
-    const Values outputs = interpreter.run(inputs, wanted, {});
+    const Values outputs = interpreter.run(inputs, losses.names(), {});
     at::Tensor loss;
-    for (std::size_t k = 0; k < losses.size(); ++k) {
+    for (std::size_t k = 0; k < outputs.size(); ++k) {
       const at::Tensor& output = outputs[k].tensor;
       if (!output.defined() || !output.is_floating_point() || !output.requires_grad()) continue;
-      const auto axis = losses[k].scores_axis;
-      const at::Tensor own =
-          axis ? drawn_label_loss(output, *axis, random) : projected_loss(output, random);
+      const at::Tensor own = losses.has_scores(k)
+                                 ? drawn_label_loss(losses.log_probabilities(k, output), random)
+                                 : projected_loss(output, random);
       loss = loss.defined() ? loss + own : own;
     }
     if (loss.defined()) loss.backward();

@@ -11,6 +11,7 @@
 #include "engine/torch/calibration_walk.h"
 #include "engine/torch/convert.h"
 #include "engine/torch/fisher.h"
+#include "engine/torch/one_thread.h"
 #include "engine/torch/trainer.h"
 
 namespace qc::torch_engine {
@@ -50,14 +51,13 @@ void Tally::add(const at::Tensor& scores, const at::Tensor& labels, double mean_
   const at::Tensor hits = best.eq(labels.unsqueeze(1));
   samples += count;
   loss += mean_loss * static_cast<double>(count);
-  top1 += static_cast<std::uint64_t>(hits.select(1, 0).sum().item().toLong());
-  top5 += static_cast<std::uint64_t>(hits.sum().item().toLong());
+  top1 += static_cast<double>(hits.select(1, 0).sum().item().toLong());
+  top5 += static_cast<double>(hits.sum().item().toLong());
 }
 
 Metrics Tally::metrics() const {
   const auto count = static_cast<double>(std::max<std::uint64_t>(samples, 1));
-  return {samples, loss / count, static_cast<double>(top1) / count,
-          static_cast<double>(top5) / count};
+  return {samples, loss / count, top1 / count, top5 / count};
 }
 
 TorchNetwork::TorchNetwork(LoadedModel model, at::Device device, const ExecutionLimits& limits)
@@ -128,6 +128,13 @@ at::Tensor TorchNetwork::input_tensor(const Dataset& data, std::vector<float>& s
   return input.type == DataType::kUndefined ? tensor : tensor.to(scalar_type(input.type));
 }
 
+Values TorchNetwork::values(const std::vector<HostTensor>& inputs,
+                            const std::vector<std::string>& wanted, Mode mode) {
+  Values given;
+  for (const HostTensor& input : inputs) given.emplace_back(to_torch(input).to(device_));
+  return interpreter_.run(given, wanted, mode);
+}
+
 at::Tensor TorchNetwork::scores(const at::Tensor& input, Mode mode) {
   const Values results = interpreter_.run({input}, {scores_name_}, mode);
   at::Tensor scores = results.front().tensor;
@@ -157,6 +164,7 @@ Metrics TorchNetwork::evaluate(const Dataset& data, std::size_t batch,
 }
 
 void TorchNetwork::calibrate(const CalibrationJob& job) {
+  const OneThread one_thread;
   // Networks of their own: this one may have been trained.
   Interpreter current(model_, device_, limits_);
   Interpreter reference(model_, device_, limits_);

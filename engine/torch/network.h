@@ -19,8 +19,8 @@ namespace qc::torch_engine {
 struct Tally {
   std::uint64_t samples = 0;
   double loss = 0;
-  std::uint64_t top1 = 0;
-  std::uint64_t top5 = 0;
+  double top1 = 0;
+  double top5 = 0;
 
   void add(const at::Tensor& scores, const at::Tensor& labels, double mean_loss);
   Metrics metrics() const;
@@ -42,6 +42,9 @@ class TorchNetwork final : public Network {
   /// Samples of a data set as the graph's input takes them: {samples, ...}.
   at::Tensor input_tensor(const Dataset& data, std::vector<float>& samples,
                           std::size_t count) const;
+  /// The values called `wanted` for the inputs of a sample.
+  Values values(const std::vector<HostTensor>& inputs, const std::vector<std::string>& wanted,
+                Mode mode);
   /// Unnormalised scores {samples, classes}.
   at::Tensor scores(const at::Tensor& input, Mode mode);
   Constants& constants() { return interpreter_.constants(); }

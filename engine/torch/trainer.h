@@ -8,6 +8,7 @@
 
 #include "engine/engine.h"
 #include "engine/torch/network.h"
+#include "engine/torch/objective.h"
 #include "engine/torch/trained_tensors.h"
 #include "engine/torch/training_state.h"
 
@@ -24,12 +25,11 @@ class Trainer {
 
  private:
   EpochReport run_epoch(int epoch);
-  double train_batch(const at::Tensor& input, const at::Tensor& labels, std::uint64_t seed,
-                     Tally& tally);
+  double train_batch(std::uint64_t seed, Tally& tally);
   bool improves(const EpochReport& report) const;
 
-  TorchNetwork& network_;
   const TrainJob& job_;
+  std::unique_ptr<Objective> objective_;
   TrainedTensors tensors_;
   std::unique_ptr<torch::optim::Optimizer> optimizer_;
   TrainingState state_;

@@ -35,6 +35,7 @@ Certificate make_certificate(const Closeness& closeness, const ShrinkPoint& poin
   certificate.metric = kJudgedByChoices.name_of(closeness.metric);
   certificate.output = closeness.outputs[closeness.decisive].name;
   certificate.value = closeness.value;
+  certificate.reference = closeness.reference;
   certificate.low = closeness.low;
   certificate.high = closeness.high;
   certificate.samples = static_cast<std::size_t>(closeness.samples);
@@ -58,6 +59,7 @@ std::string certificate_json(const Certificate& certificate) {
       {"metric", certificate.metric},
       {"output", certificate.output},
       {"value", number(certificate.value)},
+      {"reference", number(certificate.reference)},
       {"interval", {number(certificate.low), number(certificate.high)}},
       {"samples", certificate.samples},
       {"sample_digest", certificate.sample_digest},
@@ -68,6 +70,7 @@ std::string certificate_json(const Certificate& certificate) {
       {"lambda", certificate.lambda},
       {"allocation", certificate.allocation},
       {"lockstep", certificate.lockstep},
+      {"distilled", certificate.distilled},
       {"engine", certificate.engine}};
   return document.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
 }
@@ -80,6 +83,7 @@ std::optional<Certificate> read_certificate(std::string_view text) {
     certificate.metric = json.at("metric");
     certificate.output = json.at("output");
     certificate.value = number_from(json.at("value"));
+    if (json.contains("reference")) certificate.reference = number_from(json.at("reference"));
     certificate.low = number_from(json.at("interval").at(0));
     certificate.high = number_from(json.at("interval").at(1));
     certificate.samples = json.at("samples");
@@ -91,6 +95,7 @@ std::optional<Certificate> read_certificate(std::string_view text) {
     certificate.lambda = json.at("lambda");
     certificate.allocation = json.at("allocation");
     certificate.lockstep = json.at("lockstep");
+    certificate.distilled = json.value("distilled", false);
     certificate.engine = json.at("engine");
     return certificate;
   } catch (const nlohmann::json::exception&) {
@@ -99,18 +104,24 @@ std::optional<Certificate> read_certificate(std::string_view text) {
 }
 
 std::string certificate_text(const Certificate& certificate) {
+  const bool by_labels = certificate.metric == kJudgedByChoices.name_of(JudgedBy::kAccuracy);
   std::string text = fmt::format(
-      "{} of output '{}' with the original: {} on {} samples, 95% interval {} to {}\n",
-      certificate.metric, certificate.output, value_text(certificate, certificate.value),
-      certificate.samples, value_text(certificate, certificate.low),
-      value_text(certificate, certificate.high));
+      "{} of output '{}'{}: {} on {} samples, 95% interval {} to {}\n", certificate.metric,
+      certificate.output,
+      by_labels
+          ? fmt::format(", {} of the original", value_text(certificate, certificate.reference))
+          : " with the original",
+      value_text(certificate, certificate.value), certificate.samples,
+      value_text(certificate, certificate.low), value_text(certificate, certificate.high));
   if (certificate.attempts > 1) {
     text += fmt::format("these samples were looked at {} times\n", certificate.attempts);
   }
   text += fmt::format(
       "calibrated on {} other samples; lambda {:.6g}, allocation {:.2g}{}, seed {}; {}\n",
       certificate.calibrated_on, certificate.lambda, certificate.allocation,
-      certificate.lockstep ? ", in lockstep" : "", certificate.seed, certificate.engine);
+      std::string(certificate.lockstep ? ", in lockstep" : "") +
+          (certificate.distilled ? ", distilled" : ""),
+      certificate.seed, certificate.engine);
   return text;
 }
 

@@ -14,10 +14,11 @@ namespace qc {
 
 /// Kept as metadata "certificate" of a container, in JSON.
 struct Certificate {
-  std::string metric;  ///< "agreement"
-  std::string output;  ///< that was judged
-  double value = 0;    ///< of the metric; infinite where nothing differs
-  double low = 0;      ///< of its 95% interval
+  std::string metric;    ///< "agreement"
+  std::string output;    ///< that was judged
+  double value = 0;      ///< of the metric; infinite where nothing differs
+  double reference = 1;  ///< what the model itself has of it; infinite where there is no end
+  double low = 0;        ///< of its 95% interval
   double high = 0;
   std::size_t samples = 0;
   std::string sample_digest;  ///< xxh3_128 of their inputs
@@ -30,6 +31,7 @@ struct Certificate {
   double lambda = 0;
   double allocation = 0;
   bool lockstep = false;
+  bool distilled = false;
   std::string engine;  ///< "libtorch 1.13.1, 2 threads, cpu"
 };
 

@@ -29,9 +29,8 @@ double fine_closeness(const Closeness& closeness) {
 }  // namespace
 
 bool keeps_bound(const ShrinkGoal& goal, const Closeness& closeness) {
-  const double bound = goal.bound.value();
-  const bool lower_is_better = closeness.metric == JudgedBy::kKl;
-  return lower_is_better ? closeness.value <= bound : closeness.value >= bound;
+  if (goal.max_drop) return closeness.value >= closeness.reference - *goal.max_drop;
+  return closeness.value >= goal.min_snr.value();
 }
 
 ShrinkSearch::ShrinkSearch(const OnnxModel& model, const Shrinker& shrinker, Engine& engine,
@@ -102,6 +101,7 @@ ShrinkCandidate ShrinkSearch::make(const ShrinkPoint& point, bool lockstep) {
   if (chosen_ && chosen_->point == point && chosen_->lockstep == lockstep) return *chosen_;
   ShrunkModel shrunk = lockstep ? shrinker_.round_in_lockstep(point) : shrinker_.round(point);
   ShrinkCandidate candidate{point, lockstep, model_.edited(std::move(shrunk.edits)), 0, {}};
+  if (lockstep && options_.refine) candidate.model = options_.refine(candidate.model);
   candidate.bytes =
       packed_size(candidate.model, options_.encode, options_.threads) + options_.reserved_bytes;
   if (shrunk.bits > 0) {
@@ -125,7 +125,7 @@ void ShrinkSearch::keep(ShrinkCandidate candidate) {
 
 bool ShrinkSearch::is_better(const ShrinkCandidate& one, const ShrinkCandidate& other) const {
   if (meets(one) != meets(other)) return meets(one);
-  if (options_.goal.bound) {
+  if (options_.goal.has_bound()) {
     return meets(one) ? one.bytes < other.bytes
                       : fine_closeness(one.closeness) > fine_closeness(other.closeness);
   }

@@ -16,11 +16,14 @@
 
 namespace qc {
 
-/// What is asked for: one of the two.
+/// What is asked for: one of them.
 struct ShrinkGoal {
-  std::optional<std::uint64_t> target_size;  ///< of the container, bytes
-  /// The least value of the judgement's metric; the most, where lower is better.
-  std::optional<double> bound;
+  std::optional<std::uint64_t> target_size = {};  ///< of the container, bytes
+  /// What may be lost of the agreement, or of the accuracy that the network itself has; a fraction.
+  std::optional<double> max_drop = {};
+  std::optional<double> min_snr = {};  ///< dB
+
+  bool has_bound() const { return max_drop || min_snr; }
 };
 
 /// Whether a closeness is within the bound of a goal that has one.
@@ -39,6 +42,9 @@ struct SearchOptions {
   ShrinkGoal goal;
   std::vector<double> allocations = {0, 0.25, 0.5, 1};
   bool lockstep = true;
+  /// What a model that was rounded in lockstep goes through before it is judged (distilled()); may
+  /// be empty.
+  std::function<OnnxModel(const OnnxModel& rounded)> refine;
   EncodeOptions encode;
   std::uint64_t reserved_bytes = 0;  ///< of the container, for metadata
   unsigned threads = 0;

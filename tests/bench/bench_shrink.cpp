@@ -164,7 +164,12 @@ class Subject {
   // As close as sharing by 6 bits is, on the samples that decide.
   ShrinkCandidate as_close_as(const OnnxModel& other) {
     SearchOptions options = search_options();
-    options.goal.bound = judgement_->judge(other, engine_).value;
+    const double bound = judgement_->judge(other, engine_).value;
+    if (has_scores()) {
+      options.goal.max_drop = 1 - bound;
+    } else {
+      options.goal.min_snr = bound;
+    }
     return search(options);
   }
 

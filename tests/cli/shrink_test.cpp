@@ -1,4 +1,7 @@
 // Compression without labels: what shrink and eval --against write, print and refuse.
+#include <onnx/onnx_pb.h>
+
+#include <cmath>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -23,7 +26,8 @@ class ShrinkTest : public TrainingTest {
 
   // With scores: the sample ends in what stands before a Softmax.
   static Args shrink(Args args) {
-    args.insert(args.begin(), {"shrink", "trained.onnx", "--scores", output(), "--samples", "200"});
+    args.insert(args.begin(), {"shrink", "trained.onnx", "--scores", output(), "--metric",
+                               "agreement", "--samples", "200"});
     return with_data(std::move(args));
   }
 
@@ -116,6 +120,56 @@ TEST_F(ShrinkTest, RefusesWhatCannotBeMeant) {
                  {"three"});
   expect_refused(shrink({"--target-size", "9KB", "-o", "trained.onnx", "-f"}), kUsage,
                  {"trained.onnx"});
+}
+
+TEST_F(ShrinkTest, LabelsDecideWhereThereAreSome) {
+  const json document =
+      run_json(with_data({"shrink", "trained.onnx", "--scores", output(), "--samples", "300",
+                          "--max-drop", "3", "--fast", "--allocation", "0.5", "-o", "a.qc"}));
+  const json& certificate = document["certificate"];
+  EXPECT_EQ(certificate["metric"], "accuracy");
+  EXPECT_GE(certificate["value"].get<double>(), certificate["reference"].get<double>() - 0.03);
+  EXPECT_THAT(run_well({"inspect", "a.qc"}).out, HasSubstr("of the original"));
+  const json judged =
+      run_json(with_data({"eval", "a.qc", "--against", "trained.onnx", "--scores", output()}));
+  const json& scores = judged["outputs"][0];
+  EXPECT_EQ(scores["labelled"], 300);
+  EXPECT_GE(scores["accuracy"].get<double>(), scores["reference_accuracy"].get<double>() - 0.08);
+}
+
+TEST_F(ShrinkTest, DistillationMovesSharedValuesTogether) {
+  const auto made = [&](Args args, const std::string& name) {
+    const bool thorough = !args.empty();
+    args.insert(args.end(), {"--lambda", "1e-6", "--allocation", "0.5", "-o", name});
+    EXPECT_EQ(run_json(shrink(args))["certificate"]["distilled"], thorough);
+    return run_json(with_data(
+        {"eval", name, "--against", "trained.onnx", "--scores", output()}))["outputs"][0]["kl"]
+        .get<double>();
+  };
+  const double plain = made({}, "plain.qc");
+  EXPECT_LT(made({"--thorough"}, "thorough.qc"), 1.2 * plain);
+  EXPECT_FALSE(content("thorough.qc") == content("plain.qc"));
+  EXPECT_EQ(weights("thorough.qc", "nonzero"), weights("plain.qc", "nonzero"));
+  EXPECT_EQ(weights("thorough.qc", "distinct_nonzero"), weights("plain.qc", "distinct_nonzero"));
+  EXPECT_LT(static_cast<double>(fs::file_size(file("thorough.qc"))),
+            1.05 * static_cast<double>(fs::file_size(file("plain.qc"))));
+}
+
+TEST_F(ShrinkTest, SamplesThatGiveNoNumbersAreRefused) {
+  onnx::TensorProto tensor;
+  tensor.set_data_type(onnx::TensorProto::FLOAT);
+  for (const std::int64_t dim : {1, 784}) tensor.add_dims(dim);
+  for (int i = 0; i < 784; ++i) tensor.add_float_data(NAN);
+  for (int set = 0; set < 6; ++set) {
+    const fs::path folder = file("nan/test_data_set_" + std::to_string(set));
+    fs::create_directories(folder);
+    harness::write_file(folder / "input_0.pb", tensor.SerializeAsString());
+  }
+  expect_refused({"shrink", "trained.onnx", "--data", "nan", "--min-snr", "9"}, kUnsupported,
+                 {"trained.onnx"});
+  fs::create_directories(file("empty"));
+  expect_refused({"shrink", "trained.onnx", "--data", "empty", "--min-snr", "9"}, kFile,
+                 {"no train samples found", "empty"});
 }
 
 TEST_F(ShrinkTest, EqualModelsAreEqual) {

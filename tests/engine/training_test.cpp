@@ -31,8 +31,8 @@ constexpr std::int64_t kHidden = 16;
 
 class Observer final : public TrainObserver {
  public:
-  bool on_batch(int epoch, std::uint64_t samples, double, double) override {
-    return !stop || !stop(epoch, samples);
+  bool on_batch(const BatchReport& report) override {
+    return !stop || !stop(report.epoch, report.samples);
   }
   void on_epoch(const EpochReport& report) override { epochs.push_back(report); }
   bool wants_state() override { return true; }

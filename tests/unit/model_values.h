@@ -23,7 +23,7 @@ inline std::vector<float> values_of(const OnnxModel& model, std::size_t tensor) 
 }
 
 inline std::vector<float> values_of(const OnnxModel& model, const std::string& name) {
-  return values_of(model, index_of(model, name));
+  return test::values_of(model, index_of(model, name));
 }
 
 inline std::vector<std::size_t> float_tensors(const OnnxModel& model) {

@@ -54,6 +54,22 @@ TEST(OutputMetrics, AgreementIsByPosition) {
   EXPECT_DOUBLE_EQ(metrics.agreement, 0.75);
 }
 
+TEST(OutputMetrics, LabelsTellTheAccuracyOfBoth) {
+  const JudgedOutput output{.name = "y", .scores_axis = -1};
+  const auto compare = [&](std::vector<float> a, std::vector<float> b, std::int64_t label) {
+    return compare_outputs(output, floats({1, 3}, a), floats({1, 3}, b), label);
+  };
+  const OutputMetrics metrics = output_metrics(
+      output, {compare({0, 1, 0}, {0, 1, 0}, 1), compare({0, 1, 0}, {1, 0, 0}, 0),
+               compare({0, 1, 0}, {1, 0, 0}, 1), compare({0, 1, 0}, {NAN, 0, 0}, 1)});
+  EXPECT_EQ(metrics.labelled, 4);
+  EXPECT_DOUBLE_EQ(metrics.accuracy, 0.5);
+  EXPECT_DOUBLE_EQ(metrics.reference_accuracy, 0.75);
+  // Of several positions nobody knows which one a label is for.
+  const HostTensor two = floats({2, 2}, {1, 0, 0, 1});
+  EXPECT_FALSE(compare_outputs(output, two, two, 0).labelled);
+}
+
 TEST(OutputMetrics, DivergenceOfScoresAndProbabilities) {
   const auto softmax = [](double x, double y) { return std::exp(x) / (std::exp(x) + std::exp(y)); };
   const double p = softmax(1, 0);
