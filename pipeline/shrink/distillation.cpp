@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <set>
 #include <utility>
 
 #include "core/float_types.h"
@@ -52,22 +53,21 @@ bool is_rounded_alone(const TensorInfo& tensor) {
 
 TrainJob make_job(const OnnxModel& rounded, const ShrinkPlan& plan) {
   TrainJob job;
+  std::set<std::size_t> tensors;
   job.constraints = find_constraints(rounded, Keep::kShared);
   for (const Constraint& constraint : job.constraints) {
     const bool planned = std::ranges::find(plan.layers, constraint.tensor, &WeightLayer::tensor) !=
                          plan.layers.end();
-    if (planned) job.tensors.push_back(constraint.tensor);
+    if (planned) tensors.insert(constraint.tensor);
   }
   const auto add = [&](std::size_t tensor) {
-    if (is_rounded_alone(rounded.tensors()[tensor])) job.tensors.push_back(tensor);
+    if (is_rounded_alone(rounded.tensors()[tensor])) tensors.insert(tensor);
   };
   for (const WeightLayer& layer : plan.layers) {
     if (layer.bias) add(*layer.bias);
   }
   std::ranges::for_each(plan.singles, add);
-  std::ranges::sort(job.tensors);
-  const auto same = std::ranges::unique(job.tensors);
-  job.tensors.erase(same.begin(), same.end());
+  job.tensors.assign(tensors.begin(), tensors.end());
   return job;
 }
 
