@@ -231,7 +231,7 @@ struct ShrinkCommand {
     }
     Certificate certificate = make_certificate(closeness, best.point, best.lockstep);
     certificate.attempts = attempts;
-    certificate.distilled = thorough && best.lockstep;
+    certificate.distilled = best.refined;
     certificate.sample_digest = sample_digest(others);
     certificate.model_digest = model_digest(session.model);
     certificate.calibrated_on = session.split.calibrate.size();
@@ -270,7 +270,9 @@ struct ShrinkCommand {
         output.positions > 0 ? fmt::format(", KL {}", metric_value_text(JudgedBy::kKl, output.kl))
                              : std::string(),
         candidate.point.lambda, candidate.point.allocation,
-        candidate.lockstep ? ", in lockstep" : "");
+        candidate.refined    ? ", distilled"
+        : candidate.lockstep ? ", in lockstep"
+                             : "");
   }
 
   void show(const OnnxModel& model, const std::filesystem::path& target, std::uint64_t packed,
@@ -363,7 +365,7 @@ void add_shrink_command(CLI::App& app) {
                     "Round layers independently: faster, and larger for the same behaviour");
   sub->add_flag("--thorough", command->thorough,
                 "Also train what is left free (shared values, biases, normalisations) to give the "
-                "outputs of the model: minutes for every size that is tried")
+                "outputs of the model: minutes for every model near the goal")
       ->excludes(fast);
   sub->add_option(
          "--allocation", command->allocations,

@@ -98,20 +98,35 @@ double ShrinkSearch::lambda_for_bytes(double bytes, double allocation, double gu
 }
 
 ShrinkCandidate ShrinkSearch::make(const ShrinkPoint& point, bool lockstep) {
+  ShrinkCandidate candidate = rounded(point, lockstep);
+  return lockstep && options_.refine ? refined(std::move(candidate)) : candidate;
+}
+
+ShrinkCandidate ShrinkSearch::rounded(const ShrinkPoint& point, bool lockstep) {
   if (chosen_ && chosen_->point == point && chosen_->lockstep == lockstep) return *chosen_;
   ShrunkModel shrunk = lockstep ? shrinker_.round_in_lockstep(point) : shrinker_.round(point);
-  ShrinkCandidate candidate{point, lockstep, model_.edited(std::move(shrunk.edits)), 0, {}};
-  if (lockstep && options_.refine) candidate.model = options_.refine(candidate.model);
-  candidate.bytes =
-      packed_size(candidate.model, options_.encode, options_.threads) + options_.reserved_bytes;
+  ShrinkCandidate candidate{point, lockstep, false, model_.edited(std::move(shrunk.edits)), 0, {}};
+  judge(candidate);
   if (shrunk.bits > 0) {
     ratio_ =
         std::max(static_cast<double>(candidate.bytes) - fixed_bytes(), 1.0) / (shrunk.bits / 8);
   }
+  return candidate;
+}
+
+ShrinkCandidate ShrinkSearch::refined(ShrinkCandidate candidate) {
+  candidate.model = options_.refine(candidate.model);
+  candidate.refined = true;
+  judge(candidate);
+  return candidate;
+}
+
+void ShrinkSearch::judge(ShrinkCandidate& candidate) {
+  candidate.bytes =
+      packed_size(candidate.model, options_.encode, options_.threads) + options_.reserved_bytes;
   candidate.closeness = judgement_.judge(candidate.model, engine_);
   if (options_.on_candidate) options_.on_candidate(candidate);
   interrupted_ = interrupted_ || (options_.stop_requested && options_.stop_requested());
-  return candidate;
 }
 
 bool ShrinkSearch::meets(const ShrinkCandidate& candidate) const {
@@ -140,7 +155,7 @@ double ShrinkSearch::choose_allocation(double bytes) {
   double closest = 0;
   for (const double allocation : options_.allocations) {
     lambda_ = lambda_for_bytes(bytes, allocation, lambda_);
-    ShrinkCandidate candidate = make({lambda_, allocation}, false);
+    ShrinkCandidate candidate = rounded({lambda_, allocation}, false);
     const double now = fine_closeness(candidate.closeness);
     if (!chosen_ || now > closest) {
       chosen_ = std::move(candidate);
@@ -162,6 +177,10 @@ void ShrinkSearch::to_size(double target) {
                             "{:.0f}",
                             target, fixed_bytes()));
   }
+  const auto is_met = [&](const ShrinkCandidate& candidate) {
+    return meets(candidate) &&
+           static_cast<double>(candidate.bytes) >= target * (1 - options_.tolerance);
+  };
   const double allocation = choose_allocation(target);
   if (interrupted_ && best_) return;
   lambda_ = lambda_for_bytes(target, allocation, lambda_);
@@ -169,7 +188,11 @@ void ShrinkSearch::to_size(double target) {
   double exponent = -0.35;
   std::optional<std::pair<double, double>> before;  // logarithms of lambda and bytes
   for (int i = 0; i < kMostTrueSteps; ++i) {
-    ShrinkCandidate candidate = make({lambda_, allocation}, options_.lockstep);
+    ShrinkCandidate candidate = rounded({lambda_, allocation}, options_.lockstep);
+    if (is_met(candidate) && options_.lockstep && options_.refine && !interrupted_) {
+      keep(candidate);
+      candidate = refined(std::move(candidate));
+    }
     const double variable = std::max(static_cast<double>(candidate.bytes) - fixed_bytes(), 1.0);
     const std::pair now(std::log(lambda_), std::log(variable));
     if (before && std::fabs(now.first - before->first) > 1e-6) {
@@ -177,15 +200,16 @@ void ShrinkSearch::to_size(double target) {
       exponent = std::clamp(slope, -2.0, -0.1);
     }
     before = now;
-    const bool met = meets(candidate) &&
-                     static_cast<double>(candidate.bytes) >= target * (1 - options_.tolerance);
+    const bool met = is_met(candidate);
     keep(std::move(candidate));
     if (met || interrupted_) return;
     const double aim = (1 - options_.tolerance / 3) * target - fixed_bytes();
     const double next = now.first + (std::log(std::max(aim, 1.0)) - now.second) / exponent;
     lambda_ = std::clamp(std::exp(next), kLeastLambda, kMostLambda);
-    if (lambda_ == std::exp(now.first)) return;  // no price is lower, or higher
+    if (lambda_ == std::exp(now.first)) break;  // no price is lower, or higher
   }
+  // Sizes of small models come in steps that may pass the target by.
+  if (best_->lockstep && !best_->refined && options_.refine) keep(refined(*best_));
 }
 
 void ShrinkSearch::to_bound() {
@@ -196,13 +220,17 @@ void ShrinkSearch::to_bound() {
   }
   const double allocation = choose_allocation(fixed_bytes() + ratio_ * weights * 3 / 8);
   if (interrupted_ && best_) return;
-  bracket(allocation, false, std::log(4.0), 0.35);
-  if (options_.lockstep && !interrupted_) bracket(allocation, true, std::log(1.6), 0.12);
+  bracket(allocation, Maker::kIndependent, std::log(4.0), 0.35);
+  if (!options_.lockstep || interrupted_) return;
+  bracket(allocation, Maker::kLockstep, std::log(1.6), 0.12);
+  if (options_.refine && !interrupted_) {
+    bracket(allocation, Maker::kRefined, std::log(1.25), 0.12);
+  }
 }
 
 // Bisects lambda between one that keeps the bound and one that does not, down to `precision`;
 // goes on from the last one that kept it.
-void ShrinkSearch::bracket(double allocation, bool lockstep, double step, double precision) {
+void ShrinkSearch::bracket(double allocation, Maker maker, double step, double precision) {
   std::optional<double> within;
   std::optional<double> beyond;
   double at = std::log(lambda_);
@@ -211,7 +239,9 @@ void ShrinkSearch::bracket(double allocation, bool lockstep, double step, double
       if (*beyond - *within < precision) break;
       at = (*within + *beyond) / 2;
     }
-    ShrinkCandidate candidate = make({i == 0 ? lambda_ : std::exp(at), allocation}, lockstep);
+    const ShrinkPoint point{i == 0 ? lambda_ : std::exp(at), allocation};
+    ShrinkCandidate candidate =
+        maker == Maker::kRefined ? make(point, true) : rounded(point, maker == Maker::kLockstep);
     const bool kept = keeps_bound(options_.goal, candidate.closeness);
     keep(std::move(candidate));
     (kept ? within : beyond) = at;

@@ -33,6 +33,7 @@ bool keeps_bound(const ShrinkGoal& goal, const Closeness& closeness);
 struct ShrinkCandidate {
   ShrinkPoint point;
   bool lockstep = false;
+  bool refined = false;  ///< see SearchOptions::refine
   OnnxModel model;
   std::uint64_t bytes = 0;  ///< of the container, with what is reserved
   Closeness closeness;      ///< on the samples that decide
@@ -42,7 +43,7 @@ struct SearchOptions {
   ShrinkGoal goal;
   std::vector<double> allocations = {0, 0.25, 0.5, 1};
   bool lockstep = true;
-  /// What a model that was rounded in lockstep goes through before it is judged (distilled()); may
+  /// What models that were rounded in lockstep and are near the goal go through (distilled()); may
   /// be empty.
   std::function<OnnxModel(const OnnxModel& rounded)> refine;
   EncodeOptions encode;
@@ -66,7 +67,7 @@ class ShrinkSearch {
   /// Error(kUsage) where what is not rounded takes more than the target.
   ShrinkCandidate run();
 
-  /// The model of one point, with its size and closeness.
+  /// The model of one point, with its size and closeness; refined where that is asked for.
   ShrinkCandidate make(const ShrinkPoint& point, bool lockstep);
 
  private:
@@ -76,7 +77,12 @@ class ShrinkSearch {
   double choose_allocation(double bytes);
   void to_size(double target);
   void to_bound();
-  void bracket(double allocation, bool lockstep, double step, double precision);
+  ShrinkCandidate rounded(const ShrinkPoint& point, bool lockstep);
+  ShrinkCandidate refined(ShrinkCandidate candidate);
+  void judge(ShrinkCandidate& candidate);
+  // How bracket() makes its models.
+  enum class Maker { kIndependent, kLockstep, kRefined };
+  void bracket(double allocation, Maker maker, double step, double precision);
   bool meets(const ShrinkCandidate& candidate) const;
   bool is_better(const ShrinkCandidate& one, const ShrinkCandidate& other) const;
   void keep(ShrinkCandidate candidate);
