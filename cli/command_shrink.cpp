@@ -336,7 +336,8 @@ void add_shrink_command(CLI::App& app) {
                   "Size of the .qc file, like 900KB: behave as well as possible within it")
       ->group(goals);
   sub->add_option("--max-drop", command->max_drop,
-                  "Points of agreement with the model that may be lost: be as small as possible")
+                  "Points that may be lost of the agreement with the model, with labels of its "
+                  "accuracy: be as small as possible")
       ->check(CLI::Range(0.0, 100.0))
       ->type_name("POINTS")
       ->group(goals);
@@ -355,7 +356,10 @@ void add_shrink_command(CLI::App& app) {
   sub->add_option("--exclude", command->exclude,
                   "Leave tensors alone whose name matches; may be repeated")
       ->type_name("GLOB");
-  sub->add_option("--samples", command->samples, "Use the first N samples only; default: all")
+  sub->add_option(
+         "--samples", command->samples,
+         "Use the first N samples only; default: all. Of many, 1,000 calibrate, 2,000 decide "
+         "and 5,000 certify")
       ->type_name("N");
   sub->add_option("--seed", command->seed,
                   "Of the split into samples that calibrate, decide and certify; default: 0")

@@ -36,7 +36,8 @@ void add_judging_flags(CLI::App& command, JudgingFlags& flags) {
       .add_option(
           "--metric", flags.metric,
           "What decides: agreement (of the arg max, where there are scores), accuracy (where "
-          "samples have labels), snr (dB), cosine or kl (nats). Default: agreement, else snr")
+          "samples have labels), snr (dB), cosine or kl (nats). Default: agreement, for shrink "
+          "with labels accuracy, else snr")
       ->check(CLI::IsMember(std::vector<std::string>(names.begin(), names.end())))
       ->type_name("METRIC")
       ->group(group);

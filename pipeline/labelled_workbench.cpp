@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <cmath>
 #include <utility>
 
@@ -60,7 +59,8 @@ std::string LabelledWorkbench::samples_text() const {
 }
 
 RunInputs LabelledWorkbench::calibration_samples(const OnnxModel& model) {
-  feeds_ = open_feeds(options_.data, Split::kTrain, model.graph()->main);
+  // No pass changes the inputs of a graph.
+  if (feeds_ == nullptr) feeds_ = open_feeds(options_.data, Split::kTrain, model.graph()->main);
   return run_inputs(*feeds_, some_of(kept_indices_, kMostToCalibrate, kHeldOutSeed));
 }
 
@@ -69,9 +69,7 @@ TuneOutcome LabelledWorkbench::tune(const OnnxModel& model, const TuneRequest& r
   const bool distills = request.teacher != nullptr && request.options.distill > 0;
   const auto teacher = distills ? engine_->load(load_model(*request.teacher)) : nullptr;
   const std::size_t wanted = request.options.samples;
-  const Subset some(*kept_, hold_out(kept_->size(), std::min(wanted, kept_->size()),
-                                     request.options.seed, StreamPurpose::kTrainingSubset)
-                                .held_out);
+  const Subset some(*train_, some_of(kept_indices_, wanted, request.options.seed));
   const Dataset& samples = wanted > 0 ? some : *kept_;
   MonitoredTraining observer(monitor_, request, samples.size());
   TrainJob job = train_job(model, request, observer);
