@@ -1,7 +1,9 @@
 # Every dependency is a Debian package; README.md says what each one is for.
 find_program(QC_CCACHE ccache)
 if(QC_CCACHE)
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${QC_CCACHE})
+  # ccache keeps objects made with a precompiled header only if it is told to.
+  set(CMAKE_CXX_COMPILER_LAUNCHER
+      ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros ${QC_CCACHE})
 endif()
 
 find_package(Threads REQUIRED)

@@ -25,6 +25,13 @@ function(qc_compile_options target)
   endif()
 endfunction()
 
+# Headers of libraries that most files of a target include are parsed once. -fpch-preprocess is what
+# ccache needs to see them.
+function(qc_precompile target)
+  target_precompile_headers(${target} PRIVATE ${ARGN})
+  target_compile_options(${target} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>)
+endfunction()
+
 # For tests, which take longer to compile than to run: lightly optimised, and with
 # AddressSanitizer alone, since UndefinedBehaviorSanitizer doubles the time. The modules under test
 # have both.
@@ -36,6 +43,13 @@ function(qc_test_options target)
   if(QC_SANITIZE)
     target_compile_options(${target} PRIVATE -fno-sanitize=undefined)
   endif()
+endfunction()
+
+# An executable of many files that use GoogleTest.
+function(qc_gtest_options target)
+  qc_test_options(${target})
+  qc_precompile(${target} <gmock/gmock.h> <gtest/gtest.h> <algorithm> <filesystem> <fstream> <functional>
+                <map> <optional> <string> <vector> ${ARGN})
 endfunction()
 
 function(qc_module name)
