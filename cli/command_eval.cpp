@@ -3,11 +3,13 @@
 
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "cli/any_model.h"
 #include "cli/commands.h"
 #include "cli/common.h"
 #include "cli/judging.h"
+#include "cli/layer_report.h"
 #include "cli/pipeline_report.h"
 #include "cli/table.h"
 #include "cli/text.h"
@@ -29,9 +31,11 @@ struct EvalCommand {
   std::string input;
   std::string baseline;
   std::string against;
+  bool layers = false;
 
   void run() const {
     if (!against.empty()) return run_against();
+    if (layers) throw Error(ErrorCode::kUsage, "--layers compares two models: --against MODEL");
     if (!tuning.evaluates()) {
       throw Error(ErrorCode::kUsage, "eval needs data: --data DIR, or --eval-cmd CMD");
     }
@@ -83,14 +87,24 @@ struct EvalCommand {
     });
     const Closeness closeness =
         naming_errors(input, [&] { return judgement.judge(model, *engine, progress(input)); });
+    std::vector<ReportedLayer> compared;
+    if (layers) {
+      const std::optional<QcReader> container = open_container();
+      compared = naming_errors(input, [&] {
+        return report_layers(reference, model, *engine, run_inputs(*feeds, in_order(feeds->size())),
+                             container ? &*container : nullptr);
+      });
+    }
     line.clear();
     if (common.json) {
       nlohmann::ordered_json document = {
           {"schema", "qcompress.eval/1"}, {"input", input}, {"against", against}};
       document.update(closeness_json(closeness));
+      if (layers) document["layers"] = layers_json(compared);
       print_json(document);
     } else if (common.prints()) {
       for (const std::string& note : feeds->notes()) print(printable(note) + "\n");
+      if (layers) print(layers_text(compared));
       print(closeness_text(closeness));
       print(certified_text(reference));
     }
@@ -98,9 +112,9 @@ struct EvalCommand {
 
   // What the certificate of a container says, for comparison; empty without one.
   std::string certified_text(const OnnxModel& reference) const {
-    if (!is_qc_file(input)) return "";
-    const QcReader reader = QcReader::open(input, {tuning.limits.memory, common.limits.model});
-    const auto& metadata = reader.manifest().metadata;
+    const std::optional<QcReader> container = open_container();
+    if (!container) return "";
+    const auto& metadata = container->manifest().metadata;
     const auto found = metadata.find(std::string(kCertificateKey));
     if (found == metadata.end()) return "";
     const auto certificate = read_certificate(found->second);
@@ -110,6 +124,11 @@ struct EvalCommand {
       text += printable(fmt::format("the certificate is of another model than {}", against)) + "\n";
     }
     return text;
+  }
+
+  std::optional<QcReader> open_container() const {
+    if (!is_qc_file(input)) return std::nullopt;
+    return QcReader::open(input, {tuning.limits.memory, common.limits.model});
   }
 
   // Every error names the file.
@@ -148,6 +167,11 @@ void add_eval_command(CLI::App& app) {
                   "Compare the outputs with those of this model, .onnx or .qc, instead: no labels "
                   "are needed")
       ->type_name("FILE");
+  sub->add_flag(
+      "--layers", command->layers,
+      fmt::format("With --against, also where they differ: how close the outputs of every "
+                  "layer are, on the first {} samples",
+                  kLayerSamples));
   add_judging_flags(*sub, command->tuning.judging);
   add_tuning_flags(*sub, command->tuning, Hooks::kBoth);
   sub->get_option("--data")->description(

@@ -10,6 +10,7 @@
 #include "cli/commands.h"
 #include "cli/common.h"
 #include "cli/judging.h"
+#include "cli/layer_report.h"
 #include "cli/text.h"
 #include "cli/tuning.h"
 #include "core/error.h"
@@ -106,8 +107,14 @@ struct ShrinkCommand {
     out.commit();
     if (onnx) warn_of_left(onnx->commit());
     monitor.release_signals();
+    std::vector<ReportedLayer> layers;
+    if (common.json || common.verbose) {
+      const QcReader container = QcReader::open(target, ReadLimits::none());
+      layers = report_layers(model, best.model, *session.engine,
+                             run_inputs(*session.feeds, session.split.certify), &container);
+    }
     const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
-    show(model, target, packed, certificate, seconds.count());
+    show(model, target, packed, certificate, layers, seconds.count());
     end_early(monitor, target);
     require_goal(packed, certificate, is_close);
   }
@@ -276,7 +283,8 @@ struct ShrinkCommand {
   }
 
   void show(const OnnxModel& model, const std::filesystem::path& target, std::uint64_t packed,
-            const Certificate& certificate, double seconds) const {
+            const Certificate& certificate, const std::vector<ReportedLayer>& layers,
+            double seconds) const {
     if (common.json) {
       nlohmann::ordered_json document = {
           {"schema", "qcompress.shrink/1"},
@@ -286,6 +294,7 @@ struct ShrinkCommand {
           {"original_bytes", model.total_size()},
           {"packed_bytes", packed},
           {"certificate", nlohmann::ordered_json::parse(certificate_json(certificate))},
+          {"layers", layers_json(layers)},
           {"seconds", seconds}};
       if (!onnx_output.empty()) document["onnx"] = onnx_output;
       print_json(document);
@@ -294,6 +303,7 @@ struct ShrinkCommand {
                         size_text(model.total_size()), printable(target.string()),
                         size_text(packed), ratio_text(model.total_size(), packed), seconds,
                         printable_lines(certificate_text(certificate))));
+      if (!layers.empty()) print(layers_text(layers));
     }
   }
 

@@ -10,13 +10,10 @@
 #include "system/printable.h"
 
 namespace qc {
-namespace {
 
 nlohmann::ordered_json number_or_null(double value) {
   return std::isfinite(value) ? nlohmann::ordered_json(value) : nlohmann::ordered_json(nullptr);
 }
-
-}  // namespace
 
 JudgementOptions JudgingFlags::options() const {
   return {.scores = scores, .metric = kJudgedByChoices.find(metric), .output = output};

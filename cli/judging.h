@@ -21,6 +21,9 @@ struct JudgingFlags {
 /// Adds --scores, --metric and --judge-output.
 void add_judging_flags(CLI::App& command, JudgingFlags& flags);
 
+/// JSON has no infinity: null for what is not finite.
+nlohmann::ordered_json number_or_null(double value);
+
 /// A table of the outputs, the accuracy where samples have labels, and a line with the number that
 /// decides and its interval.
 std::string closeness_text(const Closeness& closeness);

@@ -63,6 +63,17 @@ TEST_F(ShrinkTest, TargetSizesAreMetAndCertified) {
                               testing::Not(HasSubstr("another model"))));
   EXPECT_THAT(run_well(with_data({"eval", "small.qc", "--against", "model.onnx"})).out,
               HasSubstr("another model"));
+  double stored = 0;
+  for (const json& layer : document["layers"]) {
+    EXPECT_GT(layer["snr_db"], 3) << layer;
+    stored += layer["stored_bytes"].get<double>();
+  }
+  EXPECT_GT(stored, 0.8 * document["packed_bytes"].get<double>());
+  EXPECT_THAT(
+      run_well(with_data({"eval", "small.qc", "--against", "trained.onnx", "--layers"})).out,
+      AllOf(HasSubstr("SNR of its outputs"),
+            HasSubstr(document["layers"][0]["tensor"].get<std::string>())));
+  EXPECT_THAT(run({"eval", "small.qc", "--layers", "--data", "."}).err, HasSubstr("--against"));
   // On samples that shrink never saw.
   const json judged =
       run_json(with_data({"eval", "small.qc", "--against", "trained.onnx", "--scores", output()}));

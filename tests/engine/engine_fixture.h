@@ -15,6 +15,8 @@ class EngineTest : public testing::Test {
   static void SetUpTestSuite() { engine_ = open_engine({1, "cpu"}).release(); }
   static void TearDownTestSuite() { delete engine_; }
 
+  static Engine& engine() { return *engine_; }
+
   static std::unique_ptr<Network> load(const OnnxModel& model) {
     return engine_->load(load_model(model));
   }
