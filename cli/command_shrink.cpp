@@ -1,5 +1,6 @@
 // qcompress shrink: the smallest file of any network that still behaves as the network does.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <chrono>
@@ -11,6 +12,7 @@
 #include "cli/common.h"
 #include "cli/judging.h"
 #include "cli/layer_report.h"
+#include "cli/resume.h"
 #include "cli/text.h"
 #include "cli/tuning.h"
 #include "core/error.h"
@@ -44,6 +46,7 @@ constexpr double kLabelWeight = 0.5;
 struct ShrinkCommand {
   CommonOptions common;
   TuningFlags tuning;
+  ResumeFlags resume;
   std::string input;
   std::string onnx_output;
   std::uint64_t target_size = 0;
@@ -73,14 +76,15 @@ struct ShrinkCommand {
     const OnnxModel model = OnnxModel::open(input, common.links());
     const std::filesystem::path target = common.output_or(with_extension(input, ".qc"));
     require_outputs(model, target);
-    if (!onnx_output.empty()) require_absent(onnx_output, common.overwrite());
-    AtomicFile out(target, common.overwrite());
-
     Session session{model,
                     open_samples(model),
                     open_engine({kEngineThreads, tuning.device, tuning.limits}),
                     {}};
     session.split = split_samples(used_samples(*session.feeds), seed);
+    Resumption resumption(resume, target, {input, target, onnx_output}, identity(session), model,
+                          common);
+    if (!onnx_output.empty()) require_absent(onnx_output, resumption.overwrite_for(onnx_output));
+    AtomicFile out(target, resumption.overwrite_for(target));
     ConsoleMonitor monitor(common.prints(), false);
     monitor.catch_signals();
     StatusLine line(common.prints());
@@ -91,7 +95,7 @@ struct ShrinkCommand {
     for (const std::string& note : session.feeds->notes()) tell(note);
 
     const auto [best, certificate, is_close] =
-        naming_errors(input, [&] { return shrink(session, monitor, line); });
+        naming_errors(input, [&] { return shrink(session, monitor, line, resumption); });
     line.clear();
     PackOptions options;
     options.encode = encode();
@@ -99,23 +103,27 @@ struct ShrinkCommand {
     if (!no_certificate) {
       options.metadata[std::string(kCertificateKey)] = certificate_json(certificate);
     }
-    pack_model(best.model, options, out);
+    pack_model(*best.model, options, out);
     const std::uint64_t packed = out.size();
     std::unique_ptr<OutputSet> onnx;
-    if (!onnx_output.empty()) onnx = best.model.stage(onnx_output, {}, common.overwrite());
+    if (!onnx_output.empty())
+      onnx = best.model->stage(onnx_output, {}, resumption.overwrite_for(onnx_output));
     model.require_unchanged();
     out.commit();
     if (onnx) warn_of_left(onnx->commit());
+    std::vector<std::filesystem::path> outputs = {target};
+    if (!onnx_output.empty()) outputs.emplace_back(onnx_output);
+    const std::filesystem::path checkpoint = resumption.finish(monitor.signal() != 0, outputs);
     monitor.release_signals();
     std::vector<ReportedLayer> layers;
     if (common.json || common.verbose) {
       const QcReader container = QcReader::open(target, ReadLimits::none());
-      layers = report_layers(model, best.model, *session.engine,
+      layers = report_layers(model, *best.model, *session.engine,
                              run_inputs(*session.feeds, session.split.certify), &container);
     }
     const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
     show(model, target, packed, certificate, layers, seconds.count());
-    end_early(monitor, target);
+    end_early(monitor, target, checkpoint);
     require_goal(packed, certificate, is_close);
   }
 
@@ -174,7 +182,20 @@ struct ShrinkCommand {
     bool is_close = true;  // enough for the goal
   };
 
-  Outcome shrink(const Session& session, const ConsoleMonitor& monitor, StatusLine& line) const {
+  // What models that are tried depend on. The goal is none of it.
+  CheckpointIdentity identity(const Session& session) const {
+    const auto data = std::filesystem::weakly_canonical(std::filesystem::absolute(tuning.data));
+    return {{"model", model_digest(session.model)},
+            {"data set", fmt::format("{}\n{}\n{}", data.string(), tuning.data_config,
+                                     session.feeds->description())},
+            {"command", fmt::format("{} {} {} {} {} {} {} {} {}", samples, seed,
+                                    fmt::join(exclude, "\n"), thorough, decodes_fast,
+                                    no_certificate, fmt::join(tuning.judging.scores, "\n"),
+                                    tuning.judging.metric, tuning.judging.output)}};
+  }
+
+  Outcome shrink(const Session& session, const ConsoleMonitor& monitor, StatusLine& line,
+                 Resumption& resumption) const {
     const auto progress = [&](std::string_view stage, double part) {
       line.show([&] { return fmt::format("{}  {:.0f}%", stage, 100 * part); });
     };
@@ -202,7 +223,11 @@ struct ShrinkCommand {
     search.reserved_bytes = no_certificate ? 0 : kCertificateBytes;
     search.threads = common.threads;
     search.stop_requested = [&] { return monitor.stop_requested(); };
+    SearchMemory memory = SearchMemory::from_bytes(resumption.search());
+    if (memory.size() > 0) tell(fmt::format("{} models were tried before", memory.size()));
+    search.memory = &memory;
     search.on_candidate = [&](const ShrinkCandidate& candidate) {
+      resumption.save_search(memory.to_bytes());
       line.clear();
       if (common.prints()) print_progress(candidate_line(candidate));
     };
@@ -226,14 +251,14 @@ struct ShrinkCommand {
                : searching.run();
     const RunInputs others = run_inputs(*session.feeds, session.split.certify);
     const Judgement certify(session.model, engine, others, judging());
-    Closeness closeness = certify.judge(best.model, engine);
+    Closeness closeness = certify.judge(*best.model, engine);
     int attempts = 1;
     while (search.goal.has_bound() && !keeps_bound(search.goal, closeness) &&
            attempts < kMostAttempts && !monitor.stop_requested()) {
       tell(fmt::format("on the samples of the certificate: {}; going back",
                        metric_value_text(closeness.metric, closeness.value)));
       best = searching.make({best.point.lambda * kStepBack, best.point.allocation}, best.lockstep);
-      closeness = certify.judge(best.model, engine);
+      closeness = certify.judge(*best.model, engine);
       ++attempts;
     }
     Certificate certificate = make_certificate(closeness, best.point, best.lockstep);
@@ -307,11 +332,12 @@ struct ShrinkCommand {
     }
   }
 
-  void end_early(const ConsoleMonitor& monitor, const std::filesystem::path& target) const {
+  static void end_early(const ConsoleMonitor& monitor, const std::filesystem::path& target,
+                        const std::filesystem::path& checkpoint) {
     if (monitor.signal() == 0) return;
     throw Interruption(monitor.signal(),
-                       fmt::format("interrupted; {} is the best that was found until then",
-                                   printable(target.string())));
+                       fmt::format("interrupted; {} is the best that was found until then{}",
+                                   printable(target.string()), printable(resume_hint(checkpoint))));
   }
 
   // The file is there either way, but a script should know.
@@ -395,6 +421,7 @@ void add_shrink_command(CLI::App& app) {
   add_judging_flags(*sub, command->tuning.judging);
   add_tuning_flags(*sub, command->tuning, Hooks::kNone);
   allow_any_samples(*sub);
+  add_resume_flags(*sub, command->resume);
   add_common_options(*sub, command->common, Writes::kFile);
   add_links_option(*sub, command->common);
   sub->callback([command] { command->run(); });

@@ -19,12 +19,12 @@ constexpr std::chrono::seconds kInterval{10};
 
 fs::path resolved(const fs::path& path) { return fs::weakly_canonical(fs::absolute(path)); }
 
+}  // namespace
+
 std::string resume_hint(const fs::path& checkpoint) {
   if (checkpoint.empty()) return {};
   return fmt::format("; --resume goes on from {}", checkpoint.string());
 }
-
-}  // namespace
 
 void add_resume_flags(CLI::App& command, ResumeFlags& flags) {
   const std::string group = "Interruptions, with --data or commands";
@@ -37,7 +37,8 @@ void add_resume_flags(CLI::App& command, ResumeFlags& flags) {
       .add_option(
           "--checkpoint", flags.checkpoint,
           "Keep the checkpoint here (default: OUTPUT.checkpoint); it is written after every "
-          "step and, at most every ten seconds, after epochs, and removed at the end")
+          "step, every model that shrink tries and, at most every ten seconds, after epochs, and "
+          "removed at the end")
       ->type_name("FILE")
       ->group(group);
 }
@@ -84,7 +85,10 @@ Resumption::Resumption(const ResumeFlags& flags, const fs::path& beside,
 
 void Resumption::use_in(PipelineTools& tools) {
   if (resumes_) tools.resume_from = checkpoint_.state;
-  tools.save_state = [this](const PipelineState& state) { save(state); };
+  tools.save_state = [this](const PipelineState& state) {
+    checkpoint_.state = state;
+    save();
+  };
   tools.state_due = [this] {
     return !saved_ || std::chrono::steady_clock::now() - last_save_ >= kInterval;
   };
@@ -96,9 +100,13 @@ Overwrite Resumption::overwrite_for(const fs::path& output) const {
   return own ? Overwrite::kReplace : overwrite_;
 }
 
+void Resumption::save_search(Bytes search) {
+  checkpoint_.search = std::move(search);
+  save();
+}
+
 // What a full disk must not end is hours of training.
-void Resumption::save(const PipelineState& state) {
-  checkpoint_.state = state;
+void Resumption::save() {
   try {
     write_checkpoint(path_, checkpoint_);
     saved_ = true;
@@ -121,7 +129,7 @@ fs::path Resumption::finish(bool interrupted, const std::vector<fs::path>& outpu
   for (const fs::path& output : outputs) {
     checkpoint_.outputs.push_back(resolved(output).string());
   }
-  save(checkpoint_.state);
+  save();
   return path_;
 }
 

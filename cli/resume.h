@@ -25,6 +25,9 @@ struct ResumeFlags {
 /// Adds --checkpoint and --resume.
 void add_resume_flags(CLI::App& command, ResumeFlags& flags);
 
+/// "; --resume goes on from FILE"; empty where there is no checkpoint.
+std::string resume_hint(const std::filesystem::path& checkpoint);
+
 /// Throws Error(kUsage) when they were given and nothing evaluates or fine-tunes.
 void require_use(const ResumeFlags& flags, bool evaluates_or_tunes);
 
@@ -43,6 +46,10 @@ class Resumption {
   /// Makes a pipeline go on from the checkpoint, and keep it. This must outlive the tools.
   void use_in(PipelineTools& tools);
 
+  /// What a search had tried, where it is resumed, and a checkpoint of what it has tried now.
+  const Bytes& search() const noexcept { return checkpoint_.search; }
+  void save_search(Bytes search);
+
   /// How to write an output: one that the interrupted command wrote may be replaced.
   Overwrite overwrite_for(const std::filesystem::path& output) const;
 
@@ -55,7 +62,7 @@ class Resumption {
   std::filesystem::path kept() const { return saved_ ? path_ : std::filesystem::path(); }
 
  private:
-  void save(const PipelineState& state);
+  void save();
 
   std::filesystem::path path_;
   Overwrite overwrite_;

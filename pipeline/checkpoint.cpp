@@ -20,7 +20,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::string_view kMagic = "qcompress checkpoint 1\n";
+constexpr std::string_view kMagic = "qcompress checkpoint 2\n";
 
 // Names of tensors need not be text, and JSON has no NaN.
 std::string dump(const json& document) {
@@ -261,6 +261,8 @@ Checkpoint parse(ByteView bytes, const CheckpointIdentity& identity, const OnnxM
   state.report = report_of(document.at("report"));
   const ByteView training = reader.take(document.at("training").get<std::uint64_t>());
   state.training.assign(training.begin(), training.end());
+  const ByteView search = reader.take(document.at("search").get<std::uint64_t>());
+  checkpoint.search.assign(search.begin(), search.end());
   if (!reader.ok() || reader.rest().size() != sizeof(Digest)) refuse();
   return checkpoint;
 }
@@ -281,6 +283,7 @@ void write_checkpoint(const std::filesystem::path& path, const Checkpoint& check
                    {"baseline", reference(models.add(state.baseline))},
                    {"report", to_json(state.report)},
                    {"training", state.training.size()},
+                   {"search", checkpoint.search.size()},
                    {"models", json::array()}};
   for (const auto& model : models.all()) {
     json sizes = json::array();
@@ -298,6 +301,7 @@ void write_checkpoint(const std::filesystem::path& path, const Checkpoint& check
     }
   }
   file.write(state.training);
+  file.write(checkpoint.search);
   file.commit();
 }
 

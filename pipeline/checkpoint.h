@@ -19,11 +19,12 @@ struct Checkpoint {
   CheckpointIdentity identity;
   PipelineState state;
   std::vector<std::string> outputs = {};  ///< paths that the interrupted command wrote
+  Bytes search = {};  ///< of a search in place of a pipeline: SearchMemory::to_bytes()
 };
 
 /// Writes a checkpoint as a whole, over an older one. In the file are a line that names the format,
 /// the size of a JSON document (8 bytes, little-endian), the document, the files of the models and
-/// the state of the training as it says, and the XXH3-128 of all before it. Throws Error(kFile).
+/// the states of training and search as it says, and the XXH3-128 of all before it. Throws Error(kFile).
 void write_checkpoint(const std::filesystem::path& path, const Checkpoint& checkpoint);
 
 /// Reads a checkpoint of a pipeline that starts from `input`. Throws Error: kFile when there is

@@ -39,7 +39,8 @@ ShrinkSearch::ShrinkSearch(const OnnxModel& model, const Shrinker& shrinker, Eng
       shrinker_(shrinker),
       engine_(engine),
       judgement_(judgement),
-      options_(options) {}
+      options_(options),
+      memory_(options.memory != nullptr ? *options.memory : own_memory_) {}
 
 ShrinkCandidate ShrinkSearch::run() {
   if (options_.goal.target_size) {
@@ -47,7 +48,7 @@ ShrinkCandidate ShrinkSearch::run() {
   } else {
     to_bound();
   }
-  return std::move(*best_);
+  return with_model(std::move(*best_));
 }
 
 // Bytes that do not depend on lambda: everything but the rounded weights. Found by packing the
@@ -99,32 +100,58 @@ double ShrinkSearch::lambda_for_bytes(double bytes, double allocation, double gu
 
 ShrinkCandidate ShrinkSearch::make(const ShrinkPoint& point, bool lockstep) {
   ShrinkCandidate candidate = rounded(point, lockstep);
-  return lockstep && options_.refine ? refined(std::move(candidate)) : candidate;
+  return with_model(lockstep && options_.refine ? refined(std::move(candidate))
+                                                : std::move(candidate));
 }
 
 ShrinkCandidate ShrinkSearch::rounded(const ShrinkPoint& point, bool lockstep) {
   if (chosen_ && chosen_->point == point && chosen_->lockstep == lockstep) return *chosen_;
+  if (auto before = remembered(point, lockstep, false)) return *before;
   ShrunkModel shrunk = lockstep ? shrinker_.round_in_lockstep(point) : shrinker_.round(point);
   ShrinkCandidate candidate{point, lockstep, false, model_.edited(std::move(shrunk.edits)), 0, {}};
-  judge(candidate);
-  if (shrunk.bits > 0) {
-    ratio_ =
-        std::max(static_cast<double>(candidate.bytes) - fixed_bytes(), 1.0) / (shrunk.bits / 8);
-  }
+  judge(candidate, shrunk.bits);
+  learn_ratio(candidate.bytes, shrunk.bits);
   return candidate;
 }
 
 ShrinkCandidate ShrinkSearch::refined(ShrinkCandidate candidate) {
-  candidate.model = options_.refine(candidate.model);
+  if (auto before = remembered(candidate.point, candidate.lockstep, true)) return *before;
+  candidate = with_model(std::move(candidate));
+  candidate.model = options_.refine(*candidate.model);
   candidate.refined = true;
-  judge(candidate);
+  judge(candidate, 0);
   return candidate;
 }
 
-void ShrinkSearch::judge(ShrinkCandidate& candidate) {
+std::optional<ShrinkCandidate> ShrinkSearch::remembered(const ShrinkPoint& point, bool lockstep,
+                                                        bool refined) {
+  const TriedModel* tried = memory_.find(point, lockstep, refined);
+  if (tried == nullptr) return std::nullopt;
+  learn_ratio(tried->bytes, tried->bits);
+  return ShrinkCandidate{point, lockstep, refined, std::nullopt, tried->bytes, tried->closeness};
+}
+
+// What is remembered without its model is made again, to the same bytes.
+ShrinkCandidate ShrinkSearch::with_model(ShrinkCandidate candidate) {
+  if (candidate.model) return candidate;
+  ShrunkModel shrunk = candidate.lockstep ? shrinker_.round_in_lockstep(candidate.point)
+                                          : shrinker_.round(candidate.point);
+  candidate.model = model_.edited(std::move(shrunk.edits));
+  if (candidate.refined) candidate.model = options_.refine(*candidate.model);
+  return candidate;
+}
+
+void ShrinkSearch::learn_ratio(std::uint64_t bytes, double bits) {
+  if (bits <= 0) return;
+  ratio_ = std::max(static_cast<double>(bytes) - fixed_bytes(), 1.0) / (bits / 8);
+}
+
+void ShrinkSearch::judge(ShrinkCandidate& candidate, double bits) {
   candidate.bytes =
-      packed_size(candidate.model, options_.encode, options_.threads) + options_.reserved_bytes;
-  candidate.closeness = judgement_.judge(candidate.model, engine_);
+      packed_size(*candidate.model, options_.encode, options_.threads) + options_.reserved_bytes;
+  candidate.closeness = judgement_.judge(*candidate.model, engine_);
+  memory_.add({candidate.point, candidate.lockstep, candidate.refined, bits, candidate.bytes,
+               candidate.closeness});
   if (options_.on_candidate) options_.on_candidate(candidate);
   interrupted_ = interrupted_ || (options_.stop_requested && options_.stop_requested());
 }

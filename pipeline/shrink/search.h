@@ -12,6 +12,7 @@
 #include "engine/engine.h"
 #include "formats/onnx/onnx_model.h"
 #include "pipeline/judgement.h"
+#include "pipeline/shrink/search_memory.h"
 #include "pipeline/shrink/shrinker.h"
 
 namespace qc {
@@ -34,7 +35,8 @@ struct ShrinkCandidate {
   ShrinkPoint point;
   bool lockstep = false;
   bool refined = false;  ///< see SearchOptions::refine
-  OnnxModel model;
+  /// Nothing where the search remembers the rest only; run() and make() give it.
+  std::optional<OnnxModel> model;
   std::uint64_t bytes = 0;  ///< of the container, with what is reserved
   Closeness closeness;      ///< on the samples that decide
 };
@@ -51,7 +53,9 @@ struct SearchOptions {
   unsigned threads = 0;
   /// A size between (1 - tolerance) and 1 times the target is as good as met.
   double tolerance = 0.02;
-  std::function<void(const ShrinkCandidate&)> on_candidate;  ///< may be empty
+  /// What was tried before is not made and judged again, and what is tried is added; may be null.
+  SearchMemory* memory = nullptr;
+  std::function<void(const ShrinkCandidate&)> on_candidate;  ///< of new ones; may be empty
   std::function<bool()> stop_requested;                      ///< may be empty
 };
 
@@ -79,7 +83,10 @@ class ShrinkSearch {
   void to_bound();
   ShrinkCandidate rounded(const ShrinkPoint& point, bool lockstep);
   ShrinkCandidate refined(ShrinkCandidate candidate);
-  void judge(ShrinkCandidate& candidate);
+  void judge(ShrinkCandidate& candidate, double bits);
+  std::optional<ShrinkCandidate> remembered(const ShrinkPoint& point, bool lockstep, bool refined);
+  ShrinkCandidate with_model(ShrinkCandidate candidate);
+  void learn_ratio(std::uint64_t bytes, double bits);
   // How bracket() makes its models.
   enum class Maker { kIndependent, kLockstep, kRefined };
   void bracket(double allocation, Maker maker, double step, double precision);
@@ -92,6 +99,8 @@ class ShrinkSearch {
   Engine& engine_;
   const Judgement& judgement_;
   const SearchOptions& options_;
+  SearchMemory own_memory_;
+  SearchMemory& memory_;
   std::optional<ShrinkCandidate> best_;
   std::optional<ShrinkCandidate> chosen_;  // by choose_allocation(), for a search that starts there
   std::optional<double> fixed_bytes_;

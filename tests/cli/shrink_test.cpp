@@ -166,6 +166,33 @@ TEST_F(ShrinkTest, DistillationMovesSharedValuesTogether) {
             1.05 * static_cast<double>(fs::file_size(file("plain.qc"))));
 }
 
+TEST_F(ShrinkTest, AnInterruptedSearchGoesOn) {
+  const Args args = shrink({"--target-size", "25KB"});
+  const auto to = [&](const std::string& output, const Args& more = {}) {
+    Args all = args;
+    all.insert(all.end(), {"-o", output});
+    all.insert(all.end(), more.begin(), more.end());
+    return all;
+  };
+  run_well(to("whole.qc"));
+  std::string line;
+  for (const std::string& arg : to("part.qc")) line += " '" + arg + "'";
+  const RunResult result = run_shell(
+      "\"$0\"" + line +
+      " & p=$!; until [ -e part.qc.checkpoint ]; do kill -0 $p || exit 99; sleep 0.02; done; "
+      "kill -INT $p; wait $p");
+  EXPECT_EQ(result.exit_code, kInterrupted) << result.err;
+  EXPECT_THAT(result.err, AllOf(HasSubstr("part.qc is the best"),
+                                HasSubstr("--resume goes on from part.qc.checkpoint")));
+  EXPECT_TRUE(fs::exists(file("part.qc")));
+  expect_refused(to("part.qc"), kFile, {"--resume", "-f"});
+  expect_refused(to("part.qc", {"--resume", "--seed", "7"}), kUsage, {"another command"});
+  // Over the file that it wrote before.
+  EXPECT_THAT(run_well(to("part.qc", {"--resume"})).out, HasSubstr("tried before"));
+  EXPECT_TRUE(content("part.qc") == content("whole.qc"));
+  EXPECT_FALSE(fs::exists(file("part.qc.checkpoint")));
+}
+
 TEST_F(ShrinkTest, SamplesThatGiveNoNumbersAreRefused) {
   onnx::TensorProto tensor;
   tensor.set_data_type(onnx::TensorProto::FLOAT);
