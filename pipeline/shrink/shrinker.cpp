@@ -14,6 +14,22 @@ void merge(ShrunkModel& all, RoundedTensors part) {
   all.bits += part.bits;
 }
 
+// Moments of columns that have nothing to do with each other, so that none makes up for another.
+Moments without_correlations(Moments moments, bool centred) {
+  if (moments.is_table) return moments;
+  const std::size_t n = moments.columns;
+  for (std::size_t i = 0; i < moments.second.size(); ++i) {
+    const std::size_t row = i / n;  // of all groups
+    if (row % n != i % n) {
+      moments.second[i] = 0;
+    } else if (centred) {
+      moments.second[i] -= moments.mean[row] * moments.mean[row];
+    }
+  }
+  moments.mean.assign(moments.mean.size(), 0);
+  return moments;
+}
+
 }  // namespace
 
 Shrinker::Shrinker(const OnnxModel& model, Engine& engine, RunInputs inputs,
@@ -49,7 +65,13 @@ Shrinker::Shrinker(const OnnxModel& model, Engine& engine, RunInputs inputs,
   job.memory = options_.activation_memory;
   job.visit = [&](std::size_t tensor, const Moments& moments) -> PayloadEdits {
     const WeightLayer& layer = *layers.at(tensor);
-    factors_[tensor] = layer_factors(layer, &moments, rounding_order(layer.form), options_.threads);
+    if (options_.compensate) {
+      factors_[tensor] =
+          layer_factors(layer, &moments, rounding_order(layer.form), options_.threads);
+    } else {
+      const Moments alone = without_correlations(moments, layer.bias.has_value());
+      factors_[tensor] = layer_factors(layer, &alone, rounding_order(layer.form), options_.threads);
+    }
     calibration_[tensor] = moments;
     report("calibrating",
            static_cast<double>(calibration_.size()) / static_cast<double>(plan_.layers.size()));

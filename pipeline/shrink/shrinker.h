@@ -46,6 +46,9 @@ class Shrinker {
     std::uint64_t activation_memory = std::uint64_t{768} << 20;
     /// How many of the samples show how the outputs depend on the weights.
     std::size_t sensitivity_samples = 100;
+    /// Whether weights that are still free make up for the errors of those that are rounded
+    /// already, in round(); off only shows what that is worth.
+    bool compensate = true;
     ShrinkProgress progress;  ///< may be empty
   };
 

@@ -10,7 +10,8 @@
 namespace qc::bench {
 
 struct BenchOptions {
-  bool quick = false;  ///< as little as shows that everything works; the figures mean nothing
+  bool quick = false;     ///< as little as shows that everything works; the figures mean nothing
+  std::string only = {};  ///< of tables over networks, those whose names contain this
 };
 
 /// One table: a row in main.cpp, a file with its implementation.
@@ -47,6 +48,8 @@ extern const BenchTable kBinaryTable;
 extern const BenchTable kMixedTable;
 extern const BenchTable kResnetTable;
 extern const BenchTable kShrinkTable;
+extern const BenchTable kShrinkAblationTable;
+extern const BenchTable kShrinkBudgetsTable;
 
 /// A table in Markdown whose columns line up as plain text too: the first one to the left, the
 /// others to the right.

@@ -1,123 +1,44 @@
 // Compression without labels beside sharing every layer by k-means, judged by ONNX Runtime.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
 #include <chrono>
-#include <cmath>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
+#include <functional>
 #include <memory>
-#include <nlohmann/json.hpp>
-#include <optional>
-#include <stdexcept>
+#include <numeric>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "bench.h"
-#include "data/batches.h"
+#include "data/feed_source.h"
 #include "harness.h"
 #include "passes/pass.h"
 #include "pipeline/run_inputs.h"
 #include "pipeline/runner.h"
+#include "pipeline/shrink/distillation.h"
 #include "pipeline/shrink/search.h"
+#include "shrink_judge.h"
+#include "shrink_subjects.h"
 
 namespace qc::bench {
 namespace {
 
 namespace fs = std::filesystem;
 
-// A network of ../shared for pictures, and how it takes them.
-struct PictureModel {
-  std::string_view name;
-  std::string_view path;
-  std::string_view config;  ///< dataset.toml
-  std::size_t calibrate;    ///< pictures without labels, of which three tenths decide
-  std::size_t judge;        ///< others
-  std::vector<std::uint64_t> targets = {};  ///< sizes of the curve
-};
+constexpr std::array kBits = {8, 7, 6, 5, 4};
+// Of 6-bit sharing, for networks without sizes of their own.
+constexpr std::array kParts = {1.0, 0.8, 0.65, 0.5, 0.4, 0.3};
 
-const std::vector<PictureModel>& picture_models() {
-  constexpr std::string_view kSigned = "mean = 0.5\nstd = 0.5\n";
-  constexpr std::string_view kUnit = "";
-  constexpr std::string_view kBytes = "scale = 1\nchannels = \"BGR\"\n";
-  static const std::vector<PictureModel> kModels = {
-      {"SqueezeNet 1.1",
-       "converted/squeezenet_f32_from_fp16.onnx",
-       "resize = 256\ncrop = 224\nchannels = \"BGR\"\nscale = 1\nmean = [104, 117, 123]\n",
-       300,
-       700,
-       {720'000, 620'000, 540'000, 450'000, 400'000, 330'000}},
-      {"MobileNetV2 0.35 128",
-       "mobilenet_v2_035_128/mobilenet_v2_0.35_128_tfs_channel_first.onnx",
-       "resize = 144\ncrop = 128\nmean = 0.5\nstd = 0.5\n",
-       300,
-       700,
-       {200'000, 160'000, 140'000, 118'000, 100'000, 85'000}},
-      {"MobileNetV2 0.5 128", "mobilenet_v2_128_05/mobilenet_v2_128_0.5.onnx", kSigned, 100, 200},
-      {"YOLOX nano", "yolox_nano/yolox_nano.onnx", kBytes, 60, 40},
-      {"FaceBoxesV2", "faceboxesv2/faceboxesv2-640x640.onnx", kBytes, 30, 30},
-      {"FastestDet", "fastestdet/FastestDet.onnx", kUnit, 60, 60},
-      {"YuNet n", "yunet/yunet_n_320_320.onnx", kBytes, 60, 60},
-      {"sub-pixel CNN", "super_resolution/super_resolution.onnx", kUnit, 30, 40},
-      {"style transfer", "fns_candy/fns-candy.onnx", "scale = 1\n", 30, 20},
-      {"PFLD 106 lite", "pfld_106_lite/pfld-106-lite.onnx", kUnit, 100, 200},
-      {"text angle", "chineseocr_angle/angle_net.onnx", kSigned, 100, 200},
-  };
-  return kModels;
-}
-
-std::optional<fs::path> shared_folder() {
-  const char* named = std::getenv("QC_SHARED");
-  const fs::path folder =
-      named != nullptr ? fs::path(named) : fs::path(QC_SOURCE_DIR) / "../shared";
-  if (!fs::exists(folder / "models")) return std::nullopt;
-  return fs::canonical(folder);
-}
-
-// Agreement and SNR of the first output, by ONNX Runtime.
-struct Verdict {
-  double agreement = 0;
-  double snr = 0;
-};
-
-std::vector<Verdict> judge_by_onnxruntime(const std::vector<fs::path>& models, const Graph& graph,
-                                          const RunInputs& samples) {
-  const harness::TempDir temp;
-  std::ofstream data(temp / "inputs.bin", std::ios::binary);
-  nlohmann::json job = {{"models", nlohmann::json::array()}, {"samples", nlohmann::json::array()}};
-  for (const fs::path& model : models) job["models"].push_back(model.string());
-  std::uint64_t offset = 0;
-  for (std::size_t i = 0; i < samples.count; ++i) {
-    nlohmann::json inputs = nlohmann::json::array();
-    const std::vector<HostTensor> values = samples.load(i);
-    for (std::size_t k = 0; k < values.size(); ++k) {
-      inputs.push_back({{"name", graph.inputs[k].name},
-                        {"type", static_cast<int>(values[k].type)},
-                        {"dims", values[k].dims},
-                        {"offset", offset},
-                        {"size", values[k].bytes.size()}});
-      data.write(reinterpret_cast<const char*>(values[k].bytes.data()),
-                 static_cast<std::streamsize>(values[k].bytes.size()));
-      offset += values[k].bytes.size();
-    }
-    job["samples"].push_back(std::move(inputs));
-  }
-  data.close();
-  harness::write_file(temp / "job.json", job.dump());
-  harness::RunOptions options;
-  options.program = "node";
-  const auto run = harness::run(
-      {QC_JUDGE_ONNXRUNTIME, QC_ONNXRUNTIME_DIR, temp / "job.json", temp / "inputs.bin"}, options);
-  if (run.exit_code != 0) throw std::runtime_error("ONNX Runtime: " + run.err);
-  std::vector<Verdict> verdicts;
-  for (const nlohmann::json& one : nlohmann::json::parse(run.out)) {
-    verdicts.push_back(
-        {one["agreement"], one["snr"].is_null() ? INFINITY : one["snr"].get<double>()});
-  }
-  return verdicts;
+std::unique_ptr<Engine> bench_engine() {
+  ::setenv("QCOMPRESS_ENGINE", QC_TORCH_MODULE, 0);
+  // As shrink does, whose results do not depend on the number of threads.
+  return open_engine({.threads = 1});
 }
 
 OnnxModel shared_by_kmeans(const OnnxModel& model, int bits) {
@@ -126,159 +47,208 @@ OnnxModel shared_by_kmeans(const OnnxModel& model, int bits) {
   return apply_pass(kSharePass, model, params, {}).model(model);
 }
 
+std::uint64_t size_of(const OnnxModel& model) { return packed_size(model, presets::kMax, 0); }
+
 std::string kilobytes(std::uint64_t bytes) {
   return fmt::format("{:.1f}", static_cast<double>(bytes) / 1000);
 }
 
-// One network with all that is needed to compress and to judge it.
-class Subject {
+// How a model is made smaller in a table.
+struct Way {
+  Shrinker::Options shrinker = {};
+  std::vector<double> allocations = {0, 0.25, 0.5, 1};
+  bool lockstep = true;
+  bool distilled = false;
+};
+
+// A network with what its samples tell, ready to be made smaller and judged.
+class Calibrated {
  public:
-  Subject(const PictureModel& about, const fs::path& shared, Engine& engine, bool quick)
-      : about_(about),
-        path_(shared / "models" / about.path),
-        model_(OnnxModel::open(path_)),
-        engine_(engine) {
-    harness::write_file(temp_ / "dataset.toml", std::string(about.config));
-    feeds_ = open_feeds({shared / "data/imagenet-sample-1000/images", temp_ / "dataset.toml"},
-                        Split::kTrain, model_.graph()->main);
-    // A fixed permutation: the first are for calibration, the last judge.
-    const std::vector<std::size_t> order = shuffled(feeds_->size(), 0, 0);
-    const std::size_t calibrate = quick ? 12 : about.calibrate;
-    const std::size_t judge = quick ? 10 : about.judge;
-    std::vector<std::size_t> all(order.begin(),
-                                 order.begin() + static_cast<std::ptrdiff_t>(calibrate));
-    const std::size_t decide = calibrate * 3 / 10;
-    const std::vector<std::size_t> deciding(all.end() - static_cast<std::ptrdiff_t>(decide),
-                                            all.end());
-    all.resize(all.size() - decide);
-    judged_ =
-        run_inputs(*feeds_, {order.end() - static_cast<std::ptrdiff_t>(judge), order.end()}, 0);
+  Calibrated(const ShrinkSubject& subject, Engine& engine, RunInputs calibrate, RunInputs decide,
+             Way way)
+      : subject_(subject),
+        engine_(engine),
+        way_(std::move(way)),
+        calibrate_(std::move(calibrate)),
+        decide_(std::move(decide)) {
     const auto start = std::chrono::steady_clock::now();
-    judgement_ = std::make_unique<Judgement>(model_, engine_, run_inputs(*feeds_, deciding),
-                                             JudgementOptions());
-    shrinker_ = std::make_unique<Shrinker>(model_, engine_, run_inputs(*feeds_, all),
-                                           judgement_->losses(), Shrinker::Options());
-    seconds_ = since(start);
+    judgement_ = std::make_unique<Judgement>(subject.model(), engine, decide_, judging(subject));
+    shrinker_ = std::make_unique<Shrinker>(subject.model(), engine, calibrate_,
+                                           judgement_->losses(), way_.shrinker);
+    calibration_seconds_ = since(start);
   }
 
-  // As close as sharing by 6 bits is, on the samples that decide.
+  // As close as another model is, on the samples that decide.
   ShrinkCandidate as_close_as(const OnnxModel& other) {
-    SearchOptions options = search_options();
-    const double bound = judgement_->judge(other, engine_).value;
+    SearchOptions options;
+    const Closeness closeness = judgement_->judge(other, engine_);
+    decisive_ = closeness.decisive;
     if (has_scores()) {
-      options.goal.max_drop = 1 - bound;
+      options.goal.max_drop = closeness.reference - closeness.value;
     } else {
-      options.goal.min_snr = bound;
+      options.goal.min_snr = closeness.value;
     }
-    return search(options);
+    return search(std::move(options));
   }
 
   ShrinkCandidate of_size(std::uint64_t bytes) {
-    SearchOptions options = search_options();
+    SearchOptions options;
     options.goal.target_size = bytes;
-    return search(options);
+    ShrinkCandidate found = search(std::move(options));
+    decisive_ = found.closeness.decisive;
+    return found;
   }
 
-  std::vector<Verdict> judge(const std::vector<OnnxModel>& others) {
-    std::vector<fs::path> paths = {path_};
+  void keep_allocation(double allocation) { way_.allocations = {allocation}; }
+
+  bool has_scores() const { return judgement_->metric() == JudgedBy::kAgreement; }
+  double seconds() const { return calibration_seconds_ + search_seconds_; }
+
+  // Only after a model was made.
+  std::vector<std::string> judged(const std::vector<OnnxModel>& others) const {
+    const harness::TempDir temp;
+    std::vector<fs::path> paths = {subject_.path()};
     for (std::size_t i = 0; i < others.size(); ++i) {
-      paths.push_back(temp_ / fmt::format("{}.onnx", i));
+      paths.push_back(temp / fmt::format("{}.onnx", i));
       others[i].write(paths.back(), {}, Overwrite::kReplace);
     }
-    return judge_by_onnxruntime(paths, model_.graph()->main, judged_);
-  }
-
-  const OnnxModel& model() const { return model_; }
-  bool has_scores() const { return judgement_->metric() == JudgedBy::kAgreement; }
-  double calibration_seconds() const { return seconds_; }
-  double search_seconds() const { return search_seconds_; }
-
-  std::string text(const Verdict& verdict) const {
-    return has_scores() ? fmt::format("{:.1f} %", 100 * verdict.agreement)
-                        : fmt::format("{:.1f} dB", verdict.snr);
+    const OutputLoss output = judgement_->losses()[decisive_];
+    std::vector<std::string> texts;
+    for (const Verdict& verdict :
+         judge_by_onnxruntime(paths, subject_.model().graph()->main, subject_.judged(),
+                              output.output, output.scores_axis)) {
+      texts.push_back(has_scores() ? fmt::format("{:.1f} %", 100 * verdict.agreement)
+                                   : fmt::format("{:.1f} dB", verdict.snr));
+    }
+    return texts;
   }
 
  private:
+  static JudgementOptions judging(const ShrinkSubject& subject) {
+    JudgementOptions options;
+    if (!subject.info().scores.empty()) options.scores.emplace_back(subject.info().scores);
+    return options;
+  }
+
   static double since(std::chrono::steady_clock::time_point start) {
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   }
 
-  static SearchOptions search_options() {
-    SearchOptions options;
-    options.encode = presets::kMax;
-    return options;
-  }
-
-  ShrinkCandidate search(const SearchOptions& options) {
+  ShrinkCandidate search(SearchOptions options) {
     const auto start = std::chrono::steady_clock::now();
-    ShrinkCandidate found = ShrinkSearch(model_, *shrinker_, engine_, *judgement_, options).run();
+    options.encode = presets::kMax;
+    options.allocations = way_.allocations;
+    options.lockstep = way_.lockstep;
+    Imitation imitation;
+    if (way_.distilled) {
+      imitation.train = calibrate_;
+      imitation.validation = decide_;
+      imitation.outputs = judgement_->losses();
+      options.refine = [&](const OnnxModel& rounded) {
+        return distilled(rounded, subject_.model(), shrinker_->plan(), engine_, imitation, {});
+      };
+    }
+    ShrinkCandidate found =
+        ShrinkSearch(subject_.model(), *shrinker_, engine_, *judgement_, options).run();
     search_seconds_ = since(start);
     return found;
   }
 
-  PictureModel about_;
-  fs::path path_;
-  harness::TempDir temp_;
-  OnnxModel model_;
+  const ShrinkSubject& subject_;
   Engine& engine_;
-  std::unique_ptr<FeedSource> feeds_;
-  RunInputs judged_;
+  Way way_;
+  RunInputs calibrate_;
+  RunInputs decide_;
   std::unique_ptr<Judgement> judgement_;
   std::unique_ptr<Shrinker> shrinker_;
-  double seconds_ = 0;
+  std::size_t decisive_ = 0;
+  double calibration_seconds_ = 0;
   double search_seconds_ = 0;
 };
 
-std::string run(const BenchOptions& bench) {
-  const auto shared = shared_folder();
+bool is_wanted(const SubjectInfo& info, const BenchOptions& bench) {
+  return info.name.find(bench.only) != std::string_view::npos;
+}
+
+// A network's row beside 6-bit sharing, and its curve.
+struct Rows {
+  std::vector<std::string> beside;
+  std::vector<std::vector<std::string>> curve;
+  std::uint64_t share_bytes = 0;
+  std::uint64_t shrink_bytes = 0;
+};
+
+Rows measure(const SubjectInfo& info, const fs::path& shared, Engine& engine, bool quick) {
+  const ShrinkSubject subject(info, shared, engine, quick);
+  Calibrated calibrated(subject, engine, subject.calibrating(), subject.deciding(), {});
+  std::vector<OnnxModel> others;
+  std::vector<std::uint64_t> sizes;
+  for (const int bits : kBits) {
+    others.push_back(shared_by_kmeans(subject.model(), bits));
+    sizes.push_back(size_of(others.back()));
+  }
+  const std::uint64_t plain = sizes[2];
+  ShrinkCandidate found = calibrated.as_close_as(others[2]);
+  const double seconds = calibrated.seconds();
+  others.push_back(*found.model);
+  sizes.push_back(found.bytes);
+  std::vector<std::uint64_t> targets = info.targets;
+  if (targets.empty()) {
+    // One search chose the allocation.
+    calibrated.keep_allocation(found.point.allocation);
+    for (const double part : kParts) {
+      targets.push_back(static_cast<std::uint64_t>(part * static_cast<double>(plain)));
+    }
+  }
+  if (quick) targets.resize(1);
+  for (const std::uint64_t target : targets) {
+    ShrinkCandidate candidate = calibrated.of_size(target);
+    others.push_back(std::move(*candidate.model));
+    sizes.push_back(candidate.bytes);
+  }
+  const std::vector<std::string> judged = calibrated.judged(others);
+  Rows rows;
+  rows.share_bytes = plain;
+  rows.shrink_bytes = found.bytes;
+  rows.beside = {
+      std::string(info.name),
+      fmt::format("{}", info.calibrate),
+      kilobytes(size_of(subject.model())),
+      kilobytes(plain),
+      judged[2],
+      kilobytes(found.bytes),
+      judged[kBits.size()],
+      fmt::format("{:.2f}", static_cast<double>(found.bytes) / static_cast<double>(plain)),
+      fmt::format("{:.0f}", seconds)};
+  for (std::size_t i = 0; i < targets.size(); ++i) {
+    const bool plain_too = i < kBits.size();
+    const std::size_t at = kBits.size() + 1 + i;
+    rows.curve.push_back({i == 0 ? std::string(info.name) : std::string(),
+                          plain_too ? fmt::format("{}", kBits[i]) : std::string(),
+                          plain_too ? kilobytes(sizes[i]) : std::string(),
+                          plain_too ? judged[i] : std::string(), kilobytes(sizes[at]), judged[at]});
+  }
+  return rows;
+}
+
+std::string run_closeness(const BenchOptions& bench) {
+  const auto shared = harness::shared_dir();
   if (!shared) return "Not measured: there is no ../shared.\n";
-  ::setenv("QCOMPRESS_ENGINE", QC_TORCH_MODULE, 0);
-  const auto engine = open_engine({});
-  MarkdownTable beside({"model", "pictures", "packed", "share 6 bits", "judged", "shrink", "judged",
-                        "ratio", "seconds"});
-  MarkdownTable curves(
-      {"model", "share bits", "kB", "judged", "shrink to", "kB", "judged", "seconds"});
+  const auto engine = bench_engine();
+  MarkdownTable beside({"model", "samples", "packed kB", "share 6 bits kB", "judged", "shrink kB",
+                        "judged", "ratio", "seconds"});
+  MarkdownTable curves({"model", "share bits", "kB", "judged", "shrink kB", "judged"});
   std::uint64_t share_sum = 0;
   std::uint64_t shrink_sum = 0;
-  for (const PictureModel& about : picture_models()) {
-    tell(std::string(about.name));
-    Subject subject(about, *shared, *engine, bench.quick);
-    const OnnxModel plain = shared_by_kmeans(subject.model(), 6);
-    const ShrinkCandidate found = subject.as_close_as(plain);
-    const double seconds = subject.calibration_seconds() + subject.search_seconds();
-    const std::vector<Verdict> verdicts = subject.judge({plain, found.model});
-    const std::uint64_t share_bytes = packed_size(plain, presets::kMax, 0);
-    share_sum += share_bytes;
-    shrink_sum += found.bytes;
-    beside.add_row(
-        {std::string(about.name), fmt::format("{}", about.calibrate),
-         kilobytes(packed_size(subject.model(), presets::kMax, 0)), kilobytes(share_bytes),
-         subject.text(verdicts[0]), kilobytes(found.bytes), subject.text(verdicts[1]),
-         fmt::format("{:.2f}", static_cast<double>(found.bytes) / static_cast<double>(share_bytes)),
-         fmt::format("{:.0f}", seconds)});
-    if (about.targets.empty() || bench.quick) continue;
-    std::vector<OnnxModel> others;
-    std::vector<std::uint64_t> sizes;
-    std::vector<double> times;
-    for (int bits = 8; bits >= 4; --bits) {
-      others.push_back(shared_by_kmeans(subject.model(), bits));
-      sizes.push_back(packed_size(others.back(), presets::kMax, 0));
-    }
-    for (const std::uint64_t target : about.targets) {
-      ShrinkCandidate candidate = subject.of_size(target);
-      others.push_back(std::move(candidate.model));
-      sizes.push_back(candidate.bytes);
-      times.push_back(subject.calibration_seconds() + subject.search_seconds());
-    }
-    const std::vector<Verdict> judged = subject.judge(others);
-    for (std::size_t i = 0; i < about.targets.size(); ++i) {
-      const bool plain_too = i < 5;
-      curves.add_row({std::string(about.name), plain_too ? fmt::format("{}", 8 - i) : "",
-                      plain_too ? kilobytes(sizes[i]) : "",
-                      plain_too ? subject.text(judged[i]) : "", kilobytes(about.targets[i]),
-                      kilobytes(sizes[5 + i]), subject.text(judged[5 + i]),
-                      fmt::format("{:.0f}", times[i])});
-    }
+  for (const SubjectInfo& info : shrink_subjects()) {
+    if (!is_wanted(info, bench)) continue;
+    const Rows rows = measure(info, *shared, *engine, bench.quick);
+    tell(fmt::format("{}", fmt::join(rows.beside, " | ")));
+    for (const auto& row : rows.curve) tell(fmt::format("{}", fmt::join(row, " | ")));
+    beside.add_row(rows.beside);
+    for (const auto& row : rows.curve) curves.add_row(row);
+    share_sum += rows.share_bytes;
+    shrink_sum += rows.shrink_bytes;
   }
   beside.add_row(
       {"sum", "", "", kilobytes(share_sum), "", kilobytes(shrink_sum), "",
@@ -287,26 +257,108 @@ std::string run(const BenchOptions& bench) {
   return beside.text() + "\n" + curves.text();
 }
 
+std::string run_ablation(const BenchOptions& bench) {
+  const auto shared = harness::shared_dir();
+  if (!shared) return "Not measured: there is no ../shared.\n";
+  const auto engine = bench_engine();
+  struct Subject {
+    std::size_t number;
+    std::uint64_t target;
+  };
+  // The first two of shrink_subjects(), where networks begin to suffer.
+  constexpr std::array kSubjects = {Subject{0, 450'000}, Subject{1, 100'000}};
+  struct Variant {
+    std::string_view name;
+    Way way = {};
+    std::size_t samples = 300;
+    bool random = false;
+  };
+  Shrinker::Options uncompensated;
+  uncompensated.compensate = false;
+  const std::vector<Variant> variants = {
+      {"all", {}},
+      {"distilled, too", {.distilled = true}},
+      {"layers independent", {.lockstep = false}},
+      {"layers independent, no compensation", {.shrinker = uncompensated, .lockstep = false}},
+      {"allocation 0", {.allocations = {0}}},
+      {"allocation 0.25", {.allocations = {0.25}}},
+      {"allocation 0.5", {.allocations = {0.5}}},
+      {"allocation 1", {.allocations = {1}}},
+      {"100 samples", {}, 100},
+      {"40 samples", {}, 40},
+      {"300 random inputs", {}, 300, true},
+  };
+  MarkdownTable table({"model", "", "kB", "agreement", "allocation", "seconds"});
+  for (const auto& [number, target] : kSubjects) {
+    const SubjectInfo& info = shrink_subjects()[number];
+    if (!is_wanted(info, bench)) continue;
+    const ShrinkSubject subject(info, *shared, *engine, bench.quick);
+    const std::unique_ptr<FeedSource> random =
+        open_feeds({"random:300", {}}, Split::kTrain, subject.model().graph()->main);
+    for (const Variant& variant : variants) {
+      const std::size_t decide = variant.samples * 3 / 10;
+      RunInputs calibrating = subject.calibrating(variant.samples - decide);
+      RunInputs deciding = subject.deciding();
+      deciding.count = std::min(deciding.count, decide);
+      if (variant.random) {
+        std::vector<std::size_t> some(calibrating.count + deciding.count);
+        std::iota(some.begin(), some.end(), std::size_t{0});
+        deciding = run_inputs(
+            *random, {some.begin() + static_cast<std::ptrdiff_t>(calibrating.count), some.end()});
+        some.resize(calibrating.count);
+        calibrating = run_inputs(*random, std::move(some));
+      }
+      Calibrated calibrated(subject, *engine, std::move(calibrating), std::move(deciding),
+                            variant.way);
+      const ShrinkCandidate found = calibrated.of_size(target);
+      const std::vector<std::string> row = {std::string(info.name),
+                                            std::string(variant.name),
+                                            kilobytes(found.bytes),
+                                            calibrated.judged({*found.model}).front(),
+                                            fmt::format("{:.2g}", found.point.allocation),
+                                            fmt::format("{:.0f}", calibrated.seconds())};
+      tell(fmt::format("{}", fmt::join(row, " | ")));
+      table.add_row(row);
+    }
+  }
+  return table.text();
+}
+
 }  // namespace
 
 const BenchTable kShrinkTable{
     .name = "shrink",
     .title = "Compression without labels",
     .about =
-        "Networks for pictures, compressed with `pictures` of the 1000 of ImageNet in ../shared "
-        "that\n"
-        "have no labels; three tenths of them decide, the others calibrate. Judged on others (700 "
-        "for\n"
-        "the first two, 20 to 200 for the rest) by ONNX Runtime: agreement of the largest element "
-        "of\n"
-        "the first output, where it scores classes, else its signal-to-noise ratio. `shrink` is "
+        "`samples` without labels, of which three tenths decide and the others calibrate: pictures "
+        "of the\n"
+        "1000 of ImageNet in ../shared (no proper inputs of some of the networks: faces, letters), "
+        "test\n"
+        "pictures of CIFAR-10, speech by espeak-ng with noise, English text. Others judge (700 for "
         "the\n"
-        "smallest that keeps as close as sharing every layer by k-means with 6 bits, on the "
-        "samples\n"
-        "that decide; kB are 1000 bytes of whole files by `pack --max`. Seconds are of calibration "
-        "and\n"
-        "search. Pictures are no proper inputs of some of the networks (faces, letters).",
-    .run = run,
+        "first two, 20 to 1000 for the rest), by ONNX Runtime: agreement of the largest score, at "
+        "each\n"
+        "position, where the decisive output is scores, else its signal-to-noise ratio. `shrink` "
+        "of "
+        "the\n"
+        "first table is the smallest that keeps as close as sharing every layer by k-means with 6 "
+        "bits, on\n"
+        "the samples that decide; of the second the closest of a size. kB are 1000 bytes of whole "
+        "files by\n"
+        "`pack --max`. Seconds are of calibration and search.",
+    .run = run_closeness,
+    .slow = true};
+
+const BenchTable kShrinkAblationTable{
+    .name = "shrink-ablation",
+    .title = "What each part of shrink is worth",
+    .about =
+        "The closest models of 450 and 100 kB, with parts of the method left out; agreement of the "
+        "arg max\n"
+        "on 700 pictures, by ONNX Runtime. 300 samples without labels unless a row says otherwise, "
+        "of which\n"
+        "three tenths decide.",
+    .run = run_ablation,
     .slow = true};
 
 }  // namespace qc::bench

@@ -15,6 +15,7 @@
 
 #include "bench.h"
 #include "harness.h"
+#include "programs.h"
 #include "system/parallel.h"
 
 namespace qc::bench {
@@ -54,20 +55,6 @@ const Subject kTernaryNet = {
     "ternarynet", kLowBitTraining, {"ternarynet.toml", "ternarynet-five.toml"}};
 const Subject kDorefaNet = {"dorefanet", kLowBitTraining, {"dorefanet.toml"}};
 const Subject kBinaryNet = {"binarynet", kLowBitTraining, {"binarynet.toml", "xnor.toml"}};
-
-void run_or_throw(const std::vector<std::string>& args, const harness::RunOptions& options) {
-  const harness::RunResult result = harness::run(args, options);
-  if (result.exit_code != 0) throw std::runtime_error(result.err);
-}
-
-nlohmann::json run_json(std::vector<std::string> args) {
-  harness::RunOptions options;
-  options.timeout = std::chrono::hours(2);
-  args.emplace_back("--json");
-  const harness::RunResult result = harness::run(args, options);
-  if (result.exit_code != 0) throw std::runtime_error(result.err);
-  return nlohmann::json::parse(result.out);
-}
 
 // What one run of a recipe gave.
 struct Figures {
@@ -161,9 +148,7 @@ void add_summary(MarkdownTable& table, std::span<const Figures> runs) {
 std::vector<fs::path> train_models(const Subject& subject, std::size_t seeds, const fs::path& data,
                                    const fs::path& folder) {
   const fs::path architecture = folder / "arch.onnx";
-  harness::RunOptions maker;
-  maker.program = QC_MAKE_SAMPLE;
-  run_or_throw({subject.name, architecture}, maker);
+  run_command({"make_sample", QC_MAKE_SAMPLE, {subject.name, architecture}, {}});
   std::vector<fs::path> models(seeds);
   parallel_for(seeds, kAllCores, [&](std::size_t i) {
     tell(fmt::format("  training {}, seed {}", subject.name, i + 1));
@@ -210,15 +195,6 @@ std::string measure(const Subject& subject, std::size_t most_seeds, const BenchO
         subject.recipes[r], subject.name, table.text());
   }
   return text;
-}
-
-/// The pictures of CIFAR-10 in `folder`.
-fs::path unpack_cifar(const fs::path& shared, const fs::path& folder) {
-  harness::RunOptions tar;
-  tar.program = "tar";
-  run_or_throw({"-xJf", shared / "data" / "cifar10-jpeg" / "cifar10-jpeg.tar.xz", "-C", folder},
-               tar);
-  return folder / "cifar10-jpeg";
 }
 
 std::string measure_resnet(const BenchOptions&) {

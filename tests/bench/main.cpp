@@ -29,12 +29,13 @@ namespace {
 namespace fs = std::filesystem;
 
 // The first one measures child processes: their memory counts this process as it is at the start.
-constexpr std::array kTables = {&kPackTable,    &kSpeedTable,      &kPricerTable,   &kLargeTable,
-                                &kKillsTable,   &kFaultsTable,     &kDecodeTable,   &kKmeansTable,
-                                &kFiguresTable, &kStructuredTable, &kCodersTable,   &kFloatsTable,
-                                &kModelsTable,  &kThroughputTable, &kLenet300Table, &kLenet5Table,
-                                &kResnetTable,  &kTwnTable,        &kTernaryTable,  &kDorefaTable,
-                                &kBinaryTable,  &kMixedTable,      &kMaskedTable,   &kShrinkTable};
+constexpr std::array kTables = {
+    &kPackTable,         &kSpeedTable,  &kPricerTable, &kLargeTable,      &kKillsTable,
+    &kFaultsTable,       &kDecodeTable, &kKmeansTable, &kFiguresTable,    &kStructuredTable,
+    &kCodersTable,       &kFloatsTable, &kModelsTable, &kThroughputTable, &kLenet300Table,
+    &kLenet5Table,       &kResnetTable, &kTwnTable,    &kTernaryTable,    &kDorefaTable,
+    &kBinaryTable,       &kMixedTable,  &kMaskedTable, &kShrinkTable,     &kShrinkAblationTable,
+    &kShrinkBudgetsTable};
 
 std::string cpu_model() {
   std::ifstream file("/proc/cpuinfo");
@@ -85,10 +86,12 @@ std::string section(const BenchTable& table, const BenchOptions& options) {
   tell(fmt::format("{}:", table.name));
   const std::string where = machine();
   const std::string figures = table.run(options);
-  return fmt::format("{}\n`{} {}{}`\n\n{}\n\n{}{}\n\n{}", heading(table), program_text(),
-                     table.name, options.quick ? " --quick" : "", where, table.about,
-                     options.quick ? "\n\n**A quick run: the figures mean nothing.**" : "",
-                     figures);
+  return fmt::format(
+      "{}\n`{} {}{}`\n\n{}\n\n{}{}\n\n{}", heading(table), program_text(), table.name,
+      std::string(options.quick ? " --quick" : "") +
+          (options.only.empty() ? "" : fmt::format(" --only '{}'", options.only)),
+      where, table.about, options.quick ? "\n\n**A quick run: the figures mean nothing.**" : "",
+      figures);
 }
 
 /// The section of a table in an earlier report; empty when there is none.
@@ -131,6 +134,8 @@ int run_command_line(int argc, char** argv) {
   app.add_option("table", names, "Which tables; without any, all that take minutes only")
       ->check(CLI::IsMember(known));
   app.add_flag("--quick", options.quick, "As little as shows that it works");
+  app.add_option("--only", options.only,
+                 "Of the tables of shrink, only networks whose names contain this");
   app.add_option("--report", report, "Write the tables to a file, too; other tables there stay");
   CLI11_PARSE(app, argc, argv);
   keep_files_in_memory();

@@ -7,7 +7,7 @@
 namespace qc::bench {
 namespace {
 
-constexpr std::chrono::hours kHang{1};
+constexpr std::chrono::hours kHang{2};
 
 Command make_command(const std::filesystem::path& program, const std::vector<std::string>& words,
                      const std::vector<std::string>& more, const std::filesystem::path& input,
@@ -54,6 +54,22 @@ harness::RunResult run_command(const Command& command) {
     throw std::runtime_error(fmt::format("{} failed: {}{}", command.text, result.out, result.err));
   }
   return result;
+}
+
+nlohmann::json run_json(std::vector<std::string> args) {
+  harness::RunOptions options;
+  options.timeout = kHang;
+  args.emplace_back("--json");
+  const harness::RunResult result = harness::run(args, options);
+  if (result.out.empty()) throw std::runtime_error(result.err);
+  return nlohmann::json::parse(result.out);
+}
+
+std::filesystem::path unpack_cifar(const std::filesystem::path& shared,
+                                   const std::filesystem::path& folder) {
+  const std::filesystem::path archive = shared / "data" / "cifar10-jpeg" / "cifar10-jpeg.tar.xz";
+  run_command({"tar", "tar", {"-xJf", archive, "-C", folder}, {}});
+  return folder / "cifar10-jpeg";
 }
 
 }  // namespace qc::bench

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
@@ -37,5 +38,13 @@ std::uint64_t compressed_size(const std::string& program, const std::vector<std:
 
 /// Runs it to its end. Throws std::runtime_error with what it printed when it fails.
 harness::RunResult run_command(const Command& command);
+
+/// What qcompress prints with --json. Throws std::runtime_error where it prints none; a gate that
+/// was missed is no failure.
+nlohmann::json run_json(std::vector<std::string> args);
+
+/// The pictures of CIFAR-10 in ../shared, unpacked into `folder`. Gives their folder.
+std::filesystem::path unpack_cifar(const std::filesystem::path& shared,
+                                   const std::filesystem::path& folder);
 
 }  // namespace qc::bench
