@@ -24,7 +24,8 @@ struct Checkpoint {
 
 /// Writes a checkpoint as a whole, over an older one. In the file are a line that names the format,
 /// the size of a JSON document (8 bytes, little-endian), the document, the files of the models and
-/// the states of training and search as it says, and the XXH3-128 of all before it. Throws Error(kFile).
+/// the states of training and search as it says, and the XXH3-128 of all before it. Throws
+/// Error(kFile).
 void write_checkpoint(const std::filesystem::path& path, const Checkpoint& checkpoint);
 
 /// Reads a checkpoint of a pipeline that starts from `input`. Throws Error: kFile when there is

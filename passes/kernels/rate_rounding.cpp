@@ -14,7 +14,10 @@ namespace qc {
 namespace {
 
 constexpr int kPasses = 3;
-constexpr double kLevelGrowth = 1.1;  // of steps beyond those
+constexpr double kLevelGrowth = 1.1;  // of steps beyond the uniform ones
+constexpr std::size_t kLeastUniformLevels = 20;
+constexpr double kBulk = 4;  // standard deviations that uniform levels reach
+constexpr double kMostUniformLevels = 3072;
 constexpr std::size_t kMostLevels = 4096;
 // A level costs its entry in the codebook, which those that use it share.
 constexpr double kEntryBits = 32;
@@ -181,6 +184,21 @@ std::vector<RateLevel> first_levels(double step, double largest, std::size_t uni
   return levels;
 }
 
+double deviation_of(std::span<const float> weights) {
+  double energy = 0;
+  for (const float weight : weights) energy += static_cast<double>(weight) * weight;
+  return std::sqrt(energy / static_cast<double>(weights.size()));
+}
+
+std::vector<RateLevel> first_levels(const RateProblem& problem, double step, double largest) {
+  if (problem.uniform_levels) return first_levels(step, largest, *problem.uniform_levels);
+  const double bulk = kBulk * deviation_of(problem.weights);
+  // Beyond the last uniform level there must be room for the wider ones.
+  step = std::max(step, bulk / kMostUniformLevels);
+  const auto uniform = static_cast<std::size_t>(std::ceil(bulk / step));
+  return first_levels(step, largest, std::max(uniform, kLeastUniformLevels));
+}
+
 void set_bits(std::vector<RateLevel>& levels) {
   std::uint64_t total = 0;
   for (const RateLevel& level : levels) total += level.count;
@@ -256,7 +274,7 @@ RateRounding round_to_rate(const RateProblem& problem, double lambda, unsigned t
   const double step = first_step(problem, lambda);
   std::vector<RateLevel> levels = {{0}};
   if (largest > 0 && step > 0) {
-    levels = first_levels(step, largest, problem.uniform_levels);
+    levels = first_levels(problem, step, largest);
   }
   count_nearest(problem, levels);
   LevelSums sums(0);

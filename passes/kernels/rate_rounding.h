@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -22,8 +23,9 @@ struct RateProblem {
   std::span<const InverseFactor> factors;  ///< of the H of each group
   std::span<const double> importance;      ///< {groups, rows}, not negative
   DataType type = DataType::kFloat;        ///< that the values are stored in
-  std::size_t uniform_levels =
-      20;                   ///< of the first grid, on either side of zero; wider ones follow
+  /// Of the first grid, on either side of zero; wider ones follow. By default as many as reach
+  /// beyond all but outliers.
+  std::optional<std::size_t> uniform_levels = {};
   bool zeros_stay = false;  ///< weights that are zero stay zero
 };
 

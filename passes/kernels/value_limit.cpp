@@ -28,13 +28,14 @@ RateRounding round_to_few_values(RateProblem problem, std::size_t most, unsigned
   for (const float weight : problem.weights) {
     largest = std::max(largest, std::fabs(static_cast<double>(weight)));
   }
-  problem.uniform_levels = std::min(most / 2, kMostUniformLevels);
+  const std::size_t uniform = std::min(most / 2, kMostUniformLevels);
+  problem.uniform_levels = uniform;
   const double unit = first_step(problem, 1);
   if (unit <= 0 || largest <= 0) return round_to_rate(problem, 1, threads);
   const auto round = [&](double step) {
     return round_to_rate(problem, (step / unit) * (step / unit), threads);
   };
-  double fits = kRoom * largest / static_cast<double>(problem.uniform_levels);
+  double fits = kRoom * largest / static_cast<double>(uniform);
   RateRounding best = round(fits);
   double too_fine = 0;
   for (int halving = 0; halving < kMostHalvings; ++halving) {

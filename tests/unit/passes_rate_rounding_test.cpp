@@ -244,6 +244,20 @@ TEST(RateRounding, DearerBitsAreFewerAndWorse) {
 }
 
 // The price of loss and bits together, by the model's own count of bits.
+TEST(RateRounding, CheapBitsBuyCloseness) {
+  // At high rates a bit more divides the loss by four, as lambda is. Entries of the codebook cost
+  // some of that.
+  const Layer layer(1, 600, 32, 9);
+  double before = round_to_rate(layer.problem(), 1e-3, 1).loss;
+  for (double lambda = 1e-3 / 4; lambda > 1e-6; lambda /= 4) {
+    const double loss = round_to_rate(layer.problem(), lambda, 1).loss;
+    EXPECT_LT(loss, before / 2.5) << lambda;
+    before = loss;
+  }
+  // No price is so low that the levels do not suffice.
+  EXPECT_LT(round_to_rate(layer.problem(), 1e-14, 1).loss, before / 10);
+}
+
 TEST(RateRounding, CompensationPays) {
   constexpr double kLambda = 0.01;
   double with = 0;
