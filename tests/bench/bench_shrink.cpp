@@ -105,7 +105,7 @@ class Calibrated {
   double seconds() const { return calibration_seconds_ + search_seconds_; }
 
   // Only after a model was made.
-  std::vector<std::string> judged(const std::vector<OnnxModel>& others) const {
+  std::vector<double> judged(const std::vector<OnnxModel>& others) const {
     const harness::TempDir temp;
     std::vector<fs::path> paths = {subject_.path()};
     for (std::size_t i = 0; i < others.size(); ++i) {
@@ -113,14 +113,17 @@ class Calibrated {
       others[i].write(paths.back(), {}, Overwrite::kReplace);
     }
     const OutputLoss output = judgement_->losses()[decisive_];
-    std::vector<std::string> texts;
+    std::vector<double> values;
     for (const Verdict& verdict :
          judge_by_onnxruntime(paths, subject_.model().graph()->main, subject_.judged(),
                               output.output, output.scores_axis)) {
-      texts.push_back(has_scores() ? fmt::format("{:.1f} %", 100 * verdict.agreement)
-                                   : fmt::format("{:.1f} dB", verdict.snr));
+      values.push_back(has_scores() ? 100 * verdict.agreement : verdict.snr);
     }
-    return texts;
+    return values;
+  }
+
+  std::string text(double judged) const {
+    return fmt::format("{:.1f} {}", judged, has_scores() ? "%" : "dB");
   }
 
  private:
@@ -206,27 +209,33 @@ Rows measure(const SubjectInfo& info, const fs::path& shared, Engine& engine, bo
     others.push_back(std::move(*candidate.model));
     sizes.push_back(candidate.bytes);
   }
-  const std::vector<std::string> judged = calibrated.judged(others);
+  const std::vector<double> judged = calibrated.judged(others);
+  // Sharing itself is among what is as close.
+  std::uint64_t as_close = plain;
+  for (std::size_t i = kBits.size(); i < others.size(); ++i) {
+    if (judged[i] >= judged[2]) as_close = std::min(as_close, sizes[i]);
+  }
   Rows rows;
   rows.share_bytes = plain;
-  rows.shrink_bytes = found.bytes;
-  rows.beside = {
-      std::string(info.name),
-      fmt::format("{}", info.calibrate),
-      kilobytes(size_of(subject.model())),
-      kilobytes(plain),
-      judged[2],
-      kilobytes(found.bytes),
-      judged[kBits.size()],
-      fmt::format("{:.2f}", static_cast<double>(found.bytes) / static_cast<double>(plain)),
-      fmt::format("{:.0f}", seconds)};
+  rows.shrink_bytes = as_close;
+  rows.beside = {std::string(info.name),
+                 fmt::format("{}", info.calibrate),
+                 kilobytes(size_of(subject.model())),
+                 kilobytes(plain),
+                 calibrated.text(judged[2]),
+                 kilobytes(found.bytes),
+                 calibrated.text(judged[kBits.size()]),
+                 kilobytes(as_close),
+                 fmt::format("{:.2f}", static_cast<double>(as_close) / static_cast<double>(plain)),
+                 fmt::format("{:.0f}", seconds)};
   for (std::size_t i = 0; i < targets.size(); ++i) {
     const bool plain_too = i < kBits.size();
     const std::size_t at = kBits.size() + 1 + i;
     rows.curve.push_back({i == 0 ? std::string(info.name) : std::string(),
                           plain_too ? fmt::format("{}", kBits[i]) : std::string(),
                           plain_too ? kilobytes(sizes[i]) : std::string(),
-                          plain_too ? judged[i] : std::string(), kilobytes(sizes[at]), judged[at]});
+                          plain_too ? calibrated.text(judged[i]) : std::string(),
+                          kilobytes(sizes[at]), calibrated.text(judged[at])});
   }
   return rows;
 }
@@ -236,7 +245,7 @@ std::string run_closeness(const BenchOptions& bench) {
   if (!shared) return "Not measured: there is no ../shared.\n";
   const auto engine = bench_engine();
   MarkdownTable beside({"model", "samples", "packed kB", "share 6 bits kB", "judged", "shrink kB",
-                        "judged", "ratio", "seconds"});
+                        "judged", "as close kB", "ratio", "seconds"});
   MarkdownTable curves({"model", "share bits", "kB", "judged", "shrink kB", "judged"});
   std::uint64_t share_sum = 0;
   std::uint64_t shrink_sum = 0;
@@ -251,7 +260,7 @@ std::string run_closeness(const BenchOptions& bench) {
     shrink_sum += rows.shrink_bytes;
   }
   beside.add_row(
-      {"sum", "", "", kilobytes(share_sum), "", kilobytes(shrink_sum), "",
+      {"sum", "", "", kilobytes(share_sum), "", "", "", kilobytes(shrink_sum),
        fmt::format("{:.2f}", static_cast<double>(shrink_sum) / static_cast<double>(share_sum)),
        ""});
   return beside.text() + "\n" + curves.text();
@@ -311,12 +320,13 @@ std::string run_ablation(const BenchOptions& bench) {
       Calibrated calibrated(subject, *engine, std::move(calibrating), std::move(deciding),
                             variant.way);
       const ShrinkCandidate found = calibrated.of_size(target);
-      const std::vector<std::string> row = {std::string(info.name),
-                                            std::string(variant.name),
-                                            kilobytes(found.bytes),
-                                            calibrated.judged({*found.model}).front(),
-                                            fmt::format("{:.2g}", found.point.allocation),
-                                            fmt::format("{:.0f}", calibrated.seconds())};
+      const std::vector<std::string> row = {
+          std::string(info.name),
+          std::string(variant.name),
+          kilobytes(found.bytes),
+          calibrated.text(calibrated.judged({*found.model}).front()),
+          fmt::format("{:.2g}", found.point.allocation),
+          fmt::format("{:.0f}", calibrated.seconds())};
       tell(fmt::format("{}", fmt::join(row, " | ")));
       table.add_row(row);
     }
@@ -339,13 +349,18 @@ const BenchTable kShrinkTable{
         "first two, 20 to 1000 for the rest), by ONNX Runtime: agreement of the largest score, at "
         "each\n"
         "position, where the decisive output is scores, else its signal-to-noise ratio. `shrink` "
-        "of "
+        "is "
         "the\n"
-        "first table is the smallest that keeps as close as sharing every layer by k-means with 6 "
-        "bits, on\n"
-        "the samples that decide; of the second the closest of a size. kB are 1000 bytes of whole "
-        "files by\n"
-        "`pack --max`. Seconds are of calibration and search.",
+        "smallest that keeps as close as sharing every layer by k-means with 6 bits, on the "
+        "samples "
+        "that\n"
+        "decide; `as close` the smallest of all made here that is judged to be no worse, to which "
+        "`ratio`\n"
+        "belongs. The curves are the closest models of given sizes, beside sharing with 8 to 4 "
+        "bits. "
+        "kB are\n"
+        "1000 bytes of whole files by `pack --max`. Seconds are of calibration and the first "
+        "search.",
     .run = run_closeness,
     .slow = true};
 
