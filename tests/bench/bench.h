@@ -50,6 +50,7 @@ extern const BenchTable kResnetTable;
 extern const BenchTable kShrinkTable;
 extern const BenchTable kShrinkAblationTable;
 extern const BenchTable kShrinkBudgetsTable;
+extern const BenchTable kShrinkLargeTable;
 
 /// A table in Markdown whose columns line up as plain text too: the first one to the left, the
 /// others to the right.

@@ -62,8 +62,8 @@ class Place {
     harness::run({"pack", source(), "-o", container()});
     harness::write_file(recipe(), "[[step]]\ndo = \"prune\"\nrate = 0.5\n");
     fs::create_directories(network().parent_path());
-    make(QC_MAKE_SAMPLE, {"lenet-300-100", network()});
-    make(QC_MAKE_DIGITS, {data(), "--train", "20", "--test", "10"});
+    make(harness::make_sample(), {"lenet-300-100", network()});
+    make(harness::make_digits(), {data(), "--train", "20", "--test", "10"});
     restore();
   }
 
@@ -158,7 +158,7 @@ harness::RunResult run_traced(const Command& command, const Place& place,
                               const Args& strace_options) {
   Args args = {"-f", "-y", "-o", place.log()};
   args.insert(args.end(), strace_options.begin(), strace_options.end());
-  args.emplace_back(QC_BINARY);
+  args.emplace_back(harness::program());
   const Args own = command.args(place);
   args.insert(args.end(), own.begin(), own.end());
   harness::RunOptions options;

@@ -125,10 +125,10 @@ Rival run_sklearn(std::span<const float> values, std::size_t k, double least_err
   harness::RunOptions options;
   options.program = "/usr/bin/python3";
   options.timeout = std::chrono::minutes(10);
-  const harness::RunResult result = harness::run(
-      {(std::filesystem::path(QC_SOURCE_DIR) / "tests/bench/kmeans_sklearn.py").string(),
-       temp / "values", std::to_string(k)},
-      options);
+  const harness::RunResult result =
+      harness::run({(harness::source_dir() / "tests/bench/kmeans_sklearn.py").string(),
+                    temp / "values", std::to_string(k)},
+                   options);
   double seconds = 0;
   double error = 0;
   if (result.exit_code != 0 || !(std::istringstream(result.out) >> seconds >> error)) return {};

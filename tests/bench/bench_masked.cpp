@@ -35,7 +35,7 @@ std::string run(const BenchOptions&) {
   if (std::system("/usr/bin/python3 -c 'import torch, onnx' 2>/dev/null") != 0) {
     return "Not measured: python3-torch and python3-onnx are not installed.\n";
   }
-  const fs::path source(QC_SOURCE_DIR);
+  const fs::path source = harness::source_dir();
   const fs::path original = source / "samples/models/lenet-5.onnx";
   const harness::TempDir temp;
   // The weights that Deep Compression keeps of each layer, about.

@@ -33,7 +33,7 @@ double seconds_of_pytorch(const std::string& network, const fs::path& mnist) {
   options.program = "/usr/bin/python3";
   options.env["OMP_WAIT_POLICY"] = "PASSIVE";
   const harness::RunResult result =
-      harness::run({(fs::path(QC_SOURCE_DIR) / "tests" / "bench" / "train_pytorch.py").string(),
+      harness::run({(harness::source_dir() / "tests" / "bench" / "train_pytorch.py").string(),
                     network, mnist, std::to_string(std::thread::hardware_concurrency())},
                    options);
   if (result.exit_code != 0) throw std::runtime_error(result.err);
@@ -48,7 +48,7 @@ std::string run(const BenchOptions& options) {
   for (const std::string network : {"lenet-300-100", "lenet-5"}) {
     const harness::TempDir temp;
     harness::RunOptions maker;
-    maker.program = QC_MAKE_SAMPLE;
+    maker.program = harness::make_sample();
     harness::run({network, temp / "arch.onnx"}, maker);
     std::vector<double> ours;
     std::vector<double> theirs;

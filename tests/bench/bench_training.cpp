@@ -92,7 +92,7 @@ Figures run_recipe(const std::string& recipe, const fs::path& model, const fs::p
                    const std::vector<std::string>& more) {
   const harness::TempDir temp;
   std::vector<std::string> args = {
-      "run",          (fs::path(QC_SOURCE_DIR) / "samples" / "recipes" / recipe).string(),
+      "run",          (harness::source_dir() / "samples" / "recipes" / recipe).string(),
       model,          "--data",
       data,           "-o",
       temp / "out.qc"};
@@ -148,7 +148,7 @@ void add_summary(MarkdownTable& table, std::span<const Figures> runs) {
 std::vector<fs::path> train_models(const Subject& subject, std::size_t seeds, const fs::path& data,
                                    const fs::path& folder) {
   const fs::path architecture = folder / "arch.onnx";
-  run_command({"make_sample", QC_MAKE_SAMPLE, {subject.name, architecture}, {}});
+  run_command({"make_sample", harness::make_sample(), {subject.name, architecture}, {}});
   std::vector<fs::path> models(seeds);
   parallel_for(seeds, kAllCores, [&](std::size_t i) {
     tell(fmt::format("  training {}, seed {}", subject.name, i + 1));
@@ -204,7 +204,7 @@ std::string measure_resnet(const BenchOptions&) {
   const harness::TempDir temp;
   const fs::path data = unpack_cifar(*shared, temp.path());
   tell("  ResNet-20");
-  const fs::path config = fs::path(QC_SOURCE_DIR) / "samples" / "data" / "cifar-10.toml";
+  const fs::path config = harness::source_dir() / "samples" / "data" / "cifar-10.toml";
   const Figures figures = run_recipe("resnet-20.toml", model, data, {"--data-config", config});
   MarkdownTable table(kColumns);
   table.add_row(row("1", figures));
@@ -222,7 +222,7 @@ std::string measure_mixed(const BenchOptions&) {
   const fs::path mnist = *shared / "data" / "mnist";
   const fs::path lenet = train_models(kLenet5, 1, mnist, temp.path()).front();
   const fs::path cifar = unpack_cifar(*shared, temp.path());
-  const std::string config = fs::path(QC_SOURCE_DIR) / "samples" / "data" / "cifar-10.toml";
+  const std::string config = harness::source_dir() / "samples" / "data" / "cifar-10.toml";
   struct Run {
     std::string recipe;
     bool resnet;

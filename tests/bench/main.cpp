@@ -30,12 +30,13 @@ namespace fs = std::filesystem;
 
 // The first one measures child processes: their memory counts this process as it is at the start.
 constexpr std::array kTables = {
-    &kPackTable,         &kSpeedTable,  &kPricerTable, &kLargeTable,      &kKillsTable,
-    &kFaultsTable,       &kDecodeTable, &kKmeansTable, &kFiguresTable,    &kStructuredTable,
-    &kCodersTable,       &kFloatsTable, &kModelsTable, &kThroughputTable, &kLenet300Table,
-    &kLenet5Table,       &kResnetTable, &kTwnTable,    &kTernaryTable,    &kDorefaTable,
-    &kBinaryTable,       &kMixedTable,  &kMaskedTable, &kShrinkTable,     &kShrinkAblationTable,
-    &kShrinkBudgetsTable};
+    &kPackTable,           &kSpeedTable,         &kPricerTable,     &kLargeTable,
+    &kKillsTable,          &kFaultsTable,        &kDecodeTable,     &kKmeansTable,
+    &kFiguresTable,        &kStructuredTable,    &kCodersTable,     &kFloatsTable,
+    &kModelsTable,         &kThroughputTable,    &kLenet300Table,   &kLenet5Table,
+    &kResnetTable,         &kTwnTable,           &kTernaryTable,    &kDorefaTable,
+    &kBinaryTable,         &kMixedTable,         &kMaskedTable,     &kShrinkTable,
+    &kShrinkAblationTable, &kShrinkBudgetsTable, &kShrinkLargeTable};
 
 std::string cpu_model() {
   std::ifstream file("/proc/cpuinfo");
@@ -48,7 +49,7 @@ std::string cpu_model() {
 /// How this program is started from the root of the repository.
 std::string program_text() {
   const fs::path program = fs::read_symlink("/proc/self/exe");
-  const fs::path relative = program.lexically_relative(fs::canonical(QC_SOURCE_DIR));
+  const fs::path relative = program.lexically_relative(fs::canonical(harness::source_dir()));
   return (relative.native().starts_with("..") ? program : relative).string();
 }
 

@@ -23,7 +23,7 @@ Command make_command(const std::filesystem::path& program, const std::vector<std
 
 Command qcompress_command(const std::vector<std::string>& words, const std::filesystem::path& input,
                           const std::filesystem::path& output) {
-  return make_command(QC_BINARY, words, {"-j1"}, input, output);
+  return make_command(harness::program(), words, {"-j1"}, input, output);
 }
 
 Command zstd_command(const std::vector<std::string>& words, const std::filesystem::path& input,

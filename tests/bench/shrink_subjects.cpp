@@ -131,7 +131,7 @@ ShrinkSubject::Samples open_samples(const SubjectInfo& info, const OnnxModel& mo
     }
     case SampleKind::kCifar:
       return of_feeds(
-          open_feeds({unpack_cifar(shared, folder), fs::path(QC_SOURCE_DIR) / info.config},
+          open_feeds({unpack_cifar(shared, folder), harness::source_dir() / info.config},
                      Split::kTest, graph));
     case SampleKind::kSteps: {
       const std::size_t utterances = (needed * kEvery + kFrames - 1) / kFrames;

@@ -196,7 +196,7 @@ TEST_F(FailureTest, UnreadableInput) {
   } catch (const std::exception& error) {
     GTEST_SKIP() << error.what();
   }
-  options.program = QC_BINARY;
+  options.program = harness::program();
   const RunResult result = harness::run({"pack", input_.string()}, options);
   EXPECT_EQ(result.exit_code, kFile);
   EXPECT_THAT(result.err, HasSubstr(input_.string()));

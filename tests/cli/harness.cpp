@@ -227,14 +227,13 @@ TempDir::~TempDir() {
 
 std::optional<fs::path> shared_dir() {
   const char* given = std::getenv("QC_SHARED");
-  const fs::path folder =
-      given != nullptr ? fs::path(given) : fs::path(QC_SOURCE_DIR) / "../shared";
+  const fs::path folder = given != nullptr ? fs::path(given) : harness::source_dir() / "../shared";
   std::error_code error;
   if (!fs::is_directory(folder, error)) return std::nullopt;
   return fs::canonical(folder);
 }
 
-fs::path sample_model() { return fs::path(QC_SOURCE_DIR) / "samples/models/sample.onnx"; }
+fs::path sample_model() { return harness::source_dir() / "samples/models/sample.onnx"; }
 
 std::string read_file(const fs::path& path) {
   std::ifstream file(path, std::ios::binary);

@@ -9,11 +9,13 @@
 #include <string>
 #include <vector>
 
+#include "paths.h"
+
 namespace qc::harness {
 
 /// How to run a program. Every field has a default that suits most runs.
 struct RunOptions {
-  std::filesystem::path program = QC_BINARY;  ///< looked up in PATH when it holds no slash
+  std::filesystem::path program = harness::program();  ///< looked up in PATH when it holds no slash
   std::filesystem::path cwd = ".";
   std::map<std::string, std::string> env;  ///< added to the environment of this process
   std::string stdin_text;

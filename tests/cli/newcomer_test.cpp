@@ -165,7 +165,7 @@ std::set<std::string> matches(const std::string& text, const std::string& patter
 }
 
 TEST(Readme, EveryFileThatItNamesExists) {
-  const fs::path root = QC_SOURCE_DIR;
+  const fs::path root = harness::source_dir();
   const std::string text = harness::read_file(root / "README.md");
   std::set<std::string> files = matches(text, R"(\]\(([^)#:]+)\))");
   files.merge(
@@ -180,7 +180,7 @@ TEST(Readme, EveryFileThatItNamesExists) {
 }
 
 TEST(Readme, EveryCommandThatItPrintsIsThere) {
-  const std::string text = harness::read_file(fs::path(QC_SOURCE_DIR) / "README.md");
+  const std::string text = harness::read_file(harness::source_dir() / "README.md");
   const std::set<std::string> commands = matches(text, R"(\n    qcompress ([a-z]+))");
   EXPECT_GT(commands.size(), 5U);
   for (const std::string& command : commands) {
@@ -190,7 +190,7 @@ TEST(Readme, EveryCommandThatItPrintsIsThere) {
 
 // Every recipe is one, and says how to run it.
 TEST(Recipes, OfTheRepositoryResolve) {
-  const fs::path folder = fs::path(QC_SOURCE_DIR) / "samples" / "recipes";
+  const fs::path folder = harness::source_dir() / "samples" / "recipes";
   int count = 0;
   for (const auto& entry : fs::directory_iterator(folder)) {
     ++count;
@@ -203,8 +203,8 @@ TEST(Recipes, OfTheRepositoryResolve) {
 TEST_F(NewcomerTrainingTest, ModelsOfMnistAreAsGoodAsReadmeSays) {
   const auto shared = harness::shared_dir();
   if (!shared) GTEST_SKIP() << "../shared is not here";
-  const fs::path models = fs::path(QC_SOURCE_DIR) / "samples" / "models";
-  const std::string text = harness::read_file(fs::path(QC_SOURCE_DIR) / "README.md");
+  const fs::path models = harness::source_dir() / "samples" / "models";
+  const std::string text = harness::read_file(harness::source_dir() / "README.md");
   for (const char* name : {"lenet-5-mnist.onnx", "lenet-300-100-mnist.onnx"}) {
     const json score = run_json(
         {"eval", (models / name).string(), "--data", (*shared / "data" / "mnist").string()});

@@ -116,7 +116,7 @@ TEST_F(StreamTest, BytesGoToATerminalOnlyWhenForced) {
   options.cwd = folder_.path();
   options.program = "script";  // gives the command a terminal
   const auto on_terminal = [&](const std::string& words) {
-    const std::string command = std::string(QC_BINARY) + " " + words;
+    const std::string command = std::string(harness::program()) + " " + words;
     return harness::run({"--quiet", "--return", "--command", command, "/dev/null"}, options);
   };
   for (const char* words : {"unpack model.qc -o -", "pack model.onnx -o -"}) {
@@ -132,7 +132,7 @@ TEST_F(StreamTest, AFailingWriteIsAFileError) {
   options.cwd = folder_.path();
   options.program = "sh";
   for (const char* words : {"unpack model.qc", "pack model.onnx"}) {
-    const std::string command = std::string(QC_BINARY) + " " + words + " -o - > /dev/full";
+    const std::string command = std::string(harness::program()) + " " + words + " -o - > /dev/full";
     const RunResult result = harness::run({"-c", command}, options);
     EXPECT_EQ(result.exit_code, kFile);
     EXPECT_THAT(result.err, HasSubstr("cannot write to standard output"));
@@ -149,7 +149,7 @@ TEST_F(StreamTest, WithoutSyncTheFilesAreTheSame) {
 
 TEST_F(StreamTest, TheProgramAloneUnpacksAndSaysWhatIsMissing) {
   fs::create_directory(folder_ / "bin");
-  fs::copy_file(QC_BINARY, folder_ / "bin" / "qcompress");
+  fs::copy_file(harness::program(), folder_ / "bin" / "qcompress");
   RunOptions options;
   options.cwd = folder_.path();
   options.program = folder_ / "bin" / "qcompress";

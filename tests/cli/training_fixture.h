@@ -54,7 +54,7 @@ class ToolsTest : public testing::Test {
  protected:
   ToolsTest() {
     options_.cwd = folder_.path();
-    make(QC_MAKE_SAMPLE, {"lenet-300-100", "model.onnx"});
+    make(harness::make_sample(), {"lenet-300-100", "model.onnx"});
   }
 
   void make(const char* program, const Args& args) const {
@@ -105,7 +105,7 @@ class ToolsTest : public testing::Test {
   harness::RunResult run_shell(const std::string& script) const {
     harness::RunOptions options = options_;
     options.program = "sh";
-    return harness::run({"-c", script, QC_BINARY}, options);
+    return harness::run({"-c", script, harness::program()}, options);
   }
 
   /// What inspect counts for each of the weights.
@@ -127,11 +127,11 @@ class ToolsTest : public testing::Test {
 class TrainingTest : public ToolsTest {
  protected:
   void SetUp() override {
-    if (!std::filesystem::exists(std::filesystem::path(QC_BINARY).parent_path() /
+    if (!std::filesystem::exists(std::filesystem::path(harness::program()).parent_path() /
                                  "qcompress_torch.so")) {
       GTEST_SKIP() << "the engine was not built: libtorch is not installed";
     }
-    make(QC_MAKE_DIGITS, {"data", "--train", "2000", "--test", "300"});
+    make(harness::make_digits(), {"data", "--train", "2000", "--test", "300"});
   }
 
   static Args with_data(Args args) {

@@ -107,7 +107,7 @@ TEST(LowBitOnnxRuntime, AgreesOnExportedNetworks) {
   }
   const HostTensor images = test_images(*shared / "data" / "mnist");
   const OnnxModel model =
-      OnnxModel::open(std::filesystem::path(QC_SOURCE_DIR) / "samples" / "models" / "lenet-5.onnx");
+      OnnxModel::open(harness::source_dir() / "samples" / "models" / "lenet-5.onnx");
   const auto engine = open_engine({.threads = 2});
   const harness::TempDir temp;
   std::vector<test::Case> cases;

@@ -146,7 +146,7 @@ TEST(Tidy, PyTorchMasksComputeTheSame) {
     GTEST_SKIP() << "PyTorch and ONNX for /usr/bin/python3 are not installed (python3-torch, "
                     "python3-onnx)";
   }
-  const fs::path source(QC_SOURCE_DIR);
+  const fs::path source = harness::source_dir();
   const harness::TempDir temp;
   harness::RunOptions python_options;
   python_options.program = "/usr/bin/python3";

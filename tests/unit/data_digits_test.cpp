@@ -25,7 +25,7 @@ void make_digits(const TempDir& folder, const std::vector<std::string>& options)
   std::vector<std::string> args = {folder.path().string()};
   args.insert(args.end(), options.begin(), options.end());
   harness::RunOptions how;
-  how.program = QC_MAKE_DIGITS;
+  how.program = harness::make_digits();
   const auto result = harness::run(args, how);
   ASSERT_EQ(result.exit_code, 0) << result.err;
 }
@@ -100,7 +100,7 @@ TEST(Digits, AreLearnable) {
 
 TEST(Digits, WrongArgumentsAreRefused) {
   harness::RunOptions how;
-  how.program = QC_MAKE_DIGITS;
+  how.program = harness::make_digits();
   EXPECT_EQ(harness::run({}, how).exit_code, 2);
   EXPECT_EQ(harness::run({"x", "--train", "0"}, how).exit_code, 2);
   const TempDir folder;

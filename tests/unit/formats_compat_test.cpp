@@ -36,7 +36,7 @@ std::string digest_line(const std::string& container, const std::string& path, B
 
 std::vector<fs::path> compat_folders() {
   std::vector<fs::path> folders;
-  for (const auto& entry : fs::directory_iterator(fs::path(QC_SOURCE_DIR) / "tests/compat")) {
+  for (const auto& entry : fs::directory_iterator(harness::source_dir() / "tests/compat")) {
     folders.push_back(entry.path());
   }
   return folders;

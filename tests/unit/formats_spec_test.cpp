@@ -275,8 +275,8 @@ TEST(FormatExample, PackingGivesTheContainer) {
 
 TEST(GraphDictionary, IsTheDocumentedOne) {
   const ByteView dictionary = graph_dictionary();
-  EXPECT_EQ(as_text(dictionary), harness::read_file(std::filesystem::path(QC_SOURCE_DIR) /
-                                                    "formats/qc/graph_dictionary.bin"));
+  EXPECT_EQ(as_text(dictionary),
+            harness::read_file(harness::source_dir() / "formats/qc/graph_dictionary.bin"));
   const std::string row =
       fmt::format("| {} bytes | {:016x} ", dictionary.size(), xxh3_64(dictionary));
   EXPECT_NE(spec::document().find(row), std::string::npos) << row;

@@ -77,7 +77,7 @@ class Interruptions {
 class ShapeProgram {
  public:
   explicit ShapeProgram(const std::string& path) { ::setenv(kVariable, path.c_str(), 1); }
-  ~ShapeProgram() { ::setenv(kVariable, QC_SHAPE_PROGRAM, 1); }
+  ~ShapeProgram() { ::setenv(kVariable, harness::shape_program(), 1); }
   ShapeProgram(const ShapeProgram&) = delete;
   ShapeProgram& operator=(const ShapeProgram&) = delete;
 };
@@ -88,7 +88,8 @@ TEST(ValueShapes, SurviveSignals) {
   const std::string output = conv_output(model);
   const harness::TempDir folder;
   const auto script = folder / "slow";
-  harness::write_file(script, "#!/bin/sh\n" QC_SHAPE_PROGRAM " && exec >&- && sleep 0.2\n");
+  harness::write_file(script, std::string("#!/bin/sh\n") + harness::shape_program() +
+                                  " && exec >&- && sleep 0.2\n");
   std::filesystem::permissions(script, std::filesystem::perms::owner_all);
   const ShapeProgram program(script.string());
   ASSERT_TRUE(inferred(model, output));

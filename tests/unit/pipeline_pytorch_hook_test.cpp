@@ -39,7 +39,8 @@ class LenetHookTest : public test::HookFixture {
     write_samples("train", 400);
     write_samples("t10k", 60);
     const std::string hook =
-        "/usr/bin/python3 " + shell_quote(QC_SOURCE_DIR "/samples/hooks/lenet.py");
+        "/usr/bin/python3 " +
+        shell_quote((harness::source_dir() / "samples/hooks/lenet.py").string());
     options_.finetune_command =
         hook + " finetune {model} {out} --masks {masks} --epochs 1 --batch 32 --data " + quoted("");
     options_.eval_command = hook + " evaluate {model} --data " + quoted("");

@@ -1,8 +1,10 @@
 // Tests that infer shapes find the program for it in the build, however they are started.
 #include <cstdlib>
 
+#include "paths.h"
+
 namespace {
 
-[[maybe_unused]] const int kSet = ::setenv("QCOMPRESS_SHAPES", QC_SHAPE_PROGRAM, 0);
+[[maybe_unused]] const int kSet = ::setenv("QCOMPRESS_SHAPES", qc::harness::shape_program(), 0);
 
 }  // namespace

@@ -8,7 +8,7 @@
 namespace qc::spec {
 
 std::string document() {
-  return harness::read_file(std::filesystem::path(QC_SOURCE_DIR) / "formats/qc/FORMAT.md");
+  return harness::read_file(harness::source_dir() / "formats/qc/FORMAT.md");
 }
 
 std::string example_text(const std::string& name) {
