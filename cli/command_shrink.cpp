@@ -7,6 +7,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <utility>
 
 #include "cli/commands.h"
 #include "cli/common.h"
@@ -62,6 +63,13 @@ struct ShrinkCommand {
   bool decodes_fast = false;
   bool no_certificate = false;
 
+  // Seconds of what a user waits for.
+  struct StageTimes {
+    double calibration = 0;
+    double search = 0;
+    double certificate = 0;
+  };
+
   // Everything that is opened once.
   struct Session {
     OnnxModel model;
@@ -94,7 +102,7 @@ struct ShrinkCommand {
                      session.split.certify.size()));
     for (const std::string& note : session.feeds->notes()) tell(note);
 
-    const auto [best, certificate, is_close] =
+    const auto [best, certificate, is_close, times] =
         naming_errors(input, [&] { return shrink(session, monitor, line, resumption); });
     line.clear();
     PackOptions options;
@@ -122,7 +130,7 @@ struct ShrinkCommand {
                              run_inputs(*session.feeds, session.split.certify), &container);
     }
     const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
-    show(model, target, packed, certificate, layers, seconds.count());
+    show(model, target, packed, certificate, layers, times, seconds.count());
     end_early(monitor, target, checkpoint);
     require_goal(packed, certificate, is_close);
   }
@@ -180,6 +188,7 @@ struct ShrinkCommand {
     ShrinkCandidate best;
     Certificate certificate;
     bool is_close = true;  // enough for the goal
+    StageTimes times;
   };
 
   // What models that are tried depend on. The goal is none of it.
@@ -200,6 +209,12 @@ struct ShrinkCommand {
       line.show([&] { return fmt::format("{}  {:.0f}%", stage, 100 * part); });
     };
     Engine& engine = *session.engine;
+    StageTimes times;
+    auto begin = std::chrono::steady_clock::now();
+    const auto lap = [&] {
+      const auto now = std::chrono::steady_clock::now();
+      return std::chrono::duration<double>(now - std::exchange(begin, now)).count();
+    };
     const Judgement decide(session.model, engine, run_inputs(*session.feeds, session.split.decide),
                            judging());
     require_fitting_goal(decide);
@@ -215,6 +230,7 @@ struct ShrinkCommand {
       if (common.verbose)
         tell(fmt::format("{}: no sample reaches it; all its inputs count alike", name));
     }
+    times.calibration = lap();
     SearchOptions search;
     search.goal = goal();
     if (!allocations.empty()) search.allocations = allocations;
@@ -249,6 +265,7 @@ struct ShrinkCommand {
     ShrinkCandidate best =
         lambda ? searching.make({*lambda, allocations.empty() ? 1 : allocations.front()}, !fast)
                : searching.run();
+    times.search = lap();
     const RunInputs others = run_inputs(*session.feeds, session.split.certify);
     const Judgement certify(session.model, engine, others, judging());
     Closeness closeness = certify.judge(*best.model, engine);
@@ -270,7 +287,8 @@ struct ShrinkCommand {
     certificate.seed = seed;
     certificate.engine = engine.description();
     const bool is_close = !search.goal.has_bound() || keeps_bound(search.goal, closeness);
-    return {std::move(best), std::move(certificate), is_close};
+    times.certificate = lap();
+    return {std::move(best), std::move(certificate), is_close, times};
   }
 
   ShrinkGoal goal() const {
@@ -309,7 +327,7 @@ struct ShrinkCommand {
 
   void show(const OnnxModel& model, const std::filesystem::path& target, std::uint64_t packed,
             const Certificate& certificate, const std::vector<ReportedLayer>& layers,
-            double seconds) const {
+            const StageTimes& times, double seconds) const {
     if (common.json) {
       nlohmann::ordered_json document = {
           {"schema", "qcompress.shrink/1"},
@@ -320,14 +338,21 @@ struct ShrinkCommand {
           {"packed_bytes", packed},
           {"certificate", nlohmann::ordered_json::parse(certificate_json(certificate))},
           {"layers", layers_json(layers)},
-          {"seconds", seconds}};
+          {"seconds", seconds},
+          {"stages",
+           {{"calibration", times.calibration},
+            {"search", times.search},
+            {"certificate", times.certificate}}}};
       if (!onnx_output.empty()) document["onnx"] = onnx_output;
       print_json(document);
     } else if (common.prints()) {
-      print(fmt::format("{}  {} -> {}  {}  ({}, {:.1f} s)\n{}", printable(input),
-                        size_text(model.total_size()), printable(target.string()),
-                        size_text(packed), ratio_text(model.total_size(), packed), seconds,
-                        printable_lines(certificate_text(certificate))));
+      print(fmt::format(
+          "{}  {} -> {}  {}  ({}, {:.1f} s: calibration {:.1f}, search {:.1f}, certificate "
+          "{:.1f})\n"
+          "{}",
+          printable(input), size_text(model.total_size()), printable(target.string()),
+          size_text(packed), ratio_text(model.total_size(), packed), seconds, times.calibration,
+          times.search, times.certificate, printable_lines(certificate_text(certificate))));
       if (!layers.empty()) print(layers_text(layers));
     }
   }

@@ -63,6 +63,10 @@ TEST_F(ShrinkTest, TargetSizesAreMetAndCertified) {
                               testing::Not(HasSubstr("another model"))));
   EXPECT_THAT(run_well(with_data({"eval", "small.qc", "--against", "model.onnx"})).out,
               HasSubstr("another model"));
+  double waited = 0;
+  for (const auto& [stage, seconds] : document["stages"].items()) waited += seconds.get<double>();
+  EXPECT_GT(waited, 0);
+  EXPECT_LE(waited, document["seconds"].get<double>());
   double stored = 0;
   for (const json& layer : document["layers"]) {
     EXPECT_GT(layer["snr_db"], 3) << layer;
