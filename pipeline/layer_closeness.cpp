@@ -31,12 +31,13 @@ std::vector<LayerCloseness> common_layers(const OnnxModel& reference, const Onnx
   for (const Node& node : other.graph()->main.nodes) {
     values.insert(node.outputs.begin(), node.outputs.end());
   }
-  std::map<std::size_t, LayerCloseness> layers;  // by the number of the node
+  // By the number of the node; recurrent ones have several tensors.
+  std::multimap<std::size_t, LayerCloseness> layers;
   for (const auto& [tensor, uses] : matrix_uses(reference.graph()->main)) {
     const Node& node = *uses.back().node;
     const std::string& value = node.outputs.front();
     if (!value.empty() && values.contains(value)) {
-      layers[node.number] = {reference.tensors()[tensor].name, value, 0};
+      layers.insert({node.number, {reference.tensors()[tensor].name, value, 0}});
     }
   }
   std::vector<LayerCloseness> all;
@@ -47,8 +48,7 @@ std::vector<LayerCloseness> common_layers(const OnnxModel& reference, const Onnx
 }  // namespace
 
 std::vector<LayerCloseness> compare_layers(const OnnxModel& reference, const OnnxModel& other,
-                                           Engine& engine, const RunInputs& inputs,
-                                           const SampleProgress& progress) {
+                                           Engine& engine, const RunInputs& inputs) {
   std::vector<LayerCloseness> layers = common_layers(reference, other);
   if (layers.empty()) return layers;
   const auto expected = network_giving(reference, engine, layers);
@@ -61,7 +61,6 @@ std::vector<LayerCloseness> compare_layers(const OnnxModel& reference, const Onn
     for (std::size_t k = 0; k < layers.size(); ++k) {
       samples[k].push_back(compare_outputs({layers[k].value}, before[k], after[k]));
     }
-    if (progress) progress(i + 1);
   }
   for (std::size_t k = 0; k < layers.size(); ++k) {
     layers[k].snr_db = output_metrics({layers[k].value}, samples[k]).snr_db;

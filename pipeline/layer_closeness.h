@@ -7,7 +7,6 @@
 
 #include "engine/engine.h"
 #include "formats/onnx/onnx_model.h"
-#include "pipeline/judgement.h"
 
 namespace qc {
 
@@ -22,7 +21,6 @@ struct LayerCloseness {
 /// Both graphs have the same inputs, and values of the same names mean the same. Throws Error as
 /// Network::run.
 std::vector<LayerCloseness> compare_layers(const OnnxModel& reference, const OnnxModel& other,
-                                           Engine& engine, const RunInputs& inputs,
-                                           const SampleProgress& progress = {});
+                                           Engine& engine, const RunInputs& inputs);
 
 }  // namespace qc

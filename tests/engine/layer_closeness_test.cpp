@@ -2,6 +2,7 @@
 #include "pipeline/layer_closeness.h"
 
 #include <gtest/gtest.h>
+#include <onnx/onnx_pb.h>
 
 #include <cmath>
 #include <vector>
@@ -59,6 +60,29 @@ TEST_F(LayerClosenessTest, LayersBeforeAnErrorAreEqual) {
   ASSERT_EQ(layers.size(), 2);
   EXPECT_TRUE(std::isinf(layers[0].snr_db));
   EXPECT_NEAR(layers[1].snr_db, 0, 1e-6);
+}
+
+TEST_F(LayerClosenessTest, TensorsOfOneNodeAreAllThere) {
+  test::ModelBuilder builder;
+  builder.add_floats("W", {1, 12, 4}, test::bell_values(48, 1, 1));
+  builder.add_floats("R", {1, 12, 3}, test::bell_values(36, 2, 1));
+  builder.add_node("LSTM", {"W", "R"});
+  onnx::AttributeProto& hidden = *builder.proto().mutable_graph()->mutable_node(0)->add_attribute();
+  hidden.set_name("hidden_size");
+  hidden.set_type(onnx::AttributeProto::INT);
+  hidden.set_i(3);
+  const OnnxModel model = builder.open();
+  const RunInputs samples = {2, [](std::size_t sample) {
+                               HostTensor x{DataType::kFloat, {5, 1, 4}, {}};
+                               x.bytes =
+                                   test::encode(DataType::kFloat, test::bell_values(20, sample, 1));
+                               return std::vector<HostTensor>{x};
+                             }};
+  const auto layers = compare_layers(model, model, engine(), samples);
+  ASSERT_EQ(layers.size(), 2);
+  EXPECT_EQ(layers[0].tensor, "W");
+  EXPECT_EQ(layers[1].tensor, "R");
+  EXPECT_EQ(layers[0].value, layers[1].value);
 }
 
 }  // namespace
