@@ -16,7 +16,7 @@ namespace {
 constexpr int kPasses = 3;
 constexpr double kLevelGrowth = 1.1;  // of steps beyond the uniform ones
 constexpr std::size_t kLeastUniformLevels = 20;
-constexpr double kBulk = 4;  // standard deviations that uniform levels reach
+constexpr double kBulk = 4;  // root mean squares of the weights that uniform levels reach
 constexpr double kMostUniformLevels = 3072;
 constexpr std::size_t kMostLevels = 4096;
 // A level costs its entry in the codebook, which those that use it share.
@@ -184,7 +184,7 @@ std::vector<RateLevel> first_levels(double step, double largest, std::size_t uni
   return levels;
 }
 
-double deviation_of(std::span<const float> weights) {
+double root_mean_square(std::span<const float> weights) {
   double energy = 0;
   for (const float weight : weights) energy += static_cast<double>(weight) * weight;
   return std::sqrt(energy / static_cast<double>(weights.size()));
@@ -192,7 +192,7 @@ double deviation_of(std::span<const float> weights) {
 
 std::vector<RateLevel> first_levels(const RateProblem& problem, double step, double largest) {
   if (problem.uniform_levels) return first_levels(step, largest, *problem.uniform_levels);
-  const double bulk = kBulk * deviation_of(problem.weights);
+  const double bulk = kBulk * root_mean_square(problem.weights);
   // Beyond the last uniform level there must be room for the wider ones.
   step = std::max(step, bulk / kMostUniformLevels);
   const auto uniform = static_cast<std::size_t>(std::ceil(bulk / step));

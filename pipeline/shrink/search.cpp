@@ -104,10 +104,15 @@ ShrinkCandidate ShrinkSearch::make(const ShrinkPoint& point, bool lockstep) {
                                                 : std::move(candidate));
 }
 
+ShrunkModel ShrinkSearch::round(const ShrinkPoint& point, bool lockstep) const {
+  return lockstep ? shrinker_.round_in_lockstep(point) : shrinker_.round(point);
+}
+
 ShrinkCandidate ShrinkSearch::rounded(const ShrinkPoint& point, bool lockstep) {
+  // Unlike what is remembered, it has its model.
   if (chosen_ && chosen_->point == point && chosen_->lockstep == lockstep) return *chosen_;
   if (auto before = remembered(point, lockstep, false)) return *before;
-  ShrunkModel shrunk = lockstep ? shrinker_.round_in_lockstep(point) : shrinker_.round(point);
+  ShrunkModel shrunk = round(point, lockstep);
   ShrinkCandidate candidate{point, lockstep, false, model_.edited(std::move(shrunk.edits)), 0, {}};
   judge(candidate, shrunk.bits);
   learn_ratio(candidate.bytes, shrunk.bits);
@@ -134,9 +139,7 @@ std::optional<ShrinkCandidate> ShrinkSearch::remembered(const ShrinkPoint& point
 // What is remembered without its model is made again, to the same bytes.
 ShrinkCandidate ShrinkSearch::with_model(ShrinkCandidate candidate) {
   if (candidate.model) return candidate;
-  ShrunkModel shrunk = candidate.lockstep ? shrinker_.round_in_lockstep(candidate.point)
-                                          : shrinker_.round(candidate.point);
-  candidate.model = model_.edited(std::move(shrunk.edits));
+  candidate.model = model_.edited(round(candidate.point, candidate.lockstep).edits);
   if (candidate.refined) candidate.model = options_.refine(*candidate.model);
   return candidate;
 }

@@ -81,6 +81,7 @@ class ShrinkSearch {
   double choose_allocation(double bytes);
   void to_size(double target);
   void to_bound();
+  ShrunkModel round(const ShrinkPoint& point, bool lockstep) const;
   ShrinkCandidate rounded(const ShrinkPoint& point, bool lockstep);
   ShrinkCandidate refined(ShrinkCandidate candidate);
   void judge(ShrinkCandidate& candidate, double bits);

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "core/bytes.h"
@@ -21,8 +22,8 @@ struct TriedModel {
   Closeness closeness;
 };
 
-/// All that depends on neither the goal nor the way of the search, which may therefore be another
-/// one when it is taken up again.
+/// The models that a search has tried. They depend on neither its goal nor the order of its steps,
+/// so a resumed search may have another goal.
 class SearchMemory {
  public:
   /// Null where it was not tried.

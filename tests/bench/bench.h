@@ -12,6 +12,10 @@ namespace qc::bench {
 struct BenchOptions {
   bool quick = false;     ///< as little as shows that everything works; the figures mean nothing
   std::string only = {};  ///< of tables over networks, those whose names contain this
+
+  bool wants(std::string_view network) const {
+    return network.find(only) != std::string_view::npos;
+  }
 };
 
 /// One table: a row in main.cpp, a file with its implementation.

@@ -169,10 +169,6 @@ class Calibrated {
   double search_seconds_ = 0;
 };
 
-bool is_wanted(const SubjectInfo& info, const BenchOptions& bench) {
-  return info.name.find(bench.only) != std::string_view::npos;
-}
-
 // A network's row beside 6-bit sharing, and its curve.
 struct Rows {
   std::vector<std::string> beside;
@@ -250,7 +246,7 @@ std::string run_closeness(const BenchOptions& bench) {
   std::uint64_t share_sum = 0;
   std::uint64_t shrink_sum = 0;
   for (const SubjectInfo& info : shrink_subjects()) {
-    if (!is_wanted(info, bench)) continue;
+    if (!bench.wants(info.name)) continue;
     const Rows rows = measure(info, *shared, *engine, bench.quick);
     tell(fmt::format("{}", fmt::join(rows.beside, " | ")));
     for (const auto& row : rows.curve) tell(fmt::format("{}", fmt::join(row, " | ")));
@@ -300,7 +296,7 @@ std::string run_ablation(const BenchOptions& bench) {
   MarkdownTable table({"model", "", "kB", "agreement", "allocation", "seconds"});
   for (const auto& [number, target] : kSubjects) {
     const SubjectInfo& info = shrink_subjects()[number];
-    if (!is_wanted(info, bench)) continue;
+    if (!bench.wants(info.name)) continue;
     const ShrinkSubject subject(info, *shared, *engine, bench.quick);
     const std::unique_ptr<FeedSource> random =
         open_feeds({"random:300", {}}, Split::kTrain, subject.model().graph()->main);

@@ -73,7 +73,7 @@ std::string run(const BenchOptions& bench) {
   std::size_t within = 0;
   for (const SubjectInfo& info : shrink_subjects()) {
     if (info.kind != SampleKind::kPictures || models == 10) continue;
-    if (info.name.find(bench.only) == std::string_view::npos) continue;
+    if (!bench.wants(info.name)) continue;
     ++models;
     const std::string name(info.name);
     const fs::path model = *shared / "models" / info.path;

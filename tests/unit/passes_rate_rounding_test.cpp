@@ -243,7 +243,6 @@ TEST(RateRounding, DearerBitsAreFewerAndWorse) {
   EXPECT_THAT(round_to_rate(layer.problem(), 1e3, 1).values, testing::Each(0.0F));
 }
 
-// The price of loss and bits together, by the model's own count of bits.
 TEST(RateRounding, CheapBitsBuyCloseness) {
   // At high rates a bit more divides the loss by four, as lambda is. Entries of the codebook cost
   // some of that.
@@ -258,6 +257,7 @@ TEST(RateRounding, CheapBitsBuyCloseness) {
   EXPECT_LT(round_to_rate(layer.problem(), 1e-14, 1).loss, before / 10);
 }
 
+// The price of loss and bits together, by the model's own count of bits.
 TEST(RateRounding, CompensationPays) {
   constexpr double kLambda = 0.01;
   double with = 0;
