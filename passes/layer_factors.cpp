@@ -78,12 +78,13 @@ std::vector<InverseFactor> layer_factors(const WeightLayer& layer, const Moments
     factors.assign(form.groups, factor_inverse_diagonal(ones, 0));
     return factors;
   }
+  const unsigned inner_threads = form.groups == 1 ? threads : 1;
   parallel_for(form.groups, threads, [&](std::size_t g) {
     const bool centred = layer.bias.has_value();
-    factors[g] =
-        moments->is_table
-            ? factor_inverse_diagonal(column_energies(*moments, g, centred), 0)
-            : factor_inverse(second_moments(*moments, g, centred), form.columns, order, kDamping);
+    factors[g] = moments->is_table
+                     ? factor_inverse_diagonal(column_energies(*moments, g, centred), 0)
+                     : factor_inverse(second_moments(*moments, g, centred), form.columns, order,
+                                      kDamping, inner_threads);
   });
   return factors;
 }

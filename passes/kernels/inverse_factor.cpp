@@ -5,11 +5,14 @@
 #include <numeric>
 
 #include "passes/kernels/damped_cholesky.h"
+#include "system/parallel.h"
 
 namespace qc {
 namespace {
 
 using Eigen::Index;
+
+constexpr std::size_t kInverseBlock = 256;  // columns
 
 // The mean of the diagonal over the columns that are not dead; 1 where all are.
 double mean_of_live(std::span<const double> diagonal) {
@@ -28,10 +31,26 @@ std::vector<std::uint32_t> ordered(std::span<const double> diagonal, ColumnOrder
   return places;
 }
 
+// L^-1 of a lower triangle, a block of columns after the other: above its diagonal block each is
+// zero.
+RowMatrix inverse_of_lower(const RowMatrix& lower, unsigned threads) {
+  const auto size = static_cast<std::size_t>(lower.rows());
+  RowMatrix inverse = RowMatrix::Identity(lower.rows(), lower.cols());
+  parallel_for((size + kInverseBlock - 1) / kInverseBlock, threads, [&](std::size_t i) {
+    const auto from = static_cast<Index>(i * kInverseBlock);
+    const Index rest = lower.rows() - from;
+    const Index width = std::min(static_cast<Index>(kInverseBlock), rest);
+    RowMatrix block = inverse.block(from, from, rest, width);
+    lower.bottomRightCorner(rest, rest).triangularView<Eigen::Lower>().solveInPlace(block);
+    inverse.block(from, from, rest, width) = block;
+  });
+  return inverse;
+}
+
 }  // namespace
 
 InverseFactor factor_inverse(std::span<const double> h, std::size_t columns, ColumnOrder order,
-                             double damping) {
+                             double damping, unsigned threads) {
   std::vector<double> diagonal(columns);
   for (std::size_t i = 0; i < columns; ++i) diagonal[i] = h[i * columns + i];
   InverseFactor factor;
@@ -50,8 +69,7 @@ InverseFactor factor_inverse(std::span<const double> h, std::size_t columns, Col
     if (factor.dead[source(i)]) reversed(i, i) += mean;
   }
   factor.damping = damped_cholesky(reversed, mean, damping);
-  RowMatrix inverse = RowMatrix::Identity(size, size);
-  reversed.triangularView<Eigen::Lower>().solveInPlace(inverse);
+  const RowMatrix inverse = inverse_of_lower(reversed, threads);
   factor.diagonal.resize(columns);
   factor.upper.assign(columns * columns, 0);
   for (std::size_t i = 0; i < columns; ++i) {

@@ -28,9 +28,10 @@ struct InverseFactor {
 
 /// Factors H {columns, columns}, positive semidefinite. `damping` grows by ten until the
 /// factorisation succeeds; dead columns get the mean of the diagonal, and a matrix of zeros that
-/// of the identity. Computed in float64. Throws Error(kUnsupported) for NaN and Inf.
+/// of the identity. Computed in float64; the result does not depend on `threads`. Throws
+/// Error(kUnsupported) for NaN and Inf.
 InverseFactor factor_inverse(std::span<const double> h, std::size_t columns, ColumnOrder order,
-                             double damping);
+                             double damping, unsigned threads = 1);
 
 /// The same of a diagonal matrix {columns} of finite numbers, of which nothing has to be factored.
 InverseFactor factor_inverse_diagonal(std::span<const double> h, double damping);

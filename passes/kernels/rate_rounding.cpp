@@ -290,6 +290,7 @@ RateRounding round_to_rate(const RateProblem& problem, double lambda, unsigned t
     result.levels.push_back({.value = levels[k].value, .count = sums.counts[k]});
   }
   set_bits(result.levels);
+  result.codebook_bits = kEntryBits * static_cast<double>(result.levels.size());
   for (const RateLevel& level : result.levels) {
     result.bits += static_cast<double>(level.count) * level.bits;
     if (level.count >= kRareCount) result.bits += kEntryBits;

@@ -40,6 +40,7 @@ struct RateRounding {
   std::vector<float> values;      ///< {groups, rows, columns}
   std::vector<RateLevel> levels;  ///< ascending, used ones only
   double bits = 0;                ///< estimated: entropy of the weights and the codebook
+  double codebook_bits = 0;       ///< of these
   double loss = 0;                ///< as above, with the damped H
 };
 

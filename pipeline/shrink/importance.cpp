@@ -4,6 +4,8 @@
 #include <cmath>
 #include <numeric>
 
+#include "passes/kernels/quadratic_form.h"
+
 namespace qc {
 namespace {
 
@@ -16,25 +18,24 @@ double mean_of(std::span<const double> values) {
 
 // The energy w H w^T that all rows of a layer have in its outputs.
 double output_energy(const WeightLayer& layer, const Moments* moments,
-                     std::span<const float> values) {
+                     std::span<const float> values, unsigned threads) {
   const std::vector<float> weights = layer.form.gather(values);
   const std::size_t columns = layer.form.columns;
+  const std::size_t group_size = layer.form.rows * columns;
   double energy = 0;
-  for (std::size_t row = 0; row < layer.form.groups * layer.form.rows; ++row) {
-    const float* w = &weights[row * columns];
-    const std::size_t group = row / layer.form.rows;
-    for (std::size_t i = 0; i < columns; ++i) {
-      if (moments == nullptr) {
-        energy += static_cast<double>(w[i]) * w[i];
-      } else if (moments->is_table) {
-        energy += moments->second[group * columns + i] * w[i] * w[i];
-      } else {
-        const double* h = &moments->second[(group * columns + i) * columns];
-        double sum = 0;
-        for (std::size_t j = 0; j < columns; ++j) sum += h[j] * w[j];
-        energy += sum * w[i];
-      }
+  if (moments != nullptr && !moments->is_table) {
+    const std::span<const double> second(moments->second);
+    for (std::size_t g = 0; g < layer.form.groups; ++g) {
+      energy += quadratic_form({&weights[g * group_size], group_size},
+                               second.subspan(g * columns * columns, columns * columns), columns,
+                               threads);
     }
+    return energy;
+  }
+  for (std::size_t i = 0; i < weights.size(); ++i) {
+    const double square = static_cast<double>(weights[i]) * weights[i];
+    energy += moments == nullptr ? square
+                                 : square * moments->second[i / group_size * columns + i % columns];
   }
   return energy;
 }
@@ -58,8 +59,8 @@ std::vector<double> by_rows(const WeightLayer& layer, const Moments* moments,
 }  // namespace
 
 Importance::Importance(const OnnxModel& model, const ShrinkPlan& plan,
-                       const Calibration& calibration,
-                       const std::vector<TensorSensitivity>& fisher) {
+                       const Calibration& calibration, const std::vector<TensorSensitivity>& fisher,
+                       unsigned threads) {
   std::map<std::size_t, const std::vector<float>*> squares;
   for (const TensorSensitivity& each : fisher) squares[each.tensor] = &each.squares;
   for (const WeightLayer& layer : plan.layers) {
@@ -70,7 +71,7 @@ Importance::Importance(const OnnxModel& model, const ShrinkPlan& plan,
     if (const auto own = squares.find(layer.tensor); own != squares.end()) {
       measured.rows = by_rows(layer, moments, *own->second);
     }
-    const double energy = output_energy(layer, moments, values_of(model, layer.tensor));
+    const double energy = output_energy(layer, moments, values_of(model, layer.tensor), threads);
     measured.relative = energy > 0 ? static_cast<double>(layer.form.size()) / energy : 0;
     measured_[layer.tensor] = std::move(measured);
   }

@@ -27,7 +27,7 @@ class Importance {
 
   /// `fisher` may lack tensors, and `calibration` layers.
   Importance(const OnnxModel& model, const ShrinkPlan& plan, const Calibration& calibration,
-             const std::vector<TensorSensitivity>& fisher);
+             const std::vector<TensorSensitivity>& fisher, unsigned threads);
 
   /// The importance of the rows of a layer, or of the elements of a single tensor, with
   /// `allocation` between 0, errors relative to each layer's outputs, and 1, the Fisher

@@ -13,6 +13,9 @@
 namespace qc {
 namespace {
 
+// Of a layer, for an estimate.
+constexpr std::size_t kEstimatedWeights = 65536;
+constexpr std::size_t kEstimatedRows = 64;
 constexpr double kLockstepDamping = 0.02;  // of the fit to the reference
 
 std::vector<float> fitted(const WeightLayer& layer, const Moments& moments,
@@ -94,30 +97,38 @@ RateRounding round_mantissas(std::span<const float> values, std::span<const doub
   return rounding;
 }
 
+// Rounds all rows of a layer or some, {groups, rows, columns}, with their importance {groups,
+// rows}.
+RateRounding round_rows(const OnnxModel& model, const WeightLayer& layer,
+                        const LayerStatistics& statistics, std::span<const float> weights,
+                        std::span<const double> importance, double lambda, unsigned threads) {
+  const MatrixForm& form = layer.form;
+  std::vector<InverseFactor> made;
+  if (statistics.factors == nullptr) {
+    made = layer_factors(layer, statistics.moments, rounding_order(form), threads);
+  }
+  return round_to_rate({.groups = form.groups,
+                        .rows = importance.size() / form.groups,
+                        .columns = form.columns,
+                        .weights = weights,
+                        .factors = statistics.factors != nullptr ? *statistics.factors : made,
+                        .importance = importance,
+                        .type = model.tensors()[layer.tensor].type},
+                       lambda, threads);
+}
+
 }  // namespace
 
 RoundedTensors round_layer(const OnnxModel& model, const WeightLayer& layer,
                            const LayerStatistics& statistics, double lambda, unsigned threads) {
   const MatrixForm& form = layer.form;
   const Moments* moments = statistics.moments;
-  const DataType type = model.tensors()[layer.tensor].type;
   std::vector<float> values = values_of(model, layer.tensor);
   const std::vector<float> weights = form.gather(values);
   const bool follows = moments != nullptr && !moments->cross.empty();
   const std::vector<float> target = follows ? fitted(layer, *moments, weights) : weights;
-  std::vector<InverseFactor> made;
-  if (statistics.factors == nullptr) {
-    made = layer_factors(layer, moments, rounding_order(form), threads);
-  }
   const RateRounding rounding =
-      round_to_rate({.groups = form.groups,
-                     .rows = form.rows,
-                     .columns = form.columns,
-                     .weights = target,
-                     .factors = statistics.factors != nullptr ? *statistics.factors : made,
-                     .importance = statistics.importance,
-                     .type = type},
-                    lambda, threads);
+      round_rows(model, layer, statistics, target, statistics.importance, lambda, threads);
   RoundedTensors rounded{{}, rounding.bits, rounding.loss};
   form.scatter(rounding.values, values);
   rounded.edits[layer.tensor] = payload_of(model, layer.tensor, values);
@@ -136,6 +147,34 @@ RoundedTensors round_layer(const OnnxModel& model, const WeightLayer& layer,
   rounded.edits[*layer.bias] = payload_of(model, *layer.bias, of_bias.values);
   rounded.bits += of_bias.bits;
   return rounded;
+}
+
+double estimate_layer_bits(const OnnxModel& model, const WeightLayer& layer,
+                           const LayerStatistics& statistics, double lambda, unsigned threads) {
+  const MatrixForm& form = layer.form;
+  const std::vector<float> weights = form.gather(values_of(model, layer.tensor));
+  const std::size_t enough = kEstimatedWeights / (form.groups * form.columns);
+  const std::size_t rows = std::min(form.rows, std::max(enough, kEstimatedRows));
+  std::vector<float> some;
+  std::vector<double> importance;
+  for (std::size_t g = 0; g < form.groups; ++g) {
+    for (std::size_t r = 0; r < rows; ++r) {
+      const std::size_t row = g * form.rows + r * form.rows / rows;
+      const auto begin = weights.begin() + static_cast<std::ptrdiff_t>(row * form.columns);
+      some.insert(some.end(), begin, begin + static_cast<std::ptrdiff_t>(form.columns));
+      importance.push_back(statistics.importance[row]);
+    }
+  }
+  const RateRounding rounding =
+      round_rows(model, layer, statistics, some, importance, lambda, threads);
+  const double part = static_cast<double>(rows) / static_cast<double>(form.rows);
+  double bits = (rounding.bits - rounding.codebook_bits) / part + rounding.codebook_bits;
+  if (layer.bias) {
+    bits += round_to_grid(values_of(model, *layer.bias), statistics.importance,
+                          model.tensors()[*layer.bias].type, lambda)
+                .bits;
+  }
+  return bits;
 }
 
 RoundedTensors round_single(const OnnxModel& model, std::size_t tensor,

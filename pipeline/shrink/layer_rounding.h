@@ -37,6 +37,11 @@ struct LayerStatistics {
 RoundedTensors round_layer(const OnnxModel& model, const WeightLayer& layer,
                            const LayerStatistics& statistics, double lambda, unsigned threads);
 
+/// About the bits that round_layer() gives a layer, from some of the rows where
+/// there are many.
+double estimate_layer_bits(const OnnxModel& model, const WeightLayer& layer,
+                           const LayerStatistics& statistics, double lambda, unsigned threads);
+
 /// Rounds a tensor element by element.
 RoundedTensors round_single(const OnnxModel& model, std::size_t tensor,
                             std::span<const double> importance, double lambda);

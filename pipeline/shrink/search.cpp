@@ -16,9 +16,33 @@ namespace {
 // Prices of a bit between which the search stays, in nats of a sample.
 constexpr double kLeastLambda = 1e-14;
 constexpr double kMostLambda = 1e4;
-constexpr int kMostSteps = 40;     // of a bisection on estimates
+constexpr int kMostSteps = 20;     // on estimates
 constexpr int kMostTrueSteps = 8;  // with packing or judging
 constexpr double kEstimateTolerance = 0.005;
+
+// Size as a power of the price of a bit, which two models tell.
+class SizeCurve {
+ public:
+  // The price at which the size would be `aim`, when `lambda` gave `size`.
+  double next(double lambda, double size, double aim) {
+    const double at = std::log(lambda);
+    const double now = std::log(std::max(size, 1.0));
+    if (before_ && std::fabs(at - before_->first) > 1e-6) {
+      const double slope = (now - before_->second) / (at - before_->first);
+      exponent_ = std::clamp(slope, -2.0, -0.1);
+    }
+    before_ = {at, now};
+    const double step = (std::log(std::max(aim, 1.0)) - now) / exponent_;
+    return std::clamp(std::exp(at + std::clamp(step, -kMostStep, kMostStep)), kLeastLambda,
+                      kMostLambda);
+  }
+
+ private:
+  static constexpr double kMostStep = 7;  // of the logarithm of lambda
+
+  double exponent_ = -0.35;
+  std::optional<std::pair<double, double>> before_;  // logarithms of lambda and size
+};
 
 // A finer measure than the arg max: what the decisive output says beyond it.
 double fine_closeness(const Closeness& closeness) {
@@ -76,26 +100,17 @@ double ShrinkSearch::estimated_bytes(const ShrinkPoint& point) {
 
 // The lambda at which the estimate is as large as it may be.
 double ShrinkSearch::lambda_for_bytes(double bytes, double allocation, double guess) {
-  double low = std::log(kLeastLambda);  // too large a model
-  double high = std::log(kMostLambda);
-  double at = std::log(guess);
-  double step = std::log(8.0);
-  bool low_known = false;
-  bool high_known = false;
+  SizeCurve curve;
+  double lambda = guess;
   for (int i = 0; i < kMostSteps; ++i) {
-    const double now = estimated_bytes({std::exp(at), allocation});
+    const double now = estimated_bytes({lambda, allocation});
     if (now <= bytes && now >= bytes * (1 - kEstimateTolerance)) break;
-    (now > bytes ? low : high) = at;
-    (now > bytes ? low_known : high_known) = true;
-    if (low_known && high_known) {
-      at = (low + high) / 2;
-    } else {
-      at = std::clamp(at + (now > bytes ? step : -step), std::log(kLeastLambda),
-                      std::log(kMostLambda));
-    }
-    if (std::fabs(high - low) < 1e-3) break;
+    const double aim = bytes * (1 - kEstimateTolerance / 2) - fixed_bytes();
+    const double next = curve.next(lambda, now - fixed_bytes(), aim);
+    if (next == lambda) break;  // no price is lower, or higher
+    lambda = next;
   }
-  return std::exp(at);
+  return lambda;
 }
 
 ShrinkCandidate ShrinkSearch::make(const ShrinkPoint& point, bool lockstep) {
@@ -214,29 +229,21 @@ void ShrinkSearch::to_size(double target) {
   const double allocation = choose_allocation(target);
   if (interrupted_ && best_) return;
   lambda_ = lambda_for_bytes(target, allocation, lambda_);
-  // Size falls roughly with a power of lambda, which two models tell.
-  double exponent = -0.35;
-  std::optional<std::pair<double, double>> before;  // logarithms of lambda and bytes
+  SizeCurve curve;
   for (int i = 0; i < kMostTrueSteps; ++i) {
     ShrinkCandidate candidate = rounded({lambda_, allocation}, options_.lockstep);
     if (is_met(candidate) && options_.lockstep && options_.refine && !interrupted_) {
       keep(candidate);
       candidate = refined(std::move(candidate));
     }
-    const double variable = std::max(static_cast<double>(candidate.bytes) - fixed_bytes(), 1.0);
-    const std::pair now(std::log(lambda_), std::log(variable));
-    if (before && std::fabs(now.first - before->first) > 1e-6) {
-      const double slope = (now.second - before->second) / (now.first - before->first);
-      exponent = std::clamp(slope, -2.0, -0.1);
-    }
-    before = now;
+    const double variable = static_cast<double>(candidate.bytes) - fixed_bytes();
     const bool met = is_met(candidate);
     keep(std::move(candidate));
     if (met || interrupted_) return;
     const double aim = (1 - options_.tolerance / 3) * target - fixed_bytes();
-    const double next = now.first + (std::log(std::max(aim, 1.0)) - now.second) / exponent;
-    lambda_ = std::clamp(std::exp(next), kLeastLambda, kMostLambda);
-    if (lambda_ == std::exp(now.first)) break;  // no price is lower, or higher
+    const double next = curve.next(lambda_, variable, aim);
+    if (next == lambda_) break;  // no price is lower, or higher
+    lambda_ = next;
   }
   // Sizes of small models come in steps that may pass the target by.
   if (best_->lockstep && !best_->refined && options_.refine) keep(refined(*best_));

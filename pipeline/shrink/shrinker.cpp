@@ -78,7 +78,7 @@ Shrinker::Shrinker(const OnnxModel& model, Engine& engine, RunInputs inputs,
     return {};
   };
   network_->calibrate(job);
-  importance_ = std::make_unique<Importance>(model_, plan_, calibration_, fisher);
+  importance_ = std::make_unique<Importance>(model_, plan_, calibration_, fisher, options_.threads);
   // From here on the factors stand for them.
   for (auto& [tensor, moments] : calibration_) {
     if (!moments.is_table) moments.second = {};
@@ -104,21 +104,36 @@ void Shrinker::round_singles(const ShrinkPoint& point, ShrunkModel& shrunk) cons
   }
 }
 
+LayerStatistics Shrinker::statistics_of(const WeightLayer& layer,
+                                        std::span<const double> importance) const {
+  const auto moments = calibration_.find(layer.tensor);
+  const auto factors = factors_.find(layer.tensor);
+  return {.moments = moments != calibration_.end() ? &moments->second : nullptr,
+          .factors = factors != factors_.end() ? &factors->second : nullptr,
+          .importance = importance};
+}
+
 ShrunkModel Shrinker::round(const ShrinkPoint& point) const {
   ShrunkModel shrunk;
   for (const WeightLayer& layer : plan_.layers) {
     const std::vector<double> importance = importance_->of(layer.tensor, point.allocation);
-    const auto moments = calibration_.find(layer.tensor);
-    const auto factors = factors_.find(layer.tensor);
-    merge(shrunk,
-          round_layer(model_, layer,
-                      {.moments = moments != calibration_.end() ? &moments->second : nullptr,
-                       .factors = factors != factors_.end() ? &factors->second : nullptr,
-                       .importance = importance},
-                      point.lambda, options_.threads));
+    merge(shrunk, round_layer(model_, layer, statistics_of(layer, importance), point.lambda,
+                              options_.threads));
   }
   round_singles(point, shrunk);
   return shrunk;
+}
+
+double Shrinker::estimated_bits(const ShrinkPoint& point) const {
+  ShrunkModel singles;
+  round_singles(point, singles);
+  double bits = singles.bits;
+  for (const WeightLayer& layer : plan_.layers) {
+    const std::vector<double> importance = importance_->of(layer.tensor, point.allocation);
+    bits += estimate_layer_bits(model_, layer, statistics_of(layer, importance), point.lambda,
+                                options_.threads);
+  }
+  return bits;
 }
 
 ShrunkModel Shrinker::round_in_lockstep(const ShrinkPoint& point) const {

@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -60,8 +61,8 @@ class Shrinker {
   /// Rounds every layer by what it gets in the model as it is. Seconds for millions of weights.
   ShrunkModel round(const ShrinkPoint& point) const;
 
-  /// The estimated bits only, of the same.
-  double estimated_bits(const ShrinkPoint& point) const { return round(point).bits; }
+  /// About the bits of the same, from some of the rows of large layers only.
+  double estimated_bits(const ShrinkPoint& point) const;
 
   /// Rounds layer after layer, each by what it gets from those that are rounded already, and fits
   /// it to what it would get in the model as it is.
@@ -74,6 +75,7 @@ class Shrinker {
 
  private:
   void report(std::string_view stage, double part) const;
+  LayerStatistics statistics_of(const WeightLayer& layer, std::span<const double> importance) const;
   void round_singles(const ShrinkPoint& point, ShrunkModel& shrunk) const;
 
   const OnnxModel& model_;

@@ -93,6 +93,20 @@ TEST_F(ShrinkSearchTest, GoesOnFromEveryPlaceToTheSameModel) {
   EXPECT_TRUE(weights(again) == weights(expected));
 }
 
+// From some of the rows.
+TEST_F(ShrinkSearchTest, EstimatesBitsOfALargeLayer) {
+  test::ModelBuilder builder;
+  constexpr std::int64_t kWide = 5000;
+  builder.add_gemm("fc1", {kInputs, kWide}, test::bell_values(kInputs * kWide, 1, 0.3F));
+  const OnnxModel wide = builder.open();
+  const Judgement judgement(wide, engine(), samples(100, 10), {});
+  const Shrinker shrinker(wide, engine(), samples(0, 30), judgement.losses(), {});
+  for (const double lambda : {1e-8, 1e-6, 1e-4}) {
+    const double bits = shrinker.round({lambda, 0.5}).bits;
+    EXPECT_NEAR(shrinker.estimated_bits({lambda, 0.5}), bits, 0.05 * bits) << lambda;
+  }
+}
+
 TEST(SearchMemory, KeepsEveryNumber) {
   OutputMetrics output;
   output.positions = 7;

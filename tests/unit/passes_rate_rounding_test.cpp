@@ -18,6 +18,7 @@
 #include "moment_matrices.h"
 #include "passes/kernels/inverse_factor.h"
 #include "passes/kernels/lockstep.h"
+#include "passes/kernels/quadratic_form.h"
 #include "passes/kernels/rate_rounding.h"
 #include "passes/kernels/value_limit.h"
 
@@ -56,6 +57,36 @@ TEST(InverseFactor, IsAFactorOfTheInverseInItsOrder) {
     }
     for (std::size_t i = 0; i < kSize; ++i) EXPECT_EQ(factor.diagonal[i], upper_at(factor, i, i));
   }
+}
+
+// Larger than the blocks that it is made in.
+TEST(InverseFactor, OfManyColumnsIsTheSameForAnyThreads) {
+  constexpr std::size_t kSize = 600;
+  const Matrix h = second_moments(kSize, 700, 2);
+  const InverseFactor factor = factor_inverse(h, kSize, ColumnOrder::kNatural, 0.01);
+  EXPECT_EQ(factor_inverse(h, kSize, ColumnOrder::kNatural, 0.01, 3).upper, factor.upper);
+  const Matrix full = damped(h, kSize, 0.01);
+  // U H is the lower triangle U^-T, whose diagonal is that of the inverse of U.
+  for (std::size_t i = 0; i < kSize; i += 7) {
+    for (std::size_t j = i; j < kSize; j += 31) {
+      double sum = 0;
+      for (std::size_t k = i; k < kSize; ++k) sum += upper_at(factor, i, k) * full[k * kSize + j];
+      EXPECT_NEAR(sum, i == j ? 1 / upper_at(factor, i, i) : 0, 1e-4) << i << ", " << j;
+    }
+  }
+}
+
+TEST(QuadraticForm, IsWhatItsDefinitionSays) {
+  constexpr std::size_t kColumns = 9;
+  constexpr std::size_t kRows = 150;  // more than a thread's block
+  const Matrix h = second_moments(kColumns, 40, 3);
+  const std::vector<float> weights = test::bell_values(kRows * kColumns, 4, 1);
+  const std::vector<float> zeros(weights.size(), 0);
+  const std::vector<double> twos(kRows, 2.0);
+  const double expected = quadratic_loss(weights, zeros, h, twos, 1, kRows, kColumns);
+  const double form = quadratic_form(weights, h, kColumns, 1);
+  EXPECT_NEAR(form, expected, 1e-9 * expected);
+  EXPECT_EQ(quadratic_form(weights, h, kColumns, 3), form);
 }
 
 TEST(InverseFactor, PutsLargeColumnsFirst) {
