@@ -21,8 +21,7 @@
 #include "pipeline/run_inputs.h"
 #include "pipeline/score_memory.h"
 #include "pipeline/shrink/certificate.h"
-#include "pipeline/shrink/distillation.h"
-#include "pipeline/shrink/search.h"
+#include "pipeline/shrink/shrink.h"
 #include "system/atomic_file.h"
 #include "system/byte_size.h"
 #include "system/output_set.h"
@@ -32,18 +31,8 @@
 namespace qc {
 namespace {
 
-// What the certificate takes in a container.
-constexpr std::uint64_t kCertificateBytes = 400;
 // Sums in another order would round differently, and the result depend on the number of threads.
 constexpr unsigned kEngineThreads = 1;
-// How often a model that is not close enough on the samples of the certificate is followed by a
-// larger one, and by how much less a bit costs then.
-constexpr int kMostAttempts = 12;
-constexpr double kStepBack = 0.7;
-
-// Of labels beside the model's own scores, in a distillation.
-constexpr double kLabelWeight = 0.5;
-
 struct ShrinkCommand {
   CommonOptions common;
   TuningFlags tuning;
@@ -63,19 +52,12 @@ struct ShrinkCommand {
   bool decodes_fast = false;
   bool no_certificate = false;
 
-  // Seconds of what a user waits for.
-  struct StageTimes {
-    double calibration = 0;
-    double search = 0;
-    double certificate = 0;
-  };
-
   // Everything that is opened once.
   struct Session {
     OnnxModel model;
     std::unique_ptr<FeedSource> feeds;
     std::unique_ptr<Engine> engine;
-    SampleSplit split;
+    ShrinkSamples samples;
   };
 
   void run() const {
@@ -88,7 +70,7 @@ struct ShrinkCommand {
                     open_samples(model),
                     open_engine({kEngineThreads, tuning.device, tuning.limits}),
                     {}};
-    session.split = split_samples(used_samples(*session.feeds), seed);
+    session.samples = split(*session.feeds);
     Resumption resumption(resume, target, {input, target, onnx_output}, identity(session), model,
                           common);
     if (!onnx_output.empty()) require_absent(onnx_output, resumption.overwrite_for(onnx_output));
@@ -98,8 +80,8 @@ struct ShrinkCommand {
     StatusLine line(common.prints());
     tell(fmt::format("{}; {}: {} samples to calibrate, {} to decide, {} to certify",
                      session.engine->description(), session.feeds->description(),
-                     session.split.calibrate.size(), session.split.decide.size(),
-                     session.split.certify.size()));
+                     session.samples.calibrate.count, session.samples.decide.count,
+                     session.samples.certify.count));
     for (const std::string& note : session.feeds->notes()) tell(note);
 
     const auto [best, certificate, is_close, times] =
@@ -126,8 +108,8 @@ struct ShrinkCommand {
     std::vector<ReportedLayer> layers;
     if (common.json || common.verbose) {
       const QcReader container = QcReader::open(target, ReadLimits::none());
-      layers = report_layers(model, *best.model, *session.engine,
-                             run_inputs(*session.feeds, session.split.certify), &container);
+      layers =
+          report_layers(model, *best.model, *session.engine, session.samples.certify, &container);
     }
     const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
     show(model, target, packed, certificate, layers, times, seconds.count());
@@ -168,14 +150,11 @@ struct ShrinkCommand {
     return open_feeds({tuning.data, tuning.data_config}, Split::kTrain, model.graph()->main);
   }
 
-  std::size_t used_samples(const FeedSource& feeds) const {
-    return samples > 0 ? std::min(samples, feeds.size()) : feeds.size();
-  }
-
-  JudgementOptions judging() const {
-    JudgementOptions options = tuning.judging.options();
-    options.by_labels = true;
-    return options;
+  ShrinkSamples split(const FeedSource& feeds) const {
+    const SampleSplit split =
+        split_samples(samples > 0 ? std::min(samples, feeds.size()) : feeds.size(), seed);
+    return {run_inputs(feeds, split.calibrate), run_inputs(feeds, split.decide),
+            run_inputs(feeds, split.certify)};
   }
 
   EncodeOptions encode() const { return decodes_fast ? presets::kDefault : presets::kMax; }
@@ -183,13 +162,6 @@ struct ShrinkCommand {
   void tell(const std::string& text) const {
     if (common.prints()) print_progress(printable(text) + "\n");
   }
-
-  struct Outcome {
-    ShrinkCandidate best;
-    Certificate certificate;
-    bool is_close = true;  // enough for the goal
-    StageTimes times;
-  };
 
   // What models that are tried depend on. The goal is none of it.
   CheckpointIdentity identity(const Session& session) const {
@@ -203,92 +175,44 @@ struct ShrinkCommand {
                                     tuning.judging.metric, tuning.judging.output)}};
   }
 
-  Outcome shrink(const Session& session, const ConsoleMonitor& monitor, StatusLine& line,
-                 Resumption& resumption) const {
-    const auto progress = [&](std::string_view stage, double part) {
-      line.show([&] { return fmt::format("{}  {:.0f}%", stage, 100 * part); });
-    };
-    Engine& engine = *session.engine;
-    StageTimes times;
-    auto begin = std::chrono::steady_clock::now();
-    const auto lap = [&] {
-      const auto now = std::chrono::steady_clock::now();
-      return std::chrono::duration<double>(now - std::exchange(begin, now)).count();
-    };
-    const Judgement decide(session.model, engine, run_inputs(*session.feeds, session.split.decide),
-                           judging());
-    require_fitting_goal(decide);
-    Shrinker::Options options;
-    options.exclude = exclude;
-    options.seed = seed;
-    options.threads = common.threads;
-    options.progress = progress;
-    const Shrinker shrinker(session.model, engine,
-                            run_inputs(*session.feeds, session.split.calibrate), decide.losses(),
-                            options);
-    for (const std::string& name : shrinker.uncalibrated()) {
-      if (common.verbose)
-        tell(fmt::format("{}: no sample reaches it; all its inputs count alike", name));
+  ShrinkTask task() const {
+    ShrinkTask task;
+    task.goal = goal();
+    task.lambda = lambda;
+    if (!allocations.empty()) {
+      task.allocations = allocations;
+    } else if (lambda) {
+      task.allocations = {1};
     }
-    times.calibration = lap();
-    SearchOptions search;
-    search.goal = goal();
-    if (!allocations.empty()) search.allocations = allocations;
-    search.lockstep = !fast;
-    search.encode = encode();
-    search.reserved_bytes = no_certificate ? 0 : kCertificateBytes;
-    search.threads = common.threads;
-    search.stop_requested = [&] { return monitor.stop_requested(); };
+    task.exclude = exclude;
+    task.seed = seed;
+    task.threads = common.threads;
+    task.lockstep = !fast;
+    task.distills = thorough;
+    task.encode = encode();
+    task.keeps_certificate = !no_certificate;
+    task.judging = tuning.judging.options();
+    task.judging.by_labels = true;
+    return task;
+  }
+
+  ShrinkOutcome shrink(const Session& session, const ConsoleMonitor& monitor, StatusLine& line,
+                       Resumption& resumption) const {
     SearchMemory memory = SearchMemory::from_bytes(resumption.search());
     if (memory.size() > 0) tell(fmt::format("{} models were tried before", memory.size()));
-    search.memory = &memory;
-    search.on_candidate = [&](const ShrinkCandidate& candidate) {
+    ShrinkEvents events;
+    events.progress = [&](std::string_view stage, double part) {
+      line.show([&] { return fmt::format("{}  {:.0f}%", stage, 100 * part); });
+    };
+    events.candidate = [&](const ShrinkCandidate& candidate) {
       resumption.save_search(memory.to_bytes());
       line.clear();
       if (common.prints()) print_progress(candidate_line(candidate));
     };
-    Imitation imitation;
-    DistillOptions distillation;
-    if (thorough) {
-      imitation.train = run_inputs(*session.feeds, session.split.calibrate);
-      imitation.validation = run_inputs(*session.feeds, session.split.decide);
-      imitation.outputs = decide.losses();
-      if (decide.metric() == JudgedBy::kAccuracy) imitation.label_weight = kLabelWeight;
-      distillation.seed = seed;
-      distillation.progress = [&](double part) { progress("distilling", part); };
-      distillation.stop_requested = search.stop_requested;
-      search.refine = [&](const OnnxModel& rounded) {
-        return distilled(rounded, session.model, shrinker.plan(), engine, imitation, distillation);
-      };
-    }
-    ShrinkSearch searching(session.model, shrinker, engine, decide, search);
-    ShrinkCandidate best =
-        lambda ? searching.make({*lambda, allocations.empty() ? 1 : allocations.front()}, !fast)
-               : searching.run();
-    times.search = lap();
-    const RunInputs others = run_inputs(*session.feeds, session.split.certify);
-    const Judgement certify(session.model, engine, others, judging());
-    Closeness closeness = certify.judge(*best.model, engine);
-    int attempts = 1;
-    while (search.goal.has_bound() && !keeps_bound(search.goal, closeness) &&
-           attempts < kMostAttempts && !monitor.stop_requested()) {
-      tell(fmt::format("on the samples of the certificate: {}; going back",
-                       metric_value_text(closeness.metric, closeness.value)));
-      best = searching.make({best.point.lambda * kStepBack, best.point.allocation}, best.lockstep);
-      closeness = certify.judge(*best.model, engine);
-      ++attempts;
-    }
-    Certificate certificate = make_certificate(closeness, best.point, best.lockstep);
-    certificate.attempts = attempts;
-    certificate.distilled = best.refined;
-    certificate.sample_digest = sample_digest(others);
-    certificate.model_digest = model_digest(session.model);
-    certificate.calibrated_on = session.split.calibrate.size();
-    certificate.seed = seed;
-    certificate.engine = engine.description();
-    const bool is_close = !search.goal.has_bound() || keeps_bound(search.goal, closeness);
-    times.certificate = lap();
-    return {std::move(best), std::move(certificate), is_close, times};
+    events.note = [&](const std::string& text) { tell(text); };
+    if (common.verbose) events.detail = events.note;
+    events.stop_requested = [&] { return monitor.stop_requested(); };
+    return shrink_model(session.model, *session.engine, session.samples, task(), memory, events);
   }
 
   ShrinkGoal goal() const {
@@ -296,20 +220,6 @@ struct ShrinkCommand {
     if (target_size > 0) goal.target_size = target_size;
     if (max_drop) goal.max_drop = *max_drop / 100;
     return goal;
-  }
-
-  void require_fitting_goal(const Judgement& judgement) const {
-    const bool by_scores =
-        judgement.metric() == JudgedBy::kAgreement || judgement.metric() == JudgedBy::kAccuracy;
-    if (max_drop && !by_scores) {
-      throw Error(
-          ErrorCode::kUsage,
-          "--max-drop is in points of agreement or accuracy, which needs an output with scores of "
-          "classes: name it with --scores, or ask for --min-snr DB");
-    }
-    if (min_snr && judgement.metric() != JudgedBy::kSnr) {
-      throw Error(ErrorCode::kUsage, "--min-snr needs --metric snr: the outputs are scores");
-    }
   }
 
   static std::string candidate_line(const ShrinkCandidate& candidate) {
@@ -327,7 +237,7 @@ struct ShrinkCommand {
 
   void show(const OnnxModel& model, const std::filesystem::path& target, std::uint64_t packed,
             const Certificate& certificate, const std::vector<ReportedLayer>& layers,
-            const StageTimes& times, double seconds) const {
+            const ShrinkTimes& times, double seconds) const {
     if (common.json) {
       nlohmann::ordered_json document = {
           {"schema", "qcompress.shrink/1"},

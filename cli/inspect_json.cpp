@@ -54,6 +54,17 @@ nlohmann::ordered_json tensor_json(const TensorBreakdown& line) {
   return object;
 }
 
+nlohmann::ordered_json values_json(const std::vector<GraphValue>& values) {
+  auto all = nlohmann::ordered_json::array();
+  for (const GraphValue& value : values) {
+    nlohmann::ordered_json json = {{"name", value.name}, {"type", data_type_name(value.type)}};
+    json["dims"] = nullptr;
+    if (value.has_shape) json["dims"] = value.dims;
+    all.push_back(std::move(json));
+  }
+  return all;
+}
+
 }  // namespace
 
 nlohmann::ordered_json inspect_json(const Breakdown& breakdown, const InspectView& view) {
@@ -61,6 +72,8 @@ nlohmann::ordered_json inspect_json(const Breakdown& breakdown, const InspectVie
   nlohmann::ordered_json document = {{"schema", "qcompress.inspect/1"},
                                      {"file", view.file},
                                      {"packed_now", view.packed_now},
+                                     {"inputs", values_json(breakdown.inputs)},
+                                     {"outputs", values_json(breakdown.outputs)},
                                      {"totals",
                                       {{"original_bytes", totals.original},
                                        {"packed_bytes", totals.container},

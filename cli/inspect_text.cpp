@@ -10,6 +10,7 @@
 #include "cli/table.h"
 #include "cli/text.h"
 #include "core/float_types.h"
+#include "data/feeds/input_types.h"
 #include "system/printable.h"
 
 namespace qc {
@@ -176,6 +177,20 @@ std::string floor_text(const Breakdown& breakdown) {
       std::ceil(floor), coded, 100 * (static_cast<double>(coded) / floor - 1));
 }
 
+// "input 'x' float32 [1,3,224,224]", a line each, of many the first.
+std::string values_text(std::string_view kind, const std::vector<GraphValue>& values) {
+  constexpr std::size_t kMost = 12;
+  std::string text;
+  for (std::size_t i = 0; i < std::min(values.size(), kMost); ++i) {
+    text +=
+        printable(fmt::format("{} '{}' {}", kind, values[i].name, wanted_text(values[i]))) + "\n";
+  }
+  if (values.size() > kMost) {
+    text += fmt::format("{} more\n", plural(values.size() - kMost, kind));
+  }
+  return text;
+}
+
 }  // namespace
 
 bool is_worth_telling(std::uint64_t bytes, std::uint64_t packed) noexcept {
@@ -242,7 +257,8 @@ std::vector<std::string> inspect_warnings(const Breakdown& breakdown) {
 
 std::string inspect_text(const Breakdown& breakdown, const InspectView& view) {
   std::string text =
-      fmt::format("{}{}\n\n", printable(view.file), view.packed_now ? ": as if packed now" : "");
+      fmt::format("{}{}\n", printable(view.file), view.packed_now ? ": as if packed now" : "");
+  text += values_text("input", breakdown.inputs) + values_text("output", breakdown.outputs) + "\n";
   const std::vector<const TensorBreakdown*> lines = chosen(breakdown, view);
   if (!lines.empty()) {
     Table table({"tensor", "weights", "kept %", "bits", "coded", "index", "coded", "b/weight",

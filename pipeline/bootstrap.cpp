@@ -21,4 +21,11 @@ Interval bootstrap_interval(std::size_t count,
   return {values[kDraws / 40], values[kDraws - 1 - kDraws / 40]};
 }
 
+Interval unanimous_interval(std::size_t count, bool all) {
+  constexpr double kSquaredDeviate = 1.959964 * 1.959964;
+  const auto n = static_cast<double>(count);
+  const double reach = kSquaredDeviate / (n + kSquaredDeviate);
+  return all ? Interval{1 - reach, 1} : Interval{0, reach};
+}
+
 }  // namespace qc

@@ -21,4 +21,8 @@ struct Interval {
 Interval bootstrap_interval(std::size_t count,
                             const std::function<double(std::span<const std::size_t>)>& statistic);
 
+/// The 95% interval of a rate that was 1 on `count` samples, which the bootstrap cannot tell from
+/// certainty: Wilson's (1927), or 0 to its complement for a rate that was 0. Requires count > 0.
+Interval unanimous_interval(std::size_t count, bool all);
+
 }  // namespace qc

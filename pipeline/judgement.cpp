@@ -12,7 +12,6 @@
 #include "core/error.h"
 #include "core/random.h"
 #include "formats/onnx/load_tensors.h"
-#include "pipeline/bootstrap.h"
 
 namespace qc {
 namespace {
@@ -161,6 +160,28 @@ std::optional<std::int64_t> Judgement::label_of(std::size_t sample) const {
   return inputs_.label ? inputs_.label(sample) : std::nullopt;
 }
 
+Interval Judgement::interval_of(double value, const std::vector<SampleCloseness>& samples) const {
+  const bool is_rate = metric_ == JudgedBy::kAgreement || metric_ == JudgedBy::kAccuracy;
+  if (is_rate && (value == 0 || value == 1)) return unanimous_interval(samples.size(), value == 1);
+  return bootstrap_interval(samples.size(), [&](const auto& drawn) {
+    std::vector<SampleCloseness> some;
+    for (const std::size_t i : drawn) some.push_back(samples[i]);
+    return value_of(output_metrics(outputs_[decisive_], some));
+  });
+}
+
+std::optional<std::int64_t> Judgement::only_class() const {
+  std::optional<std::int64_t> only;
+  for (const std::vector<HostTensor>& outputs : expected_) {
+    const HostTensor& own = outputs[decisive_];
+    for (const std::int64_t each : arg_maxima(outputs_[decisive_], own)) {
+      if (only && *only != each) return std::nullopt;
+      only = each;
+    }
+  }
+  return only;
+}
+
 Closeness Judgement::judge(const OnnxModel& other, Engine& engine,
                            const SampleProgress& progress) const {
   const auto network = engine.load(load_model(other));
@@ -182,12 +203,7 @@ Closeness Judgement::judge(const OnnxModel& other, Engine& engine,
   closeness.value = value_of(closeness.outputs[decisive_]);
   closeness.reference = reference_value(closeness.outputs[decisive_]);
   closeness.samples = inputs_.count;
-  const std::vector<SampleCloseness>& own = samples[decisive_];
-  const Interval interval = bootstrap_interval(own.size(), [&](const auto& drawn) {
-    std::vector<SampleCloseness> some;
-    for (const std::size_t i : drawn) some.push_back(own[i]);
-    return value_of(output_metrics(outputs_[decisive_], some));
-  });
+  const Interval interval = interval_of(closeness.value, samples[decisive_]);
   closeness.low = interval.low;
   closeness.high = interval.high;
   return closeness;

@@ -13,6 +13,7 @@
 #include "core/choices.h"
 #include "engine/engine.h"
 #include "formats/onnx/onnx_model.h"
+#include "pipeline/bootstrap.h"
 #include "pipeline/output_metrics.h"
 
 namespace qc {
@@ -50,7 +51,8 @@ struct Closeness {
   JudgedBy metric = JudgedBy::kSnr;
   double value = 0;      ///< of that metric
   double reference = 1;  ///< what the reference itself has of it; infinite where there is no end
-  double low = 0;        ///< of its 95% interval, by the bootstrap over samples
+  double low = 0;        ///< of its 95% interval, by the bootstrap over samples, or where all agree
+                         ///< by unanimous_interval()
   double high = 0;
   std::uint64_t samples = 0;
 };
@@ -81,10 +83,14 @@ class Judgement {
   /// Every output as the source of a loss, for the sensitivity of weights.
   std::vector<OutputLoss> losses() const;
   JudgedBy metric() const { return metric_; }
+  /// The class that the reference gives everywhere, where it is the same at all positions of all
+  /// samples: such samples show little of what a changed network confuses.
+  std::optional<std::int64_t> only_class() const;
   std::size_t samples() const { return inputs_.count; }
 
  private:
   double value_of(const OutputMetrics& metrics) const;
+  Interval interval_of(double value, const std::vector<SampleCloseness>& samples) const;
   double reference_value(const OutputMetrics& metrics) const;
   std::optional<std::int64_t> label_of(std::size_t sample) const;
 

@@ -138,37 +138,51 @@ double divergence(const std::vector<double>& p, const std::vector<double>& q) {
   return std::max(sum, 0.0);
 }
 
+// Where the scores of an output lie: none where its shape has not the axis.
+struct ScoreGrid {
+  ScoreGrid(const JudgedOutput& output, const HostTensor& tensor) {
+    const auto rank = static_cast<std::int64_t>(tensor.dims.size());
+    std::int64_t axis = output.scores_axis.value();
+    if (axis < 0) axis += rank;
+    if (axis < 0 || axis >= rank) return;
+    std::uint64_t all = 1;
+    for (const std::int64_t dim : tensor.dims) all *= static_cast<std::uint64_t>(dim);
+    if (all == 0) return;
+    classes = static_cast<std::size_t>(tensor.dims[static_cast<std::size_t>(axis)]);
+    for (std::int64_t i = axis + 1; i < rank; ++i) {
+      inner *= static_cast<std::size_t>(tensor.dims[static_cast<std::size_t>(i)]);
+    }
+    positions = static_cast<std::size_t>(all) / classes;
+  }
+
+  Position at(const std::vector<double>& values, std::size_t position) const {
+    return {&values[position / inner * classes * inner + position % inner], inner, classes};
+  }
+
+  std::size_t classes = 0;
+  std::size_t inner = 1;
+  std::size_t positions = 0;
+};
+
 void compare_scores(const JudgedOutput& output, const HostTensor& reference,
                     const std::vector<double>& a, const std::vector<double>& b,
                     std::optional<std::int64_t> label, SampleCloseness& closeness) {
-  const auto rank = static_cast<std::int64_t>(reference.dims.size());
-  std::int64_t axis = output.scores_axis.value();
-  if (axis < 0) axis += rank;
-  if (axis < 0 || axis >= rank) return;
-  const auto classes = static_cast<std::size_t>(reference.dims[static_cast<std::size_t>(axis)]);
-  std::size_t inner = 1;
-  for (std::int64_t i = axis + 1; i < rank; ++i) {
-    inner *= static_cast<std::size_t>(reference.dims[static_cast<std::size_t>(i)]);
-  }
-  if (classes == 0 || inner == 0) return;
-  closeness.labelled = label && a.size() == classes;
-  for (std::size_t outer = 0; outer < a.size() / (classes * inner); ++outer) {
-    for (std::size_t i = 0; i < inner; ++i) {
-      const std::size_t at = outer * classes * inner + i;
-      ++closeness.positions;
-      const Position one{&a[at], inner, classes};
-      if (closeness.labelled) {
-        closeness.reference_correct = one.arg_max() == static_cast<std::uint64_t>(*label);
-      }
-      if (b.size() != a.size()) continue;
-      const Position other{&b[at], inner, classes};
-      if (other.has_nan()) continue;
-      if (one.arg_max() == other.arg_max()) ++closeness.agreeing;
-      if (closeness.labelled) {
-        closeness.correct = other.arg_max() == static_cast<std::uint64_t>(*label);
-      }
-      closeness.kl += divergence(probabilities(output, one), probabilities(output, other));
+  const ScoreGrid grid(output, reference);
+  closeness.positions += grid.positions;
+  closeness.labelled = label && grid.positions == 1;
+  for (std::size_t i = 0; i < grid.positions; ++i) {
+    const Position one = grid.at(a, i);
+    if (closeness.labelled) {
+      closeness.reference_correct = one.arg_max() == static_cast<std::uint64_t>(*label);
     }
+    if (b.size() != a.size()) continue;
+    const Position other = grid.at(b, i);
+    if (other.has_nan()) continue;
+    if (one.arg_max() == other.arg_max()) ++closeness.agreeing;
+    if (closeness.labelled) {
+      closeness.correct = other.arg_max() == static_cast<std::uint64_t>(*label);
+    }
+    closeness.kl += divergence(probabilities(output, one), probabilities(output, other));
   }
 }
 
@@ -192,6 +206,17 @@ std::vector<JudgedOutput> judged_outputs(const ModelGraph& model) {
     outputs.push_back(std::move(output));
   }
   return outputs;
+}
+
+std::vector<std::int64_t> arg_maxima(const JudgedOutput& output, const HostTensor& tensor) {
+  std::vector<std::int64_t> classes;
+  if (!output.scores_axis || !tensor.strings.empty()) return classes;
+  const std::vector<double> values = as_doubles(tensor);
+  const ScoreGrid grid(output, tensor);
+  for (std::size_t i = 0; i < grid.positions; ++i) {
+    classes.push_back(static_cast<std::int64_t>(grid.at(values, i).arg_max()));
+  }
+  return classes;
 }
 
 SampleCloseness compare_outputs(const JudgedOutput& output, const HostTensor& reference,

@@ -63,6 +63,9 @@ SampleCloseness compare_outputs(const JudgedOutput& output, const HostTensor& re
                                 const HostTensor& other,
                                 std::optional<std::int64_t> label = std::nullopt);
 
+/// The classes with the highest scores, by position; none where the output has no scores.
+std::vector<std::int64_t> arg_maxima(const JudgedOutput& output, const HostTensor& tensor);
+
 OutputMetrics output_metrics(const JudgedOutput& output,
                              const std::vector<SampleCloseness>& samples);
 

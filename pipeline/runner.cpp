@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <map>
 #include <memory>
 #include <string_view>
@@ -109,8 +110,10 @@ class Runner {
     if (kind.pass == nullptr && tools_.tuner == nullptr) {
       throw Error(ErrorCode::kUsage, fmt::format("{} needs training data: --data", kind.name));
     }
-    if (step.max_drop() && tools_.evaluator == nullptr) {
-      throw Error(ErrorCode::kUsage, "--max-drop needs data to evaluate on: --data or --eval-cmd");
+    if ((step.max_drop() || step.halving_points()) && tools_.evaluator == nullptr) {
+      throw Error(ErrorCode::kUsage,
+                  fmt::format("{} needs data to evaluate on: --data or --eval-cmd",
+                              step.max_drop() ? "--max-drop" : "--strategy score"));
     }
     if (kind.pass == nullptr || tools_.tuner == nullptr) return;
     // Looking at samples takes long, and shows no mistake that the parameters alone do not.
@@ -143,6 +146,7 @@ class Runner {
   // One repetition, from state to state.
   void repeat(const Step& step) {
     const auto limit = step.max_drop();
+    const auto halving_points = step.halving_points();
     StepReport done;
     done.name = step.kind().name;
     done.index = state_.step;
@@ -154,18 +158,24 @@ class Runner {
     auto next = std::make_shared<const OnnxModel>(apply(step, done));
     done.seconds = seconds();
     count_weights(*next, done);
-    if (tools_.measures_packed) {
+    if (tools_.measures_packed || halving_points) {
       done.packed_bytes = packed_size(*next, tools_.encode, tools_.threads);
     }
     if (tools_.evaluator != nullptr) done.validation = tools_.evaluator->validate(*next);
     const std::optional<Score>& before = state_.report.validation_before;
     // A score that is no number is beyond every limit.
-    done.gated = limit.has_value();
-    done.kept = !limit || !before || lost(*before, done.validation->value) <= *limit;
+    done.gated = limit || halving_points;
+    const bool within = !limit || !before || lost(*before, done.validation->value) <= *limit;
+    const bool worth_it = !halving_points || !before || net_points(done, *halving_points) >= 0;
+    done.kept = within && worth_it;
     state_.report.interrupted = done.interrupted;
     if (!done.kept && !done.interrupted && done.repetition == 1) {
-      state_.report.gate_missed = fmt::format("{} lost {}, more than --max-drop {}", done.name,
-                                              loss_text(*before, *done.validation), *limit);
+      const std::string loss = loss_text(*before, *done.validation);
+      state_.report.gate_missed =
+          within
+              ? fmt::format("{} lost {}, which the smaller size is not worth by --strategy score",
+                            done.name, loss)
+              : fmt::format("{} lost {}, more than --max-drop {}", done.name, loss, *limit);
     }
     if (done.kept) state_.model = next;
     if (done.kept && step.kind().from_scratch) {
@@ -180,6 +190,21 @@ class Runner {
     state_.seconds = 0;
     state_.repetition = step_ends ? 1 : state_.repetition + 1;
     if (step_ends) ++state_.step;
+  }
+
+  // What a repetition gains in size against the model that was kept before, in points of the score,
+  // less the points that it loses. No number where a score is none.
+  double net_points(const StepReport& done, double halving_points) const {
+    const StepReport* last = state_.report.last_kept();
+    const std::uint64_t bytes =
+        last != nullptr && last->packed_bytes > 0
+            ? last->packed_bytes
+            : packed_size(or_input(state_.model), tools_.encode, tools_.threads);
+    const std::optional<Score>& score =
+        last != nullptr ? last->validation : state_.report.validation_before;
+    const double halvings =
+        std::log2(static_cast<double>(bytes) / static_cast<double>(done.packed_bytes));
+    return halving_points * halvings - lost(score.value(), done.validation->value);
   }
 
   // That the repetition has taken, before a resumption too.

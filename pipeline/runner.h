@@ -34,7 +34,7 @@ struct StepReport {
   std::uint64_t nonzero = 0;
   std::uint64_t packed_bytes = 0;  ///< whole file, if packed now; see measures_packed
   std::optional<Score> validation = {};
-  bool gated = false;  ///< the step has a --max-drop
+  bool gated = false;  ///< the step has a --max-drop or --strategy score
   bool kept = true;    ///< false: beyond it, so the model before was kept
   double seconds = 0;
 };
@@ -92,10 +92,11 @@ struct PipelineResult {
   OnnxModel baseline;
 };
 
-/// Runs the steps on a model. A repetition beyond its step's --max-drop is taken back: the step
-/// ends there where an earlier repetition of it was within, else the whole pipeline does
-/// (gate_missed). An interruption ends it, too. Either way the result is the last model that was
-/// kept. Throws Error(kUsage) for steps that need data where there is none.
+/// Runs the steps on a model. A repetition beyond its step's --max-drop, or that loses more than it
+/// gains by --strategy score, is taken back: the step ends there where an earlier repetition of it
+/// was within, else the whole pipeline does (gate_missed). An interruption ends it, too. Either way
+/// the result is the last model that was kept. Throws Error(kUsage) for steps that need data where
+/// there is none.
 PipelineResult run_steps(const OnnxModel& input, const std::vector<Step>& steps,
                          const PipelineTools& tools, PipelineReport& report);
 

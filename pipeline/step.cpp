@@ -20,25 +20,46 @@ constexpr auto kKeeps = make_choices<Keep>({{"auto", Keep::kAuto},
                                             {"zeros", Keep::kZeros},
                                             {"shared", Keep::kShared}});
 
+enum class Strategy { kAll, kScore };
+
+constexpr auto kStrategies =
+    make_choices<Strategy>({{"all", Strategy::kAll}, {"score", Strategy::kScore}});
+
 // --steps and --schedule, which each pass that grows describes in its own words.
 constexpr std::string_view kSteps = "steps";
 constexpr std::string_view kSchedule = "schedule";
+constexpr std::string_view kStrategy = "strategy";
+constexpr std::string_view kHalvingPoints = "halving-points";
 
 std::vector<ParamSpec> growth_params(const Growth& growth) {
   if (growth.part_way == nullptr) return {};
-  return {{.name = kSteps,
-           .kind = ParamKind::kInteger,
-           .placeholder = "N",
-           .help = growth.steps_help,
-           .min = 1,
-           .max = 10000,
-           .default_text = "1"},
-          {.name = kSchedule,
-           .kind = ParamKind::kChoice,
-           .placeholder = "NAME",
-           .help = growth.schedule_help,
-           .choices = kSchedules.names(),
-           .default_text = "cubic"}};
+  return {
+      {.name = kSteps,
+       .kind = ParamKind::kInteger,
+       .placeholder = "N",
+       .help = growth.steps_help,
+       .min = 1,
+       .max = 10000,
+       .default_text = "1"},
+      {.name = kSchedule,
+       .kind = ParamKind::kChoice,
+       .placeholder = "NAME",
+       .help = growth.schedule_help,
+       .choices = kSchedules.names(),
+       .default_text = "cubic"},
+      {.name = kStrategy,
+       .kind = ParamKind::kChoice,
+       .placeholder = "NAME",
+       .help = "how far --steps go: all, or by score as long as a step gains more in size than "
+               "it loses in accuracy on the held-out data",
+       .choices = kStrategies.names(),
+       .default_text = "all"},
+      {.name = kHalvingPoints,
+       .kind = ParamKind::kNumber,
+       .placeholder = "POINTS",
+       .help = "with --strategy score: what half the packed size is worth, as --max-drop counts",
+       .max = 100,
+       .default_text = "1"}};
 }
 
 constexpr ParamSpec kMaxDropParam{
@@ -210,6 +231,12 @@ std::optional<double> Step::max_drop() const { return params_.number(kMaxDropPar
 int Step::repetitions() const {
   if (!has_spec(params_.specs(), kSteps)) return 1;
   return static_cast<int>(params_.integer(kSteps).value());
+}
+
+std::optional<double> Step::halving_points() const {
+  if (!has_spec(params_.specs(), kStrategy)) return std::nullopt;
+  if (params_.choice(kStrategy, kStrategies) != Strategy::kScore) return std::nullopt;
+  return params_.number(kHalvingPoints);
 }
 
 Params Step::pass_params(int i, const OnnxModel& start) const {

@@ -69,6 +69,9 @@ class Step {
   Keep keep() const;
   /// What --max-drop allows to be lost; nothing where it was not given.
   std::optional<double> max_drop() const;
+  /// What half the packed size is worth, in what --max-drop counts, where --strategy score ends the
+  /// repetitions; else nothing.
+  std::optional<double> halving_points() const;
   /// How often pass and fine-tuning are repeated; 1 for a pass that does not grow.
   int repetitions() const;
   /// Parameters of the pass as they were given. Requires a pass.

@@ -66,7 +66,10 @@ class Accountant {
 
   Breakdown run(BreakdownDepth depth) {
     if (depth == BreakdownDepth::kElements) reader_.require_model_size();
-    for (TensorInfo& tensor : packed_tensors(reader_)) {
+    PackedGraph graph = packed_graph(reader_);
+    result_.inputs = std::move(graph.inputs);
+    result_.outputs = std::move(graph.outputs);
+    for (TensorInfo& tensor : graph.tensors) {
       if (tensor.storage == Storage::kNone) continue;
       TensorBreakdown line;
       line.tensor = std::move(tensor);

@@ -8,6 +8,7 @@
 
 #include "codecs/decode/coded_stats.h"
 #include "formats/qc/read/qc_reader.h"
+#include "graph/graph.h"
 #include "graph/tensor_info.h"
 
 namespace qc {
@@ -75,6 +76,8 @@ struct SizeTotals {
 };
 
 struct Breakdown {
+  std::vector<GraphValue> inputs;  ///< of the model
+  std::vector<GraphValue> outputs;
   std::vector<TensorBreakdown> tensors;  ///< in the order of the model
   SizeTotals totals;
 };

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "core/error.h"
 #include "formats/onnx/tensor_table.h"
@@ -22,17 +23,19 @@ GappedBytes gapped_file(const QcReader& reader, std::size_t file) {
   return {reader.literal(file), std::move(gaps)};
 }
 
-std::vector<TensorInfo> packed_tensors(const QcReader& reader) {
+PackedGraph packed_graph(const QcReader& reader) {
   std::map<std::string_view, std::size_t> file_at;
   const auto& files = reader.manifest().files;
   for (std::size_t i = 1; i < files.size(); ++i) file_at.emplace(files[i].path, i);
-  const OnnxFile model = read_onnx(gapped_file(reader, 0), reader.limits().memory);
-  return make_tensors(model, [&](const std::string& location) {
+  OnnxFile model = read_onnx(gapped_file(reader, 0), reader.limits().memory);
+  std::vector<TensorInfo> tensors = make_tensors(model, [&](const std::string& location) {
     const std::string path = std::filesystem::path(location).lexically_normal().generic_string();
     const auto found = file_at.find(path);
     if (found != file_at.end()) return ExternalFile{found->second, files[found->second].size};
     throw Error(ErrorCode::kCorrupt, fmt::format("the container holds no file {}", location));
   });
+  Graph& graph = model.graph.main;
+  return {std::move(tensors), std::move(graph.inputs), std::move(graph.outputs)};
 }
 
 SlotIndex::SlotIndex(const QcReader& reader) {

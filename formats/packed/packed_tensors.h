@@ -1,5 +1,5 @@
-// The tensors of a packed model: the graph that a container holds is walked like that of a file,
-// with gaps where payloads were cut out.
+// A packed model without its weights: the graph that a container holds is walked like that of a
+// file, with gaps where payloads were cut out.
 #pragma once
 
 #include <cstddef>
@@ -12,6 +12,7 @@
 #include "formats/onnx/gapped_bytes.h"
 #include "formats/qc/read/qc_reader.h"
 #include "formats/qc/read/shared_units.h"
+#include "graph/graph.h"
 #include "graph/tensor_info.h"
 
 namespace qc {
@@ -19,9 +20,16 @@ namespace qc {
 /// A file of the model with a gap for each of its slots. The bytes are the reader's.
 GappedBytes gapped_file(const QcReader& reader, std::size_t file);
 
-/// The tensors of a packed model, without decoding any. Throws Error: kCorrupt when the first file
-/// is no well-formed model, kLimit when its graph takes more memory than the reader may.
-std::vector<TensorInfo> packed_tensors(const QcReader& reader);
+/// What a packed model says of itself.
+struct PackedGraph {
+  std::vector<TensorInfo> tensors;
+  std::vector<GraphValue> inputs;  ///< without initializers
+  std::vector<GraphValue> outputs;
+};
+
+/// Reads the graph of a packed model, and decodes no tensor. Throws Error: kCorrupt when the first
+/// file is no well-formed model, kLimit when its graph takes more memory than the reader may.
+PackedGraph packed_graph(const QcReader& reader);
 
 /// Finds the slots of a container by what they hold.
 class SlotIndex {

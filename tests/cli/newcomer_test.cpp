@@ -144,6 +144,7 @@ std::string open_model() {
 TEST_F(NewcomerTest, PartialTotalsSaySoAndWhy) {
   write("open.onnx", open_model());
   const std::string text = run_well({"inspect", "--hardware", "open.onnx"}).out;
+  EXPECT_THAT(text, HasSubstr("input 'image' float32 [1,2,?,?]\noutput 'y' float32 of any shape"));
   EXPECT_THAT(text, HasSubstr("0 of 1 layers"));
   EXPECT_THAT(text, HasSubstr("partial. Not counted: conv.weight"));
   EXPECT_THAT(text, HasSubstr("input image open: 1x2x?x?"));

@@ -126,7 +126,7 @@ TEST_F(ShrinkTest, RefusesWhatCannotBeMeant) {
   expect_refused(shrink({"--target-size", "9KB", "--max-drop", "1"}), kUsage, {"one of"});
   expect_refused({"shrink", "trained.onnx", "--target-size", "9KB"}, kUsage, {"--data"});
   expect_refused(with_data({"shrink", "trained.onnx", "--max-drop", "1"}), kUsage,
-                 {"--scores", "--min-snr"});
+                 {"--scores", "--min-snr", output()});
   expect_refused(with_data({"shrink", "trained.onnx", "--max-drop", "1", "--scores", "nothing"}),
                  kUsage, {"nothing", output()});
   expect_refused(shrink({"--target-size", "9KB", "--exclude", "no*"}), kUsage, {"no*"});

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <functional>
 #include <limits>
 #include <string>
@@ -158,6 +159,59 @@ TEST_F(MaxDrop, AScoreThatIsNoNumberIsBeyond) {
   run_steps(small_net(), {make_step("prune", {{"rate", "0.25"}, {"max-drop", "25"}})}, tools_,
             report_);
   EXPECT_FALSE(report_.gate_missed.empty());
+}
+
+// An eighth more is pruned in each step.
+class StrategyScore : public MaxDrop {
+ protected:
+  PipelineResult prune(const std::string& halving_points) {
+    return run_steps(small_net(),
+                     {make_step("prune", {{"rate", "0.875"},
+                                          {"steps", "7"},
+                                          {"schedule", "linear"},
+                                          {"strategy", "score"},
+                                          {"halving-points", halving_points}})},
+                     tools_, report_);
+  }
+};
+
+TEST_F(StrategyScore, GoesOnAsLongAsSizeIsWorthTheLoss) {
+  FakeEvaluator evaluator([](const OnnxModel& model) { return 1 - std::pow(sparsity(model), 3); });
+  tools_.evaluator = &evaluator;
+  const PipelineResult result = prune("40");
+  ASSERT_GE(report_.steps.size(), 2U);
+  ASSERT_LT(report_.steps.size(), 7U);
+  EXPECT_FALSE(report_.steps.back().kept);
+  std::uint64_t before = packed_size(small_net(), tools_.encode, 1);
+  double score = 1;
+  for (const StepReport& step : report_.steps) {
+    const double gained =
+        40 * std::log2(static_cast<double>(before) / static_cast<double>(step.packed_bytes));
+    const double points_lost = 100 * (score - step.validation->value);
+    EXPECT_EQ(step.kept, gained >= points_lost) << gained << " " << points_lost;
+    before = step.packed_bytes;
+    score = step.validation->value;
+  }
+  const auto kept = static_cast<double>(report_.steps.size() - 1);
+  EXPECT_NEAR(sparsity(result.model), 0.125 * kept, 0.005);
+}
+
+TEST_F(StrategyScore, TakesAllStepsThatCostNothing) {
+  FakeEvaluator evaluator([](const OnnxModel&) { return 0.9; });
+  tools_.evaluator = &evaluator;
+  EXPECT_NEAR(sparsity(prune("0.001").model), 0.875, 0.005);
+  EXPECT_THAT(report_.steps, SizeIs(7));
+}
+
+TEST_F(StrategyScore, TakesNothingThatIsNotWorthIt) {
+  const PipelineResult result = prune("1");
+  EXPECT_EQ(sparsity(result.model), 0);
+  EXPECT_THAT(report_.gate_missed, AllOf(HasSubstr("12.25 points"), HasSubstr("--strategy score")));
+}
+
+TEST_F(StrategyScore, NeedsAnEvaluator) {
+  tools_.evaluator = nullptr;
+  EXPECT_THAT(message_of(ErrorCode::kUsage, [&] { prune("1"); }), HasSubstr("--strategy score"));
 }
 
 TEST_F(MaxDrop, NeedsAnEvaluator) {

@@ -129,6 +129,26 @@ TEST(JudgedOutputs, ScoresAreFoundInTheGraph) {
   EXPECT_FALSE(outputs_of({"Softmax", "Relu"}, 13).front().scores_axis);
 }
 
+TEST(OutputMetrics, ArgMaximaAreByPosition) {
+  const HostTensor y = floats({2, 3, 2}, {9, 0, 0, 9, 0, 0, /**/ 0, 0, 9, 0, 0, 9});
+  EXPECT_THAT(arg_maxima({.name = "y", .scores_axis = 1}, y), testing::ElementsAre(0, 1, 1, 2));
+  EXPECT_THAT(arg_maxima({.name = "y"}, y), testing::IsEmpty());
+  EXPECT_THAT(arg_maxima({.name = "y", .scores_axis = 3}, y), testing::IsEmpty());
+}
+
+// Wilson's interval holds the rates p of which n in n, or none, is within 1.96 deviations.
+TEST(Bootstrap, UnanimityIsNoCertainty) {
+  for (const std::size_t count : {1, 4, 100}) {
+    const auto n = static_cast<double>(count);
+    const Interval all = unanimous_interval(count, true);
+    EXPECT_EQ(all.high, 1);
+    EXPECT_NEAR((1 - all.low) / std::sqrt(all.low * (1 - all.low) / n), 1.96, 1e-3);
+    const Interval none = unanimous_interval(count, false);
+    EXPECT_EQ(none.low, 0);
+    EXPECT_DOUBLE_EQ(none.high, 1 - all.low);
+  }
+}
+
 TEST(Bootstrap, IntervalsHoldTheMeanAndShrinkWithSamples) {
   const auto width = [](std::size_t count) {
     const std::vector<float> values = test::bell_values(count, 5, 1.0F);
