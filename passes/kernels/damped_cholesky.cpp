@@ -1,6 +1,7 @@
 #include "passes/kernels/damped_cholesky.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "core/error.h"
 
@@ -12,6 +13,9 @@ double damped_cholesky(RowMatrix& h, double scale, double damping) {
   }
   const Eigen::VectorXd diagonal = h.diagonal();
   for (;; damping = std::max(damping * 10, 1e-8)) {
+    if (!std::isfinite(scale * damping)) {
+      throw Error(ErrorCode::kUnsupported, "second moments that no damping makes definite");
+    }
     // A factorisation that failed has left the upper triangle as it was.
     h.triangularView<Eigen::StrictlyLower>() = h.transpose();
     h.diagonal() = diagonal.array() + scale * damping;

@@ -14,11 +14,17 @@ using Eigen::Index;
 
 constexpr std::size_t kInverseBlock = 256;  // columns
 
-// The mean of the diagonal over the columns that are not dead; 1 where all are.
+// The mean of the diagonal over the columns that are not dead; 1 where all are. Variances of
+// constant columns may be below zero, as differences of rounded numbers.
 double mean_of_live(std::span<const double> diagonal) {
-  const auto live = std::ranges::count_if(diagonal, [](double value) { return value > 0; });
-  if (live == 0) return 1;
-  return std::accumulate(diagonal.begin(), diagonal.end(), 0.0) / static_cast<double>(live);
+  double sum = 0;
+  double live = 0;
+  for (const double value : diagonal) {
+    if (value <= 0) continue;
+    sum += value;
+    ++live;
+  }
+  return live > 0 ? sum / live : 1;
 }
 
 std::vector<std::uint32_t> ordered(std::span<const double> diagonal, ColumnOrder order) {
@@ -66,7 +72,7 @@ InverseFactor factor_inverse(std::span<const double> h, std::size_t columns, Col
   };
   for (Index i = 0; i < size; ++i) {
     for (Index j = 0; j < size; ++j) reversed(i, j) = h[source(i) * columns + source(j)];
-    if (factor.dead[source(i)]) reversed(i, i) += mean;
+    if (factor.dead[source(i)]) reversed(i, i) = mean;
   }
   factor.damping = damped_cholesky(reversed, mean, damping);
   const RowMatrix inverse = inverse_of_lower(reversed, threads);

@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <utility>
 
 #include "core/error.h"
@@ -17,9 +19,12 @@ namespace {
 // What the certificate takes in a container.
 constexpr std::uint64_t kCertificateBytes = 400;
 // How often a model that is not close enough on the samples of the certificate is followed by a
-// larger one, and by how much less a bit costs then.
+// larger one.
 constexpr int kMostAttempts = 12;
+// By how much less a bit costs then: less and less, or as much as the noise is too strong.
 constexpr double kStepBack = 0.7;
+constexpr double kStepGrowth = 1.3;
+constexpr double kLongestStepBack = 0.03;
 
 // Of labels beside the model's own scores, in a distillation.
 constexpr double kLabelWeight = 0.5;
@@ -131,6 +136,15 @@ class Shrinking {
     return distilled(rounded, model_, plan, engine_, imitation, options);
   }
 
+  // Noise grows with the price of a bit.
+  double step_back(const Closeness& closeness, int attempts) const {
+    double step = std::pow(kStepBack, std::pow(kStepGrowth, attempts - 1));
+    if (task_.goal.min_snr) {
+      step = std::min(step, std::pow(10, (closeness.value - *task_.goal.min_snr) / 10));
+    }
+    return std::max(step, kLongestStepBack);
+  }
+
   ShrinkOutcome certified(ShrinkCandidate best, ShrinkSearch& search) const {
     const Judgement certify(model_, engine_, samples_.certify, task_.judging);
     Closeness closeness = certify.judge(*best.model, engine_);
@@ -144,7 +158,8 @@ class Shrinking {
         events_.note(fmt::format("on the samples of the certificate: {}; going back",
                                  metric_value_text(closeness.metric, closeness.value)));
       }
-      best = search.make({best.point.lambda * kStepBack, best.point.allocation}, best.lockstep);
+      const double lambda = best.point.lambda * step_back(closeness, attempts);
+      best = search.make({lambda, best.point.allocation}, best.lockstep);
       closeness = certify.judge(*best.model, engine_);
       ++attempts;
     }

@@ -18,6 +18,7 @@
 #include "bench.h"
 #include "data/feed_source.h"
 #include "harness.h"
+#include "kept_rows.h"
 #include "passes/pass.h"
 #include "pipeline/run_inputs.h"
 #include "pipeline/runner.h"
@@ -170,14 +171,8 @@ class Calibrated {
 };
 
 // A network's row beside 6-bit sharing, and its curve.
-struct Rows {
-  std::vector<std::string> beside;
-  std::vector<std::vector<std::string>> curve;
-  std::uint64_t share_bytes = 0;
-  std::uint64_t shrink_bytes = 0;
-};
-
-Rows measure(const SubjectInfo& info, const fs::path& shared, Engine& engine, bool quick) {
+nlohmann::json measure(const SubjectInfo& info, const fs::path& shared, Engine& engine,
+                       bool quick) {
   const ShrinkSubject subject(info, shared, engine, quick);
   Calibrated calibrated(subject, engine, subject.calibrating(), subject.deciding(), {});
   std::vector<OnnxModel> others;
@@ -211,29 +206,28 @@ Rows measure(const SubjectInfo& info, const fs::path& shared, Engine& engine, bo
   for (std::size_t i = kBits.size(); i < others.size(); ++i) {
     if (judged[i] >= judged[2]) as_close = std::min(as_close, sizes[i]);
   }
-  Rows rows;
-  rows.share_bytes = plain;
-  rows.shrink_bytes = as_close;
-  rows.beside = {std::string(info.name),
-                 fmt::format("{}", info.calibrate),
-                 kilobytes(size_of(subject.model())),
-                 kilobytes(plain),
-                 calibrated.text(judged[2]),
-                 kilobytes(found.bytes),
-                 calibrated.text(judged[kBits.size()]),
-                 kilobytes(as_close),
-                 fmt::format("{:.2f}", static_cast<double>(as_close) / static_cast<double>(plain)),
-                 fmt::format("{:.0f}", seconds)};
+  const std::vector<std::string> beside = {
+      std::string(info.name),
+      fmt::format("{}", info.calibrate),
+      kilobytes(size_of(subject.model())),
+      kilobytes(plain),
+      calibrated.text(judged[2]),
+      kilobytes(found.bytes),
+      calibrated.text(judged[kBits.size()]),
+      kilobytes(as_close),
+      fmt::format("{:.2f}", static_cast<double>(as_close) / static_cast<double>(plain)),
+      fmt::format("{:.0f}", seconds)};
+  std::vector<std::vector<std::string>> curve;
   for (std::size_t i = 0; i < targets.size(); ++i) {
     const bool plain_too = i < kBits.size();
     const std::size_t at = kBits.size() + 1 + i;
-    rows.curve.push_back({i == 0 ? std::string(info.name) : std::string(),
-                          plain_too ? fmt::format("{}", kBits[i]) : std::string(),
-                          plain_too ? kilobytes(sizes[i]) : std::string(),
-                          plain_too ? calibrated.text(judged[i]) : std::string(),
-                          kilobytes(sizes[at]), calibrated.text(judged[at])});
+    curve.push_back({i == 0 ? std::string(info.name) : std::string(),
+                     plain_too ? fmt::format("{}", kBits[i]) : std::string(),
+                     plain_too ? kilobytes(sizes[i]) : std::string(),
+                     plain_too ? calibrated.text(judged[i]) : std::string(), kilobytes(sizes[at]),
+                     calibrated.text(judged[at])});
   }
-  return rows;
+  return {{"beside", beside}, {"curve", curve}, {"share_bytes", plain}, {"shrink_bytes", as_close}};
 }
 
 std::string run_closeness(const BenchOptions& bench) {
@@ -241,23 +235,27 @@ std::string run_closeness(const BenchOptions& bench) {
   if (!shared) return "Not measured: there is no ../shared.\n";
   const auto engine = bench_engine();
   MarkdownTable beside({"model", "samples", "packed kB", "share 6 bits kB", "judged", "shrink kB",
-                        "judged", "as close kB", "ratio", "seconds"});
+                        "judged", "as close kB", "ratio", "seconds", "date"});
   MarkdownTable curves({"model", "share bits", "kB", "judged", "shrink kB", "judged"});
+  KeptRows kept(bench.keep);
   std::uint64_t share_sum = 0;
   std::uint64_t shrink_sum = 0;
   for (const SubjectInfo& info : shrink_subjects()) {
     if (!bench.wants(info.name)) continue;
-    const Rows rows = measure(info, *shared, *engine, bench.quick);
-    tell(fmt::format("{}", fmt::join(rows.beside, " | ")));
-    for (const auto& row : rows.curve) tell(fmt::format("{}", fmt::join(row, " | ")));
-    beside.add_row(rows.beside);
-    for (const auto& row : rows.curve) curves.add_row(row);
-    share_sum += rows.share_bytes;
-    shrink_sum += rows.shrink_bytes;
+    const nlohmann::json rows = kept.get(fmt::format("shrink/{}", info.name), [&] {
+      return measure(info, *shared, *engine, bench.quick);
+    });
+    std::vector<std::string> row = rows.at("beside");
+    row.push_back(rows.at("date"));
+    tell(fmt::format("{}", fmt::join(row, " | ")));
+    beside.add_row(std::move(row));
+    for (const auto& each : rows.at("curve")) curves.add_row(each);
+    share_sum += rows.at("share_bytes").get<std::uint64_t>();
+    shrink_sum += rows.at("shrink_bytes").get<std::uint64_t>();
   }
   beside.add_row(
       {"sum", "", "", kilobytes(share_sum), "", "", "", kilobytes(shrink_sum),
-       fmt::format("{:.2f}", static_cast<double>(shrink_sum) / static_cast<double>(share_sum)),
+       fmt::format("{:.2f}", static_cast<double>(shrink_sum) / static_cast<double>(share_sum)), "",
        ""});
   return beside.text() + "\n" + curves.text();
 }

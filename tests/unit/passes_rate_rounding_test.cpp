@@ -109,6 +109,12 @@ TEST(InverseFactor, DampsUntilItSucceeds) {
   const InverseFactor dead = factor_inverse(h, 4, ColumnOrder::kNatural, 0.01);
   EXPECT_THAT(dead.dead, testing::ElementsAre(false, false, true, false));
 
+  // Variances of constant columns, after cancellation.
+  const InverseFactor constant = factor_inverse(Matrix{1e-20, 0, 0, 0, -1e-12, 0, 0, 0, -1e-12}, 3,
+                                                ColumnOrder::kNatural, 0.01);
+  EXPECT_THAT(constant.dead, testing::ElementsAre(false, true, true));
+  for (const float value : constant.diagonal) EXPECT_TRUE(std::isfinite(value) && value > 0);
+
   const InverseFactor zeros = factor_inverse(Matrix(9, 0.0), 3, ColumnOrder::kNatural, 0.01);
   EXPECT_THAT(zeros.dead, testing::Each(true));
   for (const float value : zeros.diagonal) EXPECT_GT(value, 0);

@@ -1,0 +1,34 @@
+#include "kept_rows.h"
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+#include <ctime>
+#include <stdexcept>
+#include <utility>
+
+#include "harness.h"
+
+namespace qc::bench {
+
+KeptRows::KeptRows(std::filesystem::path path) : path_(std::move(path)) {
+  if (path_.empty() || !std::filesystem::exists(path_)) return;
+  all_ = nlohmann::json::parse(harness::read_file(path_), nullptr, false);
+  if (!all_.is_object()) {
+    throw std::runtime_error(fmt::format("{} has no rows of tables", path_.string()));
+  }
+}
+
+nlohmann::json KeptRows::get(const std::string& name,
+                             const std::function<nlohmann::json()>& measure) {
+  if (all_.contains(name)) return all_.at(name);
+  nlohmann::json measured = measure();
+  measured["date"] = fmt::format("{:%Y-%m-%d}", fmt::gmtime(std::time(nullptr)));
+  if (!path_.empty()) {
+    all_[name] = measured;
+    harness::write_file(path_, all_.dump(1));
+  }
+  return measured;
+}
+
+}  // namespace qc::bench
