@@ -6,12 +6,12 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "cli/any_model.h"
 #include "cli/commands.h"
 #include "cli/common.h"
 #include "cli/inspect.h"
 #include "core/choices.h"
 #include "core/error.h"
-#include "formats/packed/pack_model.h"
 #include "formats/packed/packed_tensors.h"
 #include "formats/qc/read/qc_reader.h"
 #include "passes/glob.h"
@@ -63,18 +63,10 @@ struct InspectCommand {
     if (!input_shape.empty() && !hardware) {
       throw Error(ErrorCode::kUsage, "--input-shape is for --hardware");
     }
-    InspectView view{input, !is_qc_file(input), all || common.verbose,
-                     kSortNames.find(sort).value()};
-    MemorySink packed;
-    if (view.packed_now) {
-      PackOptions options;
-      options.encode = presets::kDefault;  // as pack does
-      options.threads = common.threads;
-      pack_model(OnnxModel::open(input, common.links()), options, packed);
-    }
-    const QcReader reader = view.packed_now
-                                ? QcReader::from_bytes(packed.bytes(), ReadLimits::none())
-                                : QcReader::open(input, common.limits);
+    const AnyContainer container(input, common.threads, common.limits, common.links());
+    const QcReader& reader = container.reader();
+    const InspectView view{input, container.packed_now(), all || common.verbose,
+                           kSortNames.find(sort).value()};
     const auto depth = index ? BreakdownDepth::kIndex : BreakdownDepth::kElements;
     Breakdown breakdown;
     naming_errors(input, [&] { breakdown = break_down(reader, common.threads, depth); });
@@ -109,10 +101,8 @@ struct InspectCommand {
   }
 
   HardwareView work(const QcReader& reader, const Breakdown& breakdown) const {
-    const OnnxModel model = is_qc_file(input)
-                                ? OnnxModel::from_memory(reader.decode_to_memory(common.threads),
-                                                         reader.limits().memory)
-                                : OnnxModel::open(input, common.links());
+    const OnnxModel model = is_qc_file(input) ? unpacked_model(reader, common.threads)
+                                              : OnnxModel::open(input, common.links());
     return hardware_view(model, breakdown, parse_shape(input_shape), common.threads);
   }
 

@@ -17,5 +17,6 @@ void add_unpack_command(CLI::App& app);
 void add_test_command(CLI::App& app);
 void add_inspect_command(CLI::App& app);
 void add_diff_command(CLI::App& app);
+void add_check_command(CLI::App& app);
 
 }  // namespace qc

@@ -73,10 +73,14 @@ void add_max_size_option(CLI::App& command, std::uint64_t& bytes) {
                   "128 MiB)");
 }
 
-void add_limit_options(CLI::App& command, ReadLimits& limits) {
+void add_memory_limit_option(CLI::App& command, ReadLimits& limits) {
   add_max_memory_option(command, limits.memory,
                         "Memory that reading a container may take (default: 1000 times its size or "
                         "128 MiB, at most a quarter of the machine's)");
+}
+
+void add_limit_options(CLI::App& command, ReadLimits& limits) {
+  add_memory_limit_option(command, limits);
   add_max_size_option(command, limits.model);
 }
 

@@ -69,7 +69,10 @@ void add_links_option(CLI::App& command, CommonOptions& options);
 /// Adds --no-sync.
 void add_sync_option(CLI::App& command, CommonOptions& options);
 
-/// Adds --max-memory and --max-size, for commands that read containers.
+/// Adds --max-memory, for commands that read containers.
+void add_memory_limit_option(CLI::App& command, ReadLimits& limits);
+
+/// Adds --max-memory and --max-size, for commands that decode containers.
 void add_limit_options(CLI::App& command, ReadLimits& limits);
 
 /// Adds the second of them, which sets `bytes`.

@@ -15,6 +15,7 @@ void add_commands(CLI::App& app) {
   add_test_command(app);
   add_inspect_command(app);
   add_diff_command(app);
+  add_check_command(app);
 }
 
 }  // namespace qc
