@@ -48,7 +48,7 @@ int run(int argc, char** argv) {
       "  qcompress inspect model.pruned.shared.qc\n"
       "\n"
       "Exit status: 0 fine, 1 internal error, 2 usage, 3 file, 4 corrupt input,\n"
-      "5 unsupported, 6 limit, 7 accuracy gate missed; interrupted: 130 by Ctrl-C, 143 by\n"
+      "5 unsupported, 6 limit, 7 gate missed (accuracy, size); interrupted: 130 by Ctrl-C, 143 by\n"
       "SIGTERM, 129 by SIGHUP.");
   qc::add_commands(app);
   try {

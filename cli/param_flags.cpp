@@ -12,6 +12,12 @@ std::string help_of(const ParamSpec& spec) {
   return help;
 }
 
+// As CLI11 writes choices that it checks itself.
+std::string type_of(const ParamSpec& spec) {
+  if (spec.choices.empty()) return std::string(spec.placeholder);
+  return fmt::format("{}:{{{}}}", spec.placeholder, fmt::join(spec.choices, ","));
+}
+
 }  // namespace
 
 void ParamFlags::add(CLI::App& command, const ParamSpec& spec, const std::string& group) {
@@ -24,7 +30,7 @@ void ParamFlags::add(CLI::App& command, const ParamSpec& spec, const std::string
     option = command.add_flag(name, given.flag, help_of(spec));
   } else {
     option = command.add_option(name, given.values, help_of(spec))
-                 ->type_name(std::string(spec.placeholder))
+                 ->type_name(type_of(spec))
                  ->expected(1)
                  ->allow_extra_args(false);
     if (spec.kind == ParamKind::kList) {

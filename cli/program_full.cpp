@@ -16,6 +16,8 @@ void add_commands(CLI::App& app) {
   add_inspect_command(app);
   add_diff_command(app);
   add_check_command(app);
+  add_completion_command(app);
+  add_man_command(app);
 }
 
 }  // namespace qc

@@ -260,6 +260,40 @@ std::string run_closeness(const BenchOptions& bench) {
   return beside.text() + "\n" + curves.text();
 }
 
+// A row of the ablation: the method with a part changed.
+struct Variant {
+  std::string_view name;
+  Way way = {};
+  std::size_t samples = 300;
+  bool random = false;
+};
+
+std::vector<std::string> ablation_row(const ShrinkSubject& subject, Engine& engine,
+                                      const Variant& variant, std::uint64_t target) {
+  const std::size_t decide = variant.samples * 3 / 10;
+  RunInputs calibrating = subject.calibrating(variant.samples - decide);
+  RunInputs deciding = subject.deciding();
+  deciding.count = std::min(deciding.count, decide);
+  const std::unique_ptr<FeedSource> random =
+      open_feeds({"random:300", {}}, Split::kTrain, subject.model().graph()->main);
+  if (variant.random) {
+    std::vector<std::size_t> some(calibrating.count + deciding.count);
+    std::iota(some.begin(), some.end(), std::size_t{0});
+    deciding = run_inputs(
+        *random, {some.begin() + static_cast<std::ptrdiff_t>(calibrating.count), some.end()});
+    some.resize(calibrating.count);
+    calibrating = run_inputs(*random, std::move(some));
+  }
+  Calibrated calibrated(subject, engine, std::move(calibrating), std::move(deciding), variant.way);
+  const ShrinkCandidate found = calibrated.of_size(target);
+  return {std::string(subject.info().name),
+          std::string(variant.name),
+          kilobytes(found.bytes),
+          calibrated.text(calibrated.judged({*found.model}).front()),
+          fmt::format("{:.2g}", found.point.allocation),
+          fmt::format("{:.0f}", calibrated.seconds())};
+}
+
 std::string run_ablation(const BenchOptions& bench) {
   const auto shared = harness::shared_dir();
   if (!shared) return "Not measured: there is no ../shared.\n";
@@ -270,12 +304,6 @@ std::string run_ablation(const BenchOptions& bench) {
   };
   // The first two of shrink_subjects(), where networks begin to suffer.
   constexpr std::array kSubjects = {Subject{0, 450'000}, Subject{1, 100'000}};
-  struct Variant {
-    std::string_view name;
-    Way way = {};
-    std::size_t samples = 300;
-    bool random = false;
-  };
   Shrinker::Options uncompensated;
   uncompensated.compensate = false;
   const std::vector<Variant> variants = {
@@ -291,38 +319,21 @@ std::string run_ablation(const BenchOptions& bench) {
       {"40 samples", {}, 40},
       {"300 random inputs", {}, 300, true},
   };
-  MarkdownTable table({"model", "", "kB", "agreement", "allocation", "seconds"});
+  KeptRows kept(bench.keep);
+  MarkdownTable table({"model", "", "kB", "agreement", "allocation", "seconds", "date"});
   for (const auto& [number, target] : kSubjects) {
     const SubjectInfo& info = shrink_subjects()[number];
     if (!bench.wants(info.name)) continue;
     const ShrinkSubject subject(info, *shared, *engine, bench.quick);
-    const std::unique_ptr<FeedSource> random =
-        open_feeds({"random:300", {}}, Split::kTrain, subject.model().graph()->main);
     for (const Variant& variant : variants) {
-      const std::size_t decide = variant.samples * 3 / 10;
-      RunInputs calibrating = subject.calibrating(variant.samples - decide);
-      RunInputs deciding = subject.deciding();
-      deciding.count = std::min(deciding.count, decide);
-      if (variant.random) {
-        std::vector<std::size_t> some(calibrating.count + deciding.count);
-        std::iota(some.begin(), some.end(), std::size_t{0});
-        deciding = run_inputs(
-            *random, {some.begin() + static_cast<std::ptrdiff_t>(calibrating.count), some.end()});
-        some.resize(calibrating.count);
-        calibrating = run_inputs(*random, std::move(some));
-      }
-      Calibrated calibrated(subject, *engine, std::move(calibrating), std::move(deciding),
-                            variant.way);
-      const ShrinkCandidate found = calibrated.of_size(target);
-      const std::vector<std::string> row = {
-          std::string(info.name),
-          std::string(variant.name),
-          kilobytes(found.bytes),
-          calibrated.text(calibrated.judged({*found.model}).front()),
-          fmt::format("{:.2g}", found.point.allocation),
-          fmt::format("{:.0f}", calibrated.seconds())};
+      const nlohmann::json measured =
+          kept.get(fmt::format("ablation/{}/{}", info.name, variant.name), [&] {
+            return nlohmann::json{{"row", ablation_row(subject, *engine, variant, target)}};
+          });
+      std::vector<std::string> row = measured.at("row");
+      row.push_back(measured.at("date"));
       tell(fmt::format("{}", fmt::join(row, " | ")));
-      table.add_row(row);
+      table.add_row(std::move(row));
     }
   }
   return table.text();
