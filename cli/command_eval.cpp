@@ -96,6 +96,8 @@ struct EvalCommand {
       });
     }
     line.clear();
+    const std::string warning = judgement.variety_warning();
+    if (!warning.empty() && !common.quiet) warn(warning);
     if (common.json) {
       nlohmann::ordered_json document = {
           {"schema", "qcompress.eval/1"}, {"input", input}, {"against", against}};

@@ -210,6 +210,10 @@ struct ShrinkCommand {
       if (common.prints()) print_progress(candidate_line(candidate));
     };
     events.note = [&](const std::string& text) { tell(text); };
+    events.warning = [&](const std::string& text) {
+      line.clear();
+      if (!common.quiet) warn(text);
+    };
     if (common.verbose) events.detail = events.note;
     events.stop_requested = [&] { return monitor.stop_requested(); };
     return shrink_model(session.model, *session.engine, session.samples, task(), memory, events);

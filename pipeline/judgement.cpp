@@ -182,6 +182,16 @@ std::optional<std::int64_t> Judgement::only_class() const {
   return only;
 }
 
+std::string Judgement::variety_warning() const {
+  if (metric_ != JudgedBy::kAgreement && metric_ != JudgedBy::kAccuracy) return {};
+  const std::optional<std::int64_t> only = only_class();
+  if (!only) return {};
+  return fmt::format(
+      "the model gives class {} on all {} samples that are judged, so that its agreement hardly "
+      "means anything: samples need variety",
+      *only, inputs_.count);
+}
+
 Closeness Judgement::judge(const OnnxModel& other, Engine& engine,
                            const SampleProgress& progress) const {
   const auto network = engine.load(load_model(other));

@@ -86,6 +86,8 @@ class Judgement {
   /// The class that the reference gives everywhere, where it is the same at all positions of all
   /// samples: such samples show little of what a changed network confuses.
   std::optional<std::int64_t> only_class() const;
+  /// That in words, where agreement or accuracy decides; else empty.
+  std::string variety_warning() const;
   std::size_t samples() const { return inputs_.count; }
 
  private:

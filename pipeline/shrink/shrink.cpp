@@ -73,12 +73,8 @@ class Shrinking {
 
   ShrinkOutcome run(SearchMemory& memory) {
     require_fitting_goal(task_.goal, decide_.metric(), model_);
-    if (const auto only = decide_.only_class(); only && events_.note) {
-      events_.note(
-          fmt::format("warning: the model gives class {} on all samples that decide, so "
-                      "agreement there hardly means anything: samples need variety",
-                      *only));
-    }
+    const std::string warning = decide_.variety_warning();
+    if (!warning.empty() && events_.warning) events_.warning(warning);
     const Shrinker shrinker(model_, engine_, samples_.calibrate, decide_.losses(),
                             {.exclude = task_.exclude,
                              .seed = task_.seed,

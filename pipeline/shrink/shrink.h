@@ -48,6 +48,7 @@ struct ShrinkEvents {
   ShrinkProgress progress;
   std::function<void(const ShrinkCandidate&)> candidate;  ///< was tried; the memory has it
   std::function<void(const std::string&)> note;
+  std::function<void(const std::string&)> warning;
   std::function<void(const std::string&)> detail;  ///< for those who want to know more
   std::function<bool()> stop_requested;
 };

@@ -1,6 +1,7 @@
 // What a judgement says of its own samples.
 #include "pipeline/judgement.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <optional>
@@ -38,6 +39,8 @@ class JudgementTest : public test::EngineTest {
 TEST_F(JudgementTest, TellsSamplesOfOneClassFromOthers) {
   EXPECT_EQ(judgement({{0, 1}, {2, 3}, {-1, 0}}).only_class(), 1);
   EXPECT_EQ(judgement({{0, 1}, {3, 2}, {-1, 0}}).only_class(), std::nullopt);
+  EXPECT_THAT(judgement({{0, 1}, {2, 3}}).variety_warning(), testing::HasSubstr("class 1"));
+  EXPECT_EQ(judgement({{0, 1}, {3, 2}}).variety_warning(), "");
 }
 
 TEST_F(JudgementTest, FewSamplesThatAgreeProveLittle) {
