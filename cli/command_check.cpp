@@ -144,8 +144,10 @@ struct CheckCommand {
 
   void run() const {
     require_limits();
+    std::optional<Allowance> allowance;
+    if (!max_growth.empty()) allowance = parse_allowance(max_growth);
     std::vector<Finding> findings;
-    for (const std::string& file : files) findings.push_back(check(file));
+    for (const std::string& file : files) findings.push_back(check(file, allowance));
     if (common.json) {
       print_json(as_json(findings));
     } else if (common.prints()) {
@@ -173,7 +175,6 @@ struct CheckCommand {
     if (!baseline.empty() && files.size() > 1) {
       throw Error(ErrorCode::kUsage, "--baseline is of one file; check the others on their own");
     }
-    if (!max_growth.empty()) parse_allowance(max_growth);
   }
 
   Breakdown measure(const std::string& file) const {
@@ -183,7 +184,7 @@ struct CheckCommand {
     });
   }
 
-  Finding check(const std::string& file) const {
+  Finding check(const std::string& file, const std::optional<Allowance>& allowance) const {
     const Breakdown now = measure(file);
     Finding finding{.file = file, .bytes = now.totals.container};
     if (max_size > 0 && finding.bytes > max_size) {
@@ -192,8 +193,8 @@ struct CheckCommand {
     }
     if (baseline.empty()) return finding;
     finding.growth = measure_growth(measure(baseline), now);
-    if (max_growth.empty()) return finding;
-    finding.allowed_growth = parse_allowance(max_growth).of(finding.growth->before);
+    if (!allowance) return finding;
+    finding.allowed_growth = allowance->of(finding.growth->before);
     const std::int64_t change = finding.growth->change();
     if (change > 0 && static_cast<std::uint64_t>(change) > finding.allowed_growth) {
       finding.failures.push_back(fmt::format("grew by {} bytes ({}), --max-growth allows {}",

@@ -8,22 +8,10 @@
 #include <vector>
 
 #include "cli/command_tree.h"
+#include "system/process.h"
 
 namespace qc {
 namespace {
-
-// In single quotes of a shell.
-std::string shell_quoted(std::string_view text) {
-  std::string result = "'";
-  for (const char c : text) {
-    if (c == '\'') {
-      result += "'\\''";
-    } else {
-      result += c;
-    }
-  }
-  return result + "'";
-}
 
 std::vector<std::string> flag_names(const CommandHelp& command) {
   std::vector<std::string> names;
@@ -40,7 +28,7 @@ std::vector<std::string> command_names(const ProgramHelp& help) {
   return names;
 }
 
-// "share/--bits|share/-b": what the words before the one to complete look like.
+// "pack/-o|pack/--output": the command and the word before the one that is completed.
 std::string bash_pattern(const CommandHelp& command, const ArgumentHelp& argument) {
   std::vector<std::string> patterns;
   for (const std::string& name : argument.names) {
@@ -49,7 +37,7 @@ std::string bash_pattern(const CommandHelp& command, const ArgumentHelp& argumen
   return fmt::format("{}", fmt::join(patterns, "|"));
 }
 
-// A line of zsh's _arguments, whose own signs are escaped.
+// Text within a line of zsh's _arguments, whose own signs are escaped.
 std::string zsh_text(std::string_view text) {
   std::string escaped;
   for (const char c : text) {
@@ -70,14 +58,14 @@ std::string zsh_value(const ArgumentHelp& argument) {
 
 std::string zsh_argument(const ArgumentHelp& argument) {
   if (argument.positional) {
-    return shell_quoted((argument.repeats ? "*" : "") + zsh_value(argument));
+    return shell_quote((argument.repeats ? "*" : "") + zsh_value(argument));
   }
   std::string lines;
   for (const std::string& name : argument.names) {
     const std::string value = argument.value.empty() ? "" : zsh_value(argument);
     lines += fmt::format("{}{}", lines.empty() ? "" : " ",
-                         shell_quoted(fmt::format("{}{}[{}]{}", argument.repeats ? "*" : "", name,
-                                                  zsh_text(argument.help), value)));
+                         shell_quote(fmt::format("{}{}[{}]{}", argument.repeats ? "*" : "", name,
+                                                 zsh_text(argument.help), value)));
   }
   return lines;
 }
@@ -93,16 +81,16 @@ std::string fish_names(const ArgumentHelp& argument) {
 
 std::string fish_argument(const std::string& condition, const ArgumentHelp& argument) {
   std::string line =
-      fmt::format("complete -c qcompress -n {}{}", shell_quoted(condition), fish_names(argument));
+      fmt::format("complete -c qcompress -n {}{}", shell_quote(condition), fish_names(argument));
   if (!argument.choices.empty()) {
     line +=
-        fmt::format(" -x -a {}", shell_quoted(fmt::format("{}", fmt::join(argument.choices, " "))));
+        fmt::format(" -x -a {}", shell_quote(fmt::format("{}", fmt::join(argument.choices, " "))));
   } else if (argument.is_path()) {
     line += " -r -F";
   } else if (!argument.value.empty()) {
     line += " -x";
   }
-  return line + fmt::format(" -d {}\n", shell_quoted(argument.help));
+  return line + fmt::format(" -d {}\n", shell_quote(argument.help));
 }
 
 }  // namespace
@@ -116,14 +104,14 @@ std::string bash_completion(const ProgramHelp& help) {
       std::string reply = ":";
       if (!argument.choices.empty()) {
         reply = fmt::format("mapfile -t COMPREPLY < <(compgen -W {} -- \"$word\")",
-                            shell_quoted(fmt::format("{}", fmt::join(argument.choices, " "))));
+                            shell_quote(fmt::format("{}", fmt::join(argument.choices, " "))));
       } else if (argument.is_path()) {
         reply = "mapfile -t COMPREPLY < <(compgen -f -- \"$word\")";
       }
       values += fmt::format("    {}) {}; return ;;\n", bash_pattern(command, argument), reply);
     }
     flags += fmt::format("    {}) flags={} ;;\n", command.name,
-                         shell_quoted(fmt::format("{}", fmt::join(flag_names(command), " "))));
+                         shell_quote(fmt::format("{}", fmt::join(flag_names(command), " "))));
   }
   return fmt::format(
       "# Completes qcompress in bash: source it, or copy it to\n"
@@ -146,8 +134,8 @@ std::string bash_completion(const ProgramHelp& help) {
       "}}\n"
       "complete -o filenames -F _qcompress qcompress\n",
       values,
-      shell_quoted(fmt::format("{} {}", fmt::join(command_names(help), " "),
-                               fmt::join(flag_names(help.program), " "))),
+      shell_quote(fmt::format("{} {}", fmt::join(command_names(help), " "),
+                              fmt::join(flag_names(help.program), " "))),
       flags);
 }
 
@@ -155,7 +143,7 @@ std::string zsh_completion(const ProgramHelp& help) {
   std::string commands;
   std::string cases;
   for (const CommandHelp& command : help.commands) {
-    commands += fmt::format("    {}\n", shell_quoted(command.name + ":" + zsh_text(command.help)));
+    commands += fmt::format("    {}\n", shell_quote(command.name + ":" + zsh_text(command.help)));
     cases += fmt::format("    {})\n      _arguments", command.name);
     for (const ArgumentHelp& argument : command.arguments) {
       cases += fmt::format(" \\\n        {}", zsh_argument(argument));
@@ -189,8 +177,8 @@ std::string fish_completion(const ProgramHelp& help) {
     if (!argument.positional) text += fish_argument(none, argument);
   }
   for (const CommandHelp& command : help.commands) {
-    text += fmt::format("complete -c qcompress -f -n {} -a {} -d {}\n", shell_quoted(none),
-                        command.name, shell_quoted(command.help));
+    text += fmt::format("complete -c qcompress -f -n {} -a {} -d {}\n", shell_quote(none),
+                        command.name, shell_quote(command.help));
     const std::string seen = "__fish_seen_subcommand_from " + command.name;
     for (const ArgumentHelp& argument : command.arguments) {
       if (!argument.positional) text += fish_argument(seen, argument);

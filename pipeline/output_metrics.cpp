@@ -138,21 +138,20 @@ double divergence(const std::vector<double>& p, const std::vector<double>& q) {
   return std::max(sum, 0.0);
 }
 
-// Where the scores of an output lie: none where its shape has not the axis.
+// Where the scores of an output lie, which has so many values that are numbers: no positions where
+// its shape has not the axis.
 struct ScoreGrid {
-  ScoreGrid(const JudgedOutput& output, const HostTensor& tensor) {
+  ScoreGrid(const JudgedOutput& output, const HostTensor& tensor, std::size_t values) {
     const auto rank = static_cast<std::int64_t>(tensor.dims.size());
     std::int64_t axis = output.scores_axis.value();
     if (axis < 0) axis += rank;
     if (axis < 0 || axis >= rank) return;
-    std::uint64_t all = 1;
-    for (const std::int64_t dim : tensor.dims) all *= static_cast<std::uint64_t>(dim);
-    if (all == 0) return;
+    if (values == 0) return;
     classes = static_cast<std::size_t>(tensor.dims[static_cast<std::size_t>(axis)]);
     for (std::int64_t i = axis + 1; i < rank; ++i) {
       inner *= static_cast<std::size_t>(tensor.dims[static_cast<std::size_t>(i)]);
     }
-    positions = static_cast<std::size_t>(all) / classes;
+    positions = values / classes;
   }
 
   Position at(const std::vector<double>& values, std::size_t position) const {
@@ -167,7 +166,7 @@ struct ScoreGrid {
 void compare_scores(const JudgedOutput& output, const HostTensor& reference,
                     const std::vector<double>& a, const std::vector<double>& b,
                     std::optional<std::int64_t> label, SampleCloseness& closeness) {
-  const ScoreGrid grid(output, reference);
+  const ScoreGrid grid(output, reference, a.size());
   closeness.positions += grid.positions;
   closeness.labelled = label && grid.positions == 1;
   for (std::size_t i = 0; i < grid.positions; ++i) {
@@ -212,7 +211,7 @@ std::vector<std::int64_t> arg_maxima(const JudgedOutput& output, const HostTenso
   std::vector<std::int64_t> classes;
   if (!output.scores_axis || !tensor.strings.empty()) return classes;
   const std::vector<double> values = as_doubles(tensor);
-  const ScoreGrid grid(output, tensor);
+  const ScoreGrid grid(output, tensor, values.size());
   for (std::size_t i = 0; i < grid.positions; ++i) {
     classes.push_back(static_cast<std::int64_t>(grid.at(values, i).arg_max()));
   }

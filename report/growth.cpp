@@ -1,6 +1,7 @@
 #include "report/growth.h"
 
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <utility>
 

@@ -25,7 +25,7 @@ struct ShrinkTask {
   /// The price of a bit, instead of a search. With the allocation and the seed of a certificate it
   /// makes the same model.
   std::optional<double> lambda;
-  std::vector<double> allocations = {0, 0.25, 0.5, 1};
+  std::vector<double> allocations = SearchOptions().allocations;
   std::vector<std::string> exclude;  ///< globs of tensors that stay as they are
   std::uint64_t seed = 0;
   unsigned threads = 0;

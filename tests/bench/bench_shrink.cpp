@@ -274,9 +274,9 @@ std::vector<std::string> ablation_row(const ShrinkSubject& subject, Engine& engi
   RunInputs calibrating = subject.calibrating(variant.samples - decide);
   RunInputs deciding = subject.deciding();
   deciding.count = std::min(deciding.count, decide);
-  const std::unique_ptr<FeedSource> random =
-      open_feeds({"random:300", {}}, Split::kTrain, subject.model().graph()->main);
+  std::unique_ptr<FeedSource> random;  // outlives what it gives
   if (variant.random) {
+    random = open_feeds({"random:300", {}}, Split::kTrain, subject.model().graph()->main);
     std::vector<std::size_t> some(calibrating.count + deciding.count);
     std::iota(some.begin(), some.end(), std::size_t{0});
     deciding = run_inputs(

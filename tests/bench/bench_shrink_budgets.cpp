@@ -179,7 +179,7 @@ const BenchTable kShrinkBudgetsTable{
         "`--max-drop` or\n"
         "`--min-snr`, checked by `eval --against` with a third set of pictures. Per cent of "
         "agreement, or dB;\n"
-        "intervals of 95% by the bootstrap.",
+        "intervals of 95% by the bootstrap, by Wilson where all agree.",
     .run = run,
     .slow = true};
 

@@ -134,12 +134,13 @@ int run_command_line(int argc, char** argv) {
   std::string report;
   app.add_option("table", names, "Which tables; without any, all that take minutes only")
       ->check(CLI::IsMember(known));
-  app.add_flag("--quick", options.quick, "As little as shows that it works");
+  CLI::Option* quick = app.add_flag("--quick", options.quick, "As little as shows that it works");
   app.add_option("--only", options.only,
                  "Of the tables of shrink, only networks whose names contain this");
   app.add_option("--keep", options.keep,
                  "Of the tables of shrink: keep the rows of each network in this file, and take "
-                 "those that are there");
+                 "those that are there")
+      ->excludes(quick);
   app.add_option("--report", report, "Write the tables to a file, too; other tables there stay");
   CLI11_PARSE(app, argc, argv);
   keep_files_in_memory();

@@ -134,6 +134,10 @@ TEST(OutputMetrics, ArgMaximaAreByPosition) {
   EXPECT_THAT(arg_maxima({.name = "y", .scores_axis = 1}, y), testing::ElementsAre(0, 1, 1, 2));
   EXPECT_THAT(arg_maxima({.name = "y"}, y), testing::IsEmpty());
   EXPECT_THAT(arg_maxima({.name = "y", .scores_axis = 3}, y), testing::IsEmpty());
+  // Of a type that is not compared there are no values.
+  const HostTensor other{DataType::kUint64, {1, 2}, Bytes(16)};
+  EXPECT_THAT(arg_maxima({.name = "y", .scores_axis = 1}, other), testing::IsEmpty());
+  EXPECT_EQ(of_one({.name = "y", .scores_axis = 1}, other, other).positions, 0);
 }
 
 // Wilson's interval holds the rates p of which n in n, or none, is within 1.96 deviations.
