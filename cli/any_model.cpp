@@ -23,9 +23,9 @@ AnyContainer::AnyContainer(const std::filesystem::path& path, unsigned threads,
     options.encode = presets::kDefault;  // as pack does
     options.threads = threads;
     pack_model(OnnxModel::open(path, links), options, packed_);
-    reader_ = QcReader::from_bytes(packed_.bytes(), ReadLimits::none());
+    reader_.emplace(QcReader::from_bytes(packed_.bytes(), ReadLimits::none()));
   } else {
-    reader_ = QcReader::open(path, limits);
+    reader_.emplace(QcReader::open(path, limits));
   }
 }
 

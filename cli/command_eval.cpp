@@ -116,7 +116,7 @@ struct EvalCommand {
   std::string certified_text(const OnnxModel& reference) const {
     const std::optional<QcReader> container = open_container();
     if (!container) return "";
-    const auto& metadata = container->manifest().metadata;
+    const auto metadata = container->metadata();
     const auto found = metadata.find(std::string(kCertificateKey));
     if (found == metadata.end()) return "";
     const auto certificate = read_certificate(found->second);

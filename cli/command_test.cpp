@@ -22,7 +22,7 @@ struct TestCommand {
     const Bytes stdin_bytes = is_standard_stream(input) ? read_standard_input() : Bytes();
     const QcReader reader = open_container(input, stdin_bytes, common.limits);
     const std::uint64_t total = reader.model_size();
-    const std::size_t files = reader.manifest().files.size();
+    const std::size_t files = reader.files().size();
     {
       Progress progress("testing", total, common.prints());
       naming_errors(stream_name(input), [&] {

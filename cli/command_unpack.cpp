@@ -46,8 +46,8 @@ struct UnpackCommand {
     warn_of_left(left);
     const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
     std::vector<std::string> outputs = {target.string()};
-    for (std::size_t i = 1; i < reader.manifest().files.size(); ++i) {
-      outputs.push_back((target.parent_path() / reader.manifest().files[i].path).string());
+    for (std::size_t i = 1; i < reader.files().size(); ++i) {
+      outputs.push_back((target.parent_path() / reader.files()[i].path).string());
     }
     if (common.json) {
       print_json({{"schema", "qcompress.unpack/1"},
@@ -67,7 +67,7 @@ struct UnpackCommand {
     if (common.json) {
       throw Error(ErrorCode::kUsage, "--json and the model cannot both go to standard output");
     }
-    if (const std::size_t files = reader.manifest().files.size(); files > 1) {
+    if (const std::size_t files = reader.files().size(); files > 1) {
       throw Error(ErrorCode::kUsage,
                   fmt::format("{}: the model has {} files, and standard output takes one; name an "
                               "output file with -o",

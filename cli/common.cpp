@@ -128,7 +128,7 @@ void warn_of_left(const std::vector<std::filesystem::path>& files) {
 
 std::string file_list(const QcReader& reader) {
   std::string text;
-  for (const ManifestFile& file : reader.manifest().files) {
+  for (const QcFile& file : reader.files()) {
     text += fmt::format("  {}  {} bytes  XXH3-128 {:02x}\n", printable(file.path), file.size,
                         fmt::join(file.digest, ""));
   }

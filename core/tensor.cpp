@@ -29,9 +29,9 @@ const TypeRow* find(DataType type) noexcept {
 
 }  // namespace
 
-std::string data_type_name(DataType type) {
+std::string_view known_type_name(DataType type) noexcept {
   const TypeRow* row = find(type);
-  return row ? std::string(row->name) : "type " + std::to_string(static_cast<int>(type));
+  return row ? row->name : std::string_view();
 }
 
 unsigned data_type_bits(DataType type) noexcept {
@@ -57,16 +57,6 @@ std::optional<std::uint64_t> element_count(std::span<const std::int64_t> dims) n
   }
   if (overflow) return std::nullopt;
   return count;
-}
-
-std::string shape_text(std::span<const std::int64_t> dims) {
-  if (dims.empty()) return "scalar";
-  std::string text;
-  for (const std::int64_t dim : dims) {
-    if (!text.empty()) text += 'x';
-    text += std::to_string(dim);
-  }
-  return text;
 }
 
 ChannelMap channel_map(std::span<const std::int64_t> dims, int axis) noexcept {

@@ -43,6 +43,9 @@ enum class DataType : std::int32_t {
 /// The short name users know ("float32", "int8"); "type 99" for an unknown number.
 std::string data_type_name(DataType type);
 
+/// The same; empty for an unknown number.
+std::string_view known_type_name(DataType type) noexcept;
+
 /// Bits of one element as ONNX stores it in raw_data; 0 for strings and unknown types.
 unsigned data_type_bits(DataType type) noexcept;
 

@@ -12,7 +12,7 @@
 #include <utility>
 
 #include "core/error.h"
-#include "formats/qc/read/checksum.h"
+#include "formats/qc/decode/checksum.h"
 #include "system/file.h"
 
 namespace qc {

@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "formats/qc/read/checksum.h"
+#include "formats/qc/decode/checksum.h"
 
 namespace qc {
 

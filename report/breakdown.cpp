@@ -14,7 +14,7 @@
 #include "core/error.h"
 #include "core/zeros.h"
 #include "formats/packed/packed_tensors.h"
-#include "formats/qc/read/graph_dictionary.h"
+#include "formats/qc/decode/graph_dictionary.h"
 #include "system/parallel.h"
 
 namespace qc {
@@ -171,7 +171,7 @@ class Accountant {
 
   void add_up() {
     SizeTotals& totals = result_.totals;
-    for (const ManifestFile& file : reader_.manifest().files) totals.original += file.size;
+    for (const QcFile& file : reader_.files()) totals.original += file.size;
     totals.container = reader_.container_size();
     std::uint64_t stream_headers = 0;
     for (const TensorBreakdown& line : result_.tensors) {

@@ -16,8 +16,9 @@ namespace qc {
 class DecodeContext : public Arena {
  public:
   /// No tensor may take more than `most` bytes beside `blocks`, whatever its size.
-  explicit DecodeContext(std::uint64_t most = UINT64_MAX) noexcept : most_(most) {}
-  ~DecodeContext() { free_aligned(zstd_memory_); }
+  explicit DecodeContext(std::uint64_t most = UINT64_MAX, Allocator& allocator = heap()) noexcept
+      : Arena(allocator), blocks(allocator), most_(most) {}
+  ~DecodeContext();
 
   /// Takes all memory back and sets the budget for a tensor of `tensor_bytes`.
   void reset(std::uint64_t tensor_bytes) noexcept {
@@ -26,6 +27,7 @@ class DecodeContext : public Arena {
     Arena::reset(std::min(budget, most_));
     blocks.reset(kBlockBudget);
     reason_ = nullptr;
+    no_zstd_ = false;
     depth = 0;
   }
 
@@ -40,6 +42,8 @@ class DecodeContext : public Arena {
   const char* reason() const noexcept { return reason_ ? reason_ : "damaged"; }
   /// Whether the tensor might have been decoded with more than the memory that was allowed.
   bool wanted_more() const noexcept { return is_capped_ && ran_out(); }
+  /// Whether the tensor could not be decoded because the allocator had no more memory.
+  bool was_starved() const noexcept { return was_refused() || blocks.was_refused() || no_zstd_; }
 
   unsigned depth = 0;  ///< of layouts inside layouts, while opening
   /// For what readers would else have on the stack: blocks of a size that does not depend on the
@@ -54,6 +58,7 @@ class DecodeContext : public Arena {
   bool is_capped_ = false;  // the budget is less than the tensor could take
   std::uint8_t* zstd_memory_ = nullptr;
   ZSTD_DCtx_s* zstd_ = nullptr;
+  bool no_zstd_ = false;  // there was no memory for its state
   const char* reason_ = nullptr;
 };
 

@@ -8,9 +8,20 @@ namespace qc {
 namespace {
 
 constexpr std::array kLayouts = {
-    &kRawDecoder,     &kPlanesDecoder,         &kNarrowDecoder,        &kConstantDecoder,
-    &kPaletteDecoder, &kChannelPaletteDecoder, &kCsrDecoder,           &kBitmapDecoder,
-    &kLevelsDecoder,  &kContextPaletteDecoder, &kContextFloatsDecoder, &kRepeatsDecoder,
+    &kRawDecoder,
+    &kPlanesDecoder,
+    &kNarrowDecoder,
+    &kConstantDecoder,
+    &kPaletteDecoder,
+    &kChannelPaletteDecoder,
+    &kCsrDecoder,
+    &kBitmapDecoder,
+    &kLevelsDecoder,
+    &kRepeatsDecoder,
+#ifndef QC_NO_CONTEXT_LAYOUTS
+    &kContextPaletteDecoder,
+    &kContextFloatsDecoder,
+#endif
 };
 
 }  // namespace

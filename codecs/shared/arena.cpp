@@ -17,16 +17,6 @@ std::uint64_t coding_budget(std::uint64_t tensor_bytes) noexcept {
   return 5 * std::min(tensor_bytes, std::uint64_t{1} << 60) + kFixedBudget;
 }
 
-std::uint8_t* allocate_aligned(std::uint64_t size) noexcept {
-  if (size > SIZE_MAX) return nullptr;
-  return static_cast<std::uint8_t*>(
-      ::operator new(static_cast<std::size_t>(size), std::align_val_t(kAlignment), std::nothrow));
-}
-
-void free_aligned(void* memory) noexcept {
-  ::operator delete(memory, std::align_val_t(kAlignment));
-}
-
 // In front of its memory.
 struct alignas(kAlignment) Arena::Block {
   Block* next;
@@ -37,13 +27,18 @@ struct alignas(kAlignment) Arena::Block {
 };
 
 Arena::~Arena() {
-  while (blocks_ != nullptr) free_aligned(std::exchange(blocks_, blocks_->next));
+  while (blocks_ != nullptr) free(std::exchange(blocks_, blocks_->next));
+}
+
+void Arena::free(Block* block) noexcept {
+  allocator_->release(reinterpret_cast<std::uint8_t*>(block), sizeof(Block) + block->size);
 }
 
 void Arena::reset(std::uint64_t budget) noexcept {
   for (Block* block = blocks_; block != nullptr; block = block->next) block->used = 0;
   budget_ = budget;
   ran_out_ = false;
+  was_refused_ = false;
 }
 
 MutableBytes Arena::take(std::uint64_t size) noexcept {
@@ -61,14 +56,17 @@ MutableBytes Arena::take(std::uint64_t size) noexcept {
       Block* const block = *link;
       if (block->used == 0) {
         *link = block->next;
-        free_aligned(block);
+        free(block);
       } else {
         link = &block->next;
       }
     }
     const std::uint64_t block_size = std::max(rounded, kMinBlock);
-    std::uint8_t* const memory = allocate_aligned(sizeof(Block) + block_size);
-    if (memory == nullptr) return {};
+    std::uint8_t* const memory = allocator_->allocate(sizeof(Block) + block_size);
+    if (memory == nullptr) {
+      was_refused_ = true;
+      return {};
+    }
     found = new (memory) Block{blocks_, block_size, 0};
     blocks_ = found;
   }

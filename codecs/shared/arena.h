@@ -6,6 +6,7 @@
 #include <new>
 #include <type_traits>
 
+#include "codecs/shared/allocator.h"
 #include "core/bytes.h"
 
 namespace qc {
@@ -19,7 +20,7 @@ std::uint64_t coding_budget(std::uint64_t tensor_bytes) noexcept;
 /// Blocks of memory that are kept from one use to the next. Nothing here throws.
 class Arena {
  public:
-  Arena() noexcept = default;
+  explicit Arena(Allocator& allocator = heap()) noexcept : allocator_(&allocator) {}
   ~Arena();
   Arena(const Arena&) = delete;
   Arena& operator=(const Arena&) = delete;
@@ -47,19 +48,24 @@ class Arena {
     return memory.empty() ? nullptr : reinterpret_cast<T*>(memory.data());
   }
 
+  /// Where the memory comes from.
+  Allocator& allocator() const noexcept { return *allocator_; }
+
   /// Whether more was asked for than the budget had.
   bool ran_out() const noexcept { return ran_out_; }
+  /// Whether the allocator had less than was asked for.
+  bool was_refused() const noexcept { return was_refused_; }
 
  private:
   struct Block;
 
+  void free(Block* block) noexcept;
+
+  Allocator* allocator_;
   Block* blocks_ = nullptr;  // the newest first
   std::uint64_t budget_ = 0;
   bool ran_out_ = false;
+  bool was_refused_ = false;
 };
-
-/// Memory aligned for any vector register; null when there is none. Freed with free_aligned().
-std::uint8_t* allocate_aligned(std::uint64_t size) noexcept;
-void free_aligned(void* memory) noexcept;
 
 }  // namespace qc

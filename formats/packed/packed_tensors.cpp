@@ -15,17 +15,17 @@ namespace qc {
 
 GappedBytes gapped_file(const QcReader& reader, std::size_t file) {
   std::vector<GappedBytes::Gap> gaps;
-  const std::vector<QcSlot>& slots = reader.slots();
+  const std::span<const QcSlot> slots = reader.slots();
   const auto first = std::ranges::lower_bound(slots, file, {}, &QcSlot::file);
   for (auto slot = first; slot != slots.end() && slot->file == file; ++slot) {
     gaps.push_back({slot->offset, slot->size});
   }
-  return {reader.literal(file), std::move(gaps)};
+  return {reader.files()[file].literal, std::move(gaps)};
 }
 
 PackedGraph packed_graph(const QcReader& reader) {
   std::map<std::string_view, std::size_t> file_at;
-  const auto& files = reader.manifest().files;
+  const auto& files = reader.files();
   for (std::size_t i = 1; i < files.size(); ++i) file_at.emplace(files[i].path, i);
   OnnxFile model = read_onnx(gapped_file(reader, 0), reader.limits().memory);
   std::vector<TensorInfo> tensors = make_tensors(model, [&](const std::string& location) {

@@ -7,7 +7,7 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
-#include "formats/qc/read/checksum.h"
+#include "formats/qc/decode/checksum.h"
 
 namespace qc {
 namespace {

@@ -145,7 +145,7 @@ Sizes measure(const fs::path& path) {
       sizes.entropy += line.floor_bytes();
       add_streams(packed_elements(reader, line.tensor), element_of(line.tensor.type), streams);
     }
-    if (i == 0) append(streams.rest, reader.literal(0));
+    if (i == 0) append(streams.rest, reader.files()[0].literal);
   }
   for (const Opponent& opponent : opponents()) {
     const auto size = [&](const Bytes& stream) {

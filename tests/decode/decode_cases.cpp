@@ -13,6 +13,7 @@
 #include "core/bytes.h"
 
 #ifndef __EMSCRIPTEN__
+#include <limits.h>
 #include <pthread.h>
 #endif
 
@@ -44,8 +45,8 @@ bool decodes_in_pieces(const Case& test, DecodeContext& context) {
   std::size_t left = test.expected.size() / element.width;
   ElementReader* reader = layout->open(in, element, left, context, nullptr);
   if (reader == nullptr) return false;
-  const MutableBytes piece(allocate_aligned(kBlock * element.width), kBlock * element.width);
-  const MutableBytes scratch(allocate_aligned(piece.size()), piece.size());
+  const MutableBytes piece(heap().allocate(kBlock * element.width), kBlock * element.width);
+  const MutableBytes scratch(heap().allocate(piece.size()), piece.size());
   const std::uint8_t* expected = test.expected.data();
   bool same = true;
   for (std::size_t step = 0; left > 0; ++step) {
@@ -60,8 +61,8 @@ bool decodes_in_pieces(const Case& test, DecodeContext& context) {
     expected += some * element.width;
     left -= some;
   }
-  free_aligned(piece.data());
-  free_aligned(scratch.data());
+  heap().release(piece.data(), piece.size());
+  heap().release(scratch.data(), scratch.size());
   return reader->finish() && same;
 }
 
@@ -70,13 +71,13 @@ void* run(void* /*unused*/) {
   for (std::size_t at = 0; at < cases.size(); ++at) {
     const Case& test = cases[at];
     const std::size_t size = test.expected.size();
-    const MutableBytes out(allocate_aligned(size), size);
+    const MutableBytes out(heap().allocate(size), size);
     for (const StoreMode mode : {StoreMode::kCached, StoreMode::kStreaming}) {
       const DecodeFailure failure = decode_tensor(test.coded, out, context, mode);
       check(failure == nullptr, at, failure != nullptr ? failure : "");
       check(std::equal(out.begin(), out.end(), test.expected.begin()), at, "other elements");
     }
-    free_aligned(out.data());
+    heap().release(out.data(), out.size());
     check(decodes_to(test.coded, test.expected, context), at, "compared, other elements");
     check(decodes_in_pieces(test, context), at, "other elements in pieces");
     CodedTensorInfo info;
@@ -97,10 +98,12 @@ bool run_on_small_stack() {
   run(nullptr);  // The stack is that of the program, and its size is given to the linker.
   return true;
 #else
-  constexpr std::size_t kStack = std::size_t{64} << 10;
+  // Some machines, such as aarch64, have no thread with less than a stack of their own.
+  const std::size_t stack =
+      std::max(std::size_t{64} << 10, static_cast<std::size_t>(PTHREAD_STACK_MIN));
   pthread_attr_t attributes;
   pthread_t thread;
-  if (pthread_attr_init(&attributes) != 0 || pthread_attr_setstacksize(&attributes, kStack) != 0 ||
+  if (pthread_attr_init(&attributes) != 0 || pthread_attr_setstacksize(&attributes, stack) != 0 ||
       pthread_create(&thread, &attributes, run, nullptr) != 0) {
     return false;
   }

@@ -1,5 +1,5 @@
-// Bytes as a .qc container: opened, described, decoded. The first byte tells whether the rest is a
-// container or a plain one (plain_container.h). Checksums always match in this build.
+// Bytes as a .qc container (container_of() in plain_container.h): opened, described, decoded.
+// Checksums always match in this build.
 #include <google/protobuf/stubs/logging.h>
 
 #include <cstdint>
@@ -27,13 +27,13 @@ class NullSink final : public ByteSink {
 
 void decode_all(const QcReader& reader) {
   NullSink nowhere;
-  reader.decode_files(std::vector<ByteSink*>(reader.manifest().files.size(), &nowhere), 1, {});
+  reader.decode_files(std::vector<ByteSink*>(reader.files().size(), &nowhere), 1, {});
   DecodeContext context;
   for (std::size_t slot = 0; slot < reader.slots().size(); ++slot) {
     if (reader.decode_slot(slot, context).size() != reader.slots()[slot].size) std::abort();
   }
-  for (std::size_t file = 0; file < reader.manifest().files.size(); ++file) {
-    if (gapped_file(reader, file).size() != reader.manifest().files[file].size) std::abort();
+  for (std::size_t file = 0; file < reader.files().size(); ++file) {
+    if (gapped_file(reader, file).size() != reader.files()[file].size) std::abort();
   }
   break_down(reader, 1);
 }
@@ -41,11 +41,9 @@ void decode_all(const QcReader& reader) {
 void run(ByteView input) {
   // It reports text that is no UTF-8, which takes longer than everything else.
   [[maybe_unused]] static const auto kLogHandler = google::protobuf::SetLogHandler(nullptr);
-  if (input.empty()) return;
-  const Bytes built = input.front() % 2 == 0 ? Bytes() : from_plain(input.subspan(1));
-  const ByteView container = built.empty() ? input.subspan(1) : ByteView(built);
+  Bytes built;
   try {
-    decode_all(QcReader::from_bytes(container, kLimits));
+    decode_all(QcReader::from_bytes(container_of(input, built), kLimits));
   } catch (const Error& error) {
     if (error.code() == ErrorCode::kInternal) std::abort();
   }

@@ -18,7 +18,7 @@
 #include "codecs/encode/layout_table.h"
 #include "formats/onnx/onnx_model.h"
 #include "formats/packed/pack_model.h"
-#include "formats/qc/read/transposition.h"
+#include "formats/qc/decode/transposition.h"
 #include "model_builder.h"
 #include "pipeline/npz_writer.h"
 #include "plain_container.h"

@@ -6,8 +6,8 @@
 #include "codecs/decode/zstd_bytes.h"
 #include "codecs/encode/zstd_compress.h"
 #include "core/error.h"
-#include "formats/qc/read/checksum.h"
-#include "formats/qc/read/qc_layout.h"
+#include "formats/qc/decode/checksum.h"
+#include "formats/qc/decode/qc_layout.h"
 #include "formats/qc/read/qc_reader.h"
 
 namespace qc::fuzz {
@@ -23,8 +23,8 @@ void append_size(Bytes& out, std::size_t size) {
 Bytes to_plain(ByteView container) {
   const QcReader reader = QcReader::from_bytes(container);
   Bytes literals;
-  for (std::size_t file = 0; file < reader.manifest().files.size(); ++file) {
-    append(literals, reader.literal(file));
+  for (std::size_t file = 0; file < reader.files().size(); ++file) {
+    append(literals, reader.files()[file].literal);
   }
   Bytes plain;
   append_size(plain, reader.manifest_bytes().size());
@@ -56,6 +56,12 @@ Bytes from_plain(ByteView plain) {
   append(container, index);
   append(container, footer_bytes(footer));
   return container;
+}
+
+ByteView container_of(ByteView input, Bytes& built) {
+  if (input.empty()) return {};
+  if (input.front() % 2 != 0) built = from_plain(input.subspan(1));
+  return built.empty() ? input.subspan(1) : ByteView(built);
 }
 
 }  // namespace qc::fuzz

@@ -13,4 +13,8 @@ Bytes to_plain(ByteView container);
 /// The container for a plain one; any bytes give something.
 Bytes from_plain(ByteView plain);
 
+/// The container that an input of a fuzzer stands for: its first byte tells whether the rest is one
+/// or a plain one. `built` holds one that had to be made.
+ByteView container_of(ByteView input, Bytes& built);
+
 }  // namespace qc::fuzz

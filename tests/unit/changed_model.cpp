@@ -6,7 +6,7 @@
 
 #include "core/tensor.h"
 #include "formats/packed/pack_model.h"
-#include "formats/qc/read/transposition.h"
+#include "formats/qc/decode/transposition.h"
 #include "test_tensors.h"
 
 namespace qc::test {

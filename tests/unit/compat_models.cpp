@@ -10,7 +10,7 @@
 
 #include "codecs/encode/layout_table.h"
 #include "core/random.h"
-#include "formats/qc/read/transposition.h"
+#include "formats/qc/decode/transposition.h"
 #include "model_builder.h"
 #include "structured_tensors.h"
 #include "test_tensors.h"

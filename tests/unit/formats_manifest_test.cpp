@@ -10,7 +10,7 @@
 #include "codecs/encode/tensor_encoder.h"
 #include "core/error.h"
 #include "core/random.h"
-#include "formats/qc/read/graph_dictionary.h"
+#include "formats/qc/decode/graph_dictionary.h"
 #include "formats/qc/read/manifest.h"
 #include "formats/qc/read/qc_reader.h"
 #include "formats/qc/write/manifest_writer.h"
@@ -312,7 +312,7 @@ TEST(ManifestRules, UnusualPathsAreFine) {
     Parts parts;
     parts.manifest.files[1].path = path;
     const Bytes container = parts.container();
-    EXPECT_EQ(QcReader::from_bytes(container).manifest().files[1].path, path);
+    EXPECT_EQ(QcReader::from_bytes(container).files()[1].path, path);
     EXPECT_EQ(spec::read_container(container, graph_dictionary())[1].path, path);
   }
 }

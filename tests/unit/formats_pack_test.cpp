@@ -12,7 +12,7 @@
 #include "core/error.h"
 #include "formats/onnx/onnx_reader.h"
 #include "formats/packed/packed_tensors.h"
-#include "formats/qc/read/graph_dictionary.h"
+#include "formats/qc/decode/graph_dictionary.h"
 #include "formats/qc/read/qc_reader.h"
 #include "formats/qc/write/manifest_writer.h"
 #include "harness.h"
@@ -198,7 +198,7 @@ TEST(Pack, LeavesWhatIsTinyInTheGraph) {
   const Packed packed(open_model(model));
   EXPECT_TRUE(packed.reader.units().empty());
   EXPECT_TRUE(packed.reader.slots().empty());
-  EXPECT_EQ(packed.reader.literal(0).size(), serialize(model).size());
+  EXPECT_EQ(packed.reader.files()[0].literal.size(), serialize(model).size());
 }
 
 TEST(Pack, GappedFilesHaveTheGraph) {
@@ -226,8 +226,8 @@ TEST(Pack, KeepsMetadataAndPathsOfAnyBytes) {
   PackOptions options;
   options.metadata = {{"recipe", "prune \xff"}, {"empty", ""}};
   const Packed packed(model, options);
-  EXPECT_EQ(packed.reader.manifest().metadata, options.metadata);
-  EXPECT_EQ(packed.reader.manifest().writer, kWriter);
+  EXPECT_EQ(packed.reader.metadata(), options.metadata);
+  EXPECT_EQ(packed.reader.writer(), kWriter);
 }
 
 // A model with a tensor in a file of its own, at a location that says so in its own way.
@@ -243,7 +243,7 @@ TEST(Pack, WritesPlainPathsWhateverTheModelSays) {
     const OnnxModel model = test::open_files(
         {{"m.onnx", serialize(model_at(location))}, {"d/w.bin", bell_payload(500, 1)}});
     const Packed packed(model);
-    EXPECT_EQ(packed.reader.manifest().files[1].path, "d/w.bin") << location;
+    EXPECT_EQ(packed.reader.files()[1].path, "d/w.bin") << location;
     EXPECT_EQ(packed.reader.units().size(), 1U) << location;
   }
 }
@@ -281,7 +281,7 @@ TEST(Pack, TakesOneOfOverlappingTensors) {
   std::vector<std::pair<std::uint64_t, std::uint64_t>> slots;
   for (const QcSlot& slot : packed.reader.slots()) slots.emplace_back(slot.offset, slot.size);
   EXPECT_THAT(slots, testing::ElementsAre(ranges[0], ranges[4], ranges[3]));
-  EXPECT_EQ(packed.reader.literal(1).size(), 2000U);
+  EXPECT_EQ(packed.reader.files()[1].literal.size(), 2000U);
 }
 
 TEST(Pack, DoesNotDependOnThreads) {

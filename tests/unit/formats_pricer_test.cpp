@@ -12,7 +12,7 @@
 #include "core/byte_sink.h"
 #include "core/error.h"
 #include "formats/packed/pack_model.h"
-#include "formats/qc/read/checksum.h"
+#include "formats/qc/decode/checksum.h"
 #include "formats/qc/read/qc_reader.h"
 #include "formats/qc/write/pricer.h"
 #include "formats/qc/write/unit_coder.h"

@@ -7,7 +7,7 @@
 #include <map>
 
 #include "core/random.h"
-#include "formats/qc/read/graph_dictionary.h"
+#include "formats/qc/decode/graph_dictionary.h"
 #include "formats/qc/read/qc_reader.h"
 #include "model_files.h"
 #include "spec_container.h"

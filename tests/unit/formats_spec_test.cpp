@@ -16,7 +16,7 @@
 #include "codecs/encode/tensor_encoder.h"
 #include "codecs/encode/zstd_compress.h"
 #include "formats/packed/pack_model.h"
-#include "formats/qc/read/graph_dictionary.h"
+#include "formats/qc/decode/graph_dictionary.h"
 #include "formats/qc/read/qc_reader.h"
 #include "formats/qc/write/manifest_writer.h"
 #include "harness.h"
@@ -241,11 +241,11 @@ TEST(FormatExample, IndexHoldsLiteralsAndManifest) {
 
   const Bytes model = documented_model();
   const QcReader reader = QcReader::from_bytes(pack(model));
-  Manifest manifest = reader.manifest();
+  Manifest manifest = parse_manifest(reader.manifest_bytes());
   manifest.writer = parse_manifest(part_of("index", "manifest", "no such note")).writer;
   EXPECT_THAT(part_of("index", "manifest", "no such note"),
               ElementsAreArray(serialize_manifest(manifest)));
-  EXPECT_THAT(part_of("index", "literal", "manifest"), ElementsAreArray(reader.literal(0)));
+  EXPECT_THAT(part_of("index", "literal", "manifest"), ElementsAreArray(reader.files()[0].literal));
 }
 
 TEST(FormatExample, UnitIsWhatTheEncoderWrites) {

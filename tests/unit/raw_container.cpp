@@ -2,8 +2,8 @@
 
 #include "codecs/decode/zstd_bytes.h"
 #include "codecs/encode/zstd_compress.h"
-#include "formats/qc/read/checksum.h"
-#include "formats/qc/read/qc_layout.h"
+#include "formats/qc/decode/checksum.h"
+#include "formats/qc/decode/qc_layout.h"
 
 namespace qc::test {
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cstdlib>
 
 namespace qc {
@@ -22,27 +23,41 @@ SimdLevel detect() noexcept {
 #endif
 }
 
-SimdLevel best_level() noexcept {
-  static const SimdLevel kBest = detect();
-  return kBest;
-}
+// A level that is found out when it is first asked for, at worst by several threads, which find the
+// same: a local static would need the C++ runtime's library.
+class LazyLevel {
+ public:
+  template <typename Find>
+  SimdLevel get(Find&& find) noexcept {
+    int level = level_.load();
+    if (level == kUnknown) level_.store(level = static_cast<int>(find()));
+    return static_cast<SimdLevel>(level);
+  }
+  void set(SimdLevel level) noexcept { level_.store(static_cast<int>(level)); }
 
-SimdLevel& current_level() noexcept {
-  static SimdLevel level = [] {
-    const char* wanted = std::getenv("QCOMPRESS_SIMD");
-    for (const SimdLevel candidate : kLevels) {
-      if (wanted != nullptr && simd_level_name(candidate) == wanted) {
-        return std::min(candidate, best_level());
-      }
+ private:
+  static constexpr int kUnknown = -1;
+  std::atomic<int> level_ = kUnknown;
+};
+
+constinit LazyLevel machine_level;
+constinit LazyLevel current_level;
+
+SimdLevel best_level() noexcept { return machine_level.get(detect); }
+
+SimdLevel wanted_level() noexcept {
+  const char* wanted = std::getenv("QCOMPRESS_SIMD");
+  for (const SimdLevel candidate : kLevels) {
+    if (wanted != nullptr && simd_level_name(candidate) == wanted) {
+      return std::min(candidate, best_level());
     }
-    return best_level();
-  }();
-  return level;
+  }
+  return best_level();
 }
 
 }  // namespace
 
-SimdLevel simd_level() noexcept { return current_level(); }
+SimdLevel simd_level() noexcept { return current_level.get(wanted_level); }
 
 std::span<const SimdLevel> available_simd_levels() noexcept {
   return std::span(kLevels).first(static_cast<std::size_t>(best_level()) + 1);
@@ -59,10 +74,10 @@ std::string_view simd_level_name(SimdLevel level) noexcept {
   }
 }
 
-ScopedSimdLevel::ScopedSimdLevel(SimdLevel level) noexcept : before_(current_level()) {
-  current_level() = level;
+ScopedSimdLevel::ScopedSimdLevel(SimdLevel level) noexcept : before_(simd_level()) {
+  current_level.set(level);
 }
 
-ScopedSimdLevel::~ScopedSimdLevel() { current_level() = before_; }
+ScopedSimdLevel::~ScopedSimdLevel() { current_level.set(before_); }
 
 }  // namespace qc

@@ -4,13 +4,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "core/bytes.h"
-#include "formats/qc/read/checksum.h"
-#include "formats/qc/read/transposition.h"
+#include "formats/qc/decode/checksum.h"
+#include "formats/qc/decode/manifest_table.h"
 
 namespace qc {
 
@@ -23,25 +22,6 @@ struct ManifestFile {
   friend bool operator==(const ManifestFile&, const ManifestFile&) = default;
 };
 
-struct ManifestSlot {
-  std::uint64_t literal_before =
-      0;  ///< bytes between the slot before, or the file's start, and this
-  std::uint64_t size = 0;
-  std::uint64_t unit = 0;  ///< that holds its first byte, unless it repeats another slot
-  std::optional<std::uint64_t> repeat_of;
-  std::optional<Transposition> transposed;  ///< of the slot it repeats
-
-  friend bool operator==(const ManifestSlot&, const ManifestSlot&) = default;
-};
-
-struct ManifestUnit {
-  std::uint64_t size = 0;         ///< decoded
-  std::uint64_t stored_size = 0;  ///< in the container
-  std::uint32_t checksum = 0;     ///< low half of the XXH3-64 of the stored bytes
-
-  friend bool operator==(const ManifestUnit&, const ManifestUnit&) = default;
-};
-
 struct Manifest {
   std::string writer;
   std::vector<ManifestFile> files;
@@ -52,13 +32,7 @@ struct Manifest {
   friend bool operator==(const Manifest&, const Manifest&) = default;
 };
 
-/// The first lists of the message Slots have an entry for every slot; the others are left out where
-/// they hold nothing but zeros.
-inline constexpr std::size_t kSlotColumnsAlways = 3;
-
-/// Throws Error: kCorrupt when the bytes are no manifest, kLimit when it lists more than `most`
-/// files, slots, units or metadata. Only the form is checked: that lists agree in length, and that
-/// every number can be added to others without overflow.
-Manifest parse_manifest(ByteView bytes, std::uint64_t most = UINT64_MAX);
+/// Throws Error: kCorrupt when the bytes are no manifest. Checked as ManifestTable::parse() does.
+Manifest parse_manifest(ByteView bytes);
 
 }  // namespace qc

@@ -8,7 +8,7 @@
 
 #include "core/error.h"
 #include "core/memory_size.h"
-#include "formats/qc/read/checksum.h"
+#include "formats/qc/decode/checksum.h"
 #include "formats/qc/read/context_pool.h"
 #include "formats/qc/read/qc_reader.h"
 #include "system/byte_size.h"
@@ -79,9 +79,9 @@ class PieceWalk {
   // The next pieces, about kBatch of them; none at the end.
   std::vector<Piece> next() {
     std::vector<Piece> pieces;
-    while (pieces.size() < kBatch && file_ < reader_.manifest().files.size()) {
-      if (at_ == 0 && literal_.empty()) literal_ = reader_.literal(file_);
-      const std::vector<QcSlot>& slots = reader_.slots();
+    while (pieces.size() < kBatch && file_ < reader_.files().size()) {
+      if (at_ == 0 && literal_.empty()) literal_ = reader_.files()[file_].literal;
+      const std::span<const QcSlot> slots = reader_.slots();
       if (slot_ < slots.size() && slots[slot_].file == file_) {
         add_literal(slots[slot_].offset - at_, pieces);
         at_ = slots[slot_].offset + slots[slot_].size;
@@ -141,7 +141,7 @@ class FileDecoder {
         largest_(largest_piece()),
         team_(team(threads)),
         contexts_(team_.context_bytes),
-        hashers_(reader.manifest().files.size()) {}
+        hashers_(reader.files().size()) {}
 
   void run() {
     for (std::size_t slot = 0; slot < reader_.slots().size(); ++slot) shared_.expect(slot);
@@ -154,7 +154,7 @@ class FileDecoder {
           [&](std::size_t i) { hand_on(i); });
     }
     for (std::size_t file = 0; file < hashers_.size(); ++file) {
-      const ManifestFile& expected = reader_.manifest().files[file];
+      const QcFile& expected = reader_.files()[file];
       if (!checksum_matches(hashers_[file].digest(), expected.digest)) {
         throw Error(ErrorCode::kCorrupt,
                     fmt::format("{} does not have the checksum it was packed with", expected.path));
@@ -254,19 +254,19 @@ std::vector<std::pair<std::filesystem::path, Bytes>> QcReader::decode_to_memory(
                     "or unpack it first",
                     byte_size_text(size)));
   }
-  std::vector<MemorySink> memory(manifest_.files.size());
+  std::vector<MemorySink> memory(files().size());
   std::vector<ByteSink*> sinks;
   sinks.reserve(memory.size());
   for (std::size_t file = 0; file < memory.size(); ++file) {
-    memory[file].reserve(memory_size(manifest_.files[file].size));
+    memory[file].reserve(memory_size(files()[file].size));
     sinks.push_back(&memory[file]);
   }
   decode_files(sinks, threads, {});
-  std::vector<std::pair<std::filesystem::path, Bytes>> files;
+  std::vector<std::pair<std::filesystem::path, Bytes>> decoded;
   for (std::size_t i = 0; i < memory.size(); ++i) {
-    files.emplace_back(manifest_.files[i].path, memory[i].take());
+    decoded.emplace_back(files()[i].path, memory[i].take());
   }
-  return files;
+  return decoded;
 }
 
 }  // namespace qc

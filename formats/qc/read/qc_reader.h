@@ -5,82 +5,52 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
-#include <optional>
+#include <map>
+#include <memory>
+#include <span>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "codecs/decode/tensor_decoder.h"
-#include "formats/qc/read/manifest.h"
-#include "formats/qc/read/qc_layout.h"
+#include "formats/qc/decode/container.h"
+#include "formats/qc/decode/limited_memory.h"
 #include "formats/qc/read/read_limits.h"
 #include "formats/qc/read/shared_units.h"
 #include "system/file.h"
 
 namespace qc {
 
-/// A unit: coded bytes that decode to the contents of one slot, of a part of one, or of several.
-struct QcUnit {
-  ByteView stored;
-  std::uint64_t size = 0;  ///< decoded
-  std::uint32_t checksum = 0;
-  std::size_t first_slot = 0;  ///< the first slot with bytes in it
-  std::size_t slot_count = 0;  ///< how many slots have bytes in it
-
-  bool is_shared() const noexcept { return slot_count > 1; }
-};
-
-/// A range of a file whose bytes are in units, or are those of another slot.
-struct QcSlot {
-  std::size_t file = 0;
-  std::uint64_t offset = 0;  ///< in the file
-  std::uint64_t size = 0;
-  std::size_t unit = 0;           ///< that holds its first byte
-  std::uint64_t unit_offset = 0;  ///< of its first byte in that unit
-  std::optional<std::size_t> repeat_of;
-  std::optional<Transposition> transposed;
-};
-
-/// Some bytes of a unit, and where in a slot they go.
-struct UnitPart {
-  std::size_t unit;
-  std::uint64_t begin;  ///< in the unit
-  std::uint64_t size;
-  std::uint64_t offset;  ///< in the slot
-};
-
-/// How the bytes of a container are spent, beside its units.
-struct QcOverhead {
-  std::uint64_t framing = 0;       ///< header, footer and padding
-  std::uint64_t index = 0;         ///< the stored index
-  std::uint64_t manifest_raw = 0;  ///< uncompressed size of the manifest in the index
-  std::uint64_t literal_raw = 0;   ///< uncompressed size of the literal bytes in the index
-};
-
 using ProgressFunction = std::function<void(std::uint64_t bytes)>;
 
 class QcReader {
  public:
+  QcReader(QcReader&&) = default;
+  QcReader& operator=(QcReader&&) = delete;
+
   /// Reads header, footer and index. Throws Error: kFile, kCorrupt, kUnsupported or kLimit.
   static QcReader open(const std::filesystem::path& path, const ReadLimits& limits = {});
   /// The same for bytes that outlive the reader.
   static QcReader from_bytes(ByteView bytes, const ReadLimits& limits = {});
 
-  const Manifest& manifest() const noexcept { return manifest_; }
-  ByteView manifest_bytes() const noexcept;
-  const std::vector<QcUnit>& units() const noexcept { return units_; }
-  const std::vector<QcSlot>& slots() const noexcept { return slots_; }
-  const QcOverhead& overhead() const noexcept { return overhead_; }
-  std::uint64_t container_size() const noexcept { return bytes_.size(); }
+  std::string_view writer() const noexcept { return container_.writer(); }
+  std::span<const QcFile> files() const noexcept { return container_.files(); }
+  std::span<const QcUnit> units() const noexcept { return container_.units(); }
+  std::span<const QcSlot> slots() const noexcept { return container_.slots(); }
+  /// What the writer was told to keep.
+  std::map<std::string, std::string> metadata() const;
+  ByteView manifest_bytes() const noexcept { return container_.manifest_bytes(); }
+  const QcOverhead& overhead() const noexcept { return container_.overhead(); }
+  std::uint64_t container_size() const noexcept { return container_.size(); }
+  const Container& container() const noexcept { return container_; }
   /// The limits that hold, defaults put in.
   const ReadLimits& limits() const noexcept { return limits_; }
 
   /// Bytes of all files together, as the container says.
-  std::uint64_t model_size() const noexcept;
+  std::uint64_t model_size() const noexcept { return container_.model_size(); }
   /// Throws Error(kLimit) when that is more than ReadLimits::model.
   void require_model_size() const;
-
-  /// A file of the model without the bytes of its slots.
-  ByteView literal(std::size_t file) const;
 
   /// Decodes a unit into `out`, of the unit's size. Throws Error(kCorrupt).
   void decode_unit(std::size_t unit, MutableBytes out, DecodeContext& context,
@@ -116,21 +86,15 @@ class QcReader {
                                             Sync sync = Sync::kToDisk) const;
 
  private:
-  void decode_part(const UnitPart& part, MutableBytes out, DecodeContext& context) const;
+  explicit QcReader(const ReadLimits& limits);
   void parse(ByteView bytes);
+  void decode_part(const UnitPart& part, MutableBytes out, DecodeContext& context) const;
   void require_no_input(const std::filesystem::path& target) const;
-  void place_units(std::uint64_t units_end);
-  void place_slots();
 
   MappedFile mapping_;
-  ByteView bytes_;
   ReadLimits limits_;
-  Manifest manifest_;
-  Bytes index_;  // uncompressed
-  std::vector<ByteView> literals_;
-  std::vector<QcUnit> units_;
-  std::vector<QcSlot> slots_;
-  QcOverhead overhead_;
+  std::unique_ptr<LimitedMemory> memory_;  // of the index
+  Container container_;
 };
 
 }  // namespace qc

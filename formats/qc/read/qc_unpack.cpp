@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "core/error.h"
-#include "formats/qc/read/checksum.h"
+#include "formats/qc/decode/checksum.h"
 #include "formats/qc/read/qc_reader.h"
 #include "system/output_set.h"
 
@@ -13,8 +13,7 @@ namespace qc {
 namespace {
 
 // The state of a file that has just this content; nothing where there is none or another.
-std::optional<FileState> state_of_same(const std::filesystem::path& path,
-                                       const ManifestFile& file) {
+std::optional<FileState> state_of_same(const std::filesystem::path& path, const QcFile& file) {
   std::error_code error;
   if (std::filesystem::is_symlink(path, error)) return std::nullopt;
   if (std::filesystem::file_size(path, error) != file.size || error) return std::nullopt;
@@ -30,12 +29,12 @@ std::vector<std::filesystem::path> QcReader::unpack(const std::filesystem::path&
                                                     Overwrite overwrite, unsigned threads,
                                                     const ProgressFunction& progress,
                                                     Sync sync) const {
-  std::vector<ByteSink*> sinks(manifest_.files.size(), nullptr);
+  std::vector<ByteSink*> sinks(files().size(), nullptr);
   require_no_input(path);
   OutputSet outputs(path, overwrite, sync);
   sinks[0] = &outputs.main();
   for (std::size_t i = 1; i < sinks.size(); ++i) {
-    const ManifestFile& file = manifest_.files[i];
+    const QcFile& file = files()[i];
     const std::filesystem::path target = path.parent_path() / file.path;
     if (target.lexically_normal() == path.lexically_normal()) {
       throw Error(ErrorCode::kUsage,

@@ -2,22 +2,22 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <mutex>
 
 #include "codecs/decode/decode_context.h"
 #include "core/bytes.h"
+#include "formats/qc/decode/limited_memory.h"
+#include "formats/qc/decode/unit_cache.h"
 
 namespace qc {
 
 class QcReader;
 
-/// Keeps each such unit from the first time it is used to the last that was announced. Safe on
-/// several threads.
+/// A UnitCache for several threads.
 class SharedUnits {
  public:
   /// Of a reader that outlives this, in at most `memory` bytes at a time.
-  SharedUnits(const QcReader& reader, std::uint64_t memory) : reader_(reader), memory_(memory) {}
+  SharedUnits(const QcReader& reader, std::uint64_t memory);
 
   /// Announces that the bytes of a slot will be used once, those that it repeats if it is a repeat.
   void expect(std::size_t slot);
@@ -29,16 +29,10 @@ class SharedUnits {
   void done(std::size_t unit);
 
  private:
-  struct Unit {
-    std::uint64_t uses = 0;  // left
-    Bytes bytes;             // empty before the first
-  };
-
   const QcReader& reader_;
-  std::uint64_t memory_;
   std::mutex mutex_;
-  std::map<std::size_t, Unit> units_;
-  std::uint64_t taken_ = 0;
+  LimitedMemory memory_;
+  UnitCache cache_;
 };
 
 }  // namespace qc

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "core/error.h"
-#include "formats/qc/read/container_path.h"
+#include "formats/qc/decode/container_path.h"
 #include "formats/qc/write/container_index.h"
 #include "formats/qc/write/index_choice.h"
 #include "formats/qc/write/slot_repeats.h"
@@ -141,9 +141,10 @@ class Assembly {
 };
 
 void require_paths(const PackSource& source) {
-  std::vector<std::string> paths;
+  std::vector<std::string_view> paths;
   for (const SourceFile& file : source.files) paths.push_back(file.path);
-  if (const auto refused = find_refused_path(paths)) {
+  std::vector<std::size_t> order(paths.size());
+  if (const auto refused = find_refused_path(paths, order)) {
     throw Error(ErrorCode::kUnsupported,
                 fmt::format("a container cannot hold a file with the path {:?}: rename it, and in "
                             "the model what refers to it",

@@ -5,7 +5,7 @@
 
 #include "codecs/encode/zstd_compress.h"
 #include "core/error.h"
-#include "formats/qc/read/graph_dictionary.h"
+#include "formats/qc/decode/graph_dictionary.h"
 #include "formats/qc/write/manifest_writer.h"
 
 namespace qc {

@@ -10,9 +10,9 @@
 
 #include "codecs/encode/layout.h"
 #include "core/bytes.h"
-#include "formats/qc/read/checksum.h"
+#include "formats/qc/decode/checksum.h"
+#include "formats/qc/decode/qc_layout.h"
 #include "formats/qc/read/manifest.h"
-#include "formats/qc/read/qc_layout.h"
 #include "formats/qc/write/pack_source.h"
 #include "formats/qc/write/slot_repeats.h"
 

@@ -9,7 +9,7 @@
 #include <unordered_map>
 #include <utility>
 
-#include "formats/qc/read/checksum.h"
+#include "formats/qc/decode/checksum.h"
 
 namespace qc {
 

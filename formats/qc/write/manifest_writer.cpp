@@ -6,7 +6,7 @@
 #include <span>
 #include <vector>
 
-#include "formats/qc/read/wire_field.h"
+#include "formats/qc/decode/wire_field.h"
 
 namespace qc {
 namespace {

@@ -5,7 +5,7 @@
 #include <map>
 #include <utility>
 
-#include "formats/qc/read/qc_layout.h"
+#include "formats/qc/decode/qc_layout.h"
 #include "formats/qc/write/transposed_copies.h"
 
 namespace qc {

@@ -6,8 +6,8 @@
 #include <span>
 #include <vector>
 
-#include "formats/qc/read/checksum.h"
-#include "formats/qc/read/transposition.h"
+#include "formats/qc/decode/checksum.h"
+#include "formats/qc/decode/transposition.h"
 #include "formats/qc/write/pack_source.h"
 
 namespace qc {

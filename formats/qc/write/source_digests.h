@@ -4,7 +4,7 @@
 #include <optional>
 #include <vector>
 
-#include "formats/qc/read/checksum.h"
+#include "formats/qc/decode/checksum.h"
 #include "formats/qc/write/pack_source.h"
 
 namespace qc {

@@ -7,7 +7,7 @@
 
 #include "codecs/shared/element.h"
 #include "core/bytes.h"
-#include "formats/qc/read/transposition.h"
+#include "formats/qc/decode/transposition.h"
 
 namespace qc {
 

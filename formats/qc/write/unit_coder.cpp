@@ -4,8 +4,8 @@
 #include <array>
 
 #include "codecs/encode/tensor_encoder.h"
-#include "formats/qc/read/checksum.h"
-#include "formats/qc/read/qc_layout.h"
+#include "formats/qc/decode/checksum.h"
+#include "formats/qc/decode/qc_layout.h"
 
 namespace qc {
 namespace {

@@ -9,7 +9,7 @@
 #include "codecs/shared/element.h"
 #include "codecs/shared/ids.h"
 #include "core/bytes.h"
-#include "formats/qc/read/checksum.h"
+#include "formats/qc/decode/checksum.h"
 #include "formats/qc/read/manifest.h"
 #include "formats/qc/write/digest_cache.h"
 #include "formats/qc/write/pack_options.h"

@@ -3,7 +3,7 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
+#include <string_view>
 
 #include "core/bytes.h"
 
@@ -24,7 +24,7 @@ struct WireField {
   bool is(std::uint64_t wanted, WireType wire) const noexcept {
     return number == wanted && type == wire;
   }
-  std::string text() const { return std::string(as_text(bytes)); }
+  std::string_view text() const noexcept { return as_text(bytes); }
 };
 
 /// Calls take(field) for every field of a message, of a kind that is known or not; false, after the

@@ -1,12 +1,8 @@
-#include "formats/qc/read/qc_layout.h"
-
-#include <fmt/format.h>
+#include "formats/qc/decode/qc_layout.h"
 
 #include <algorithm>
 
-#include "core/error.h"
-#include "formats/qc/read/checksum.h"
-#include "formats/signatures/foreign_files.h"
+#include "formats/qc/decode/checksum.h"
 #include "formats/signatures/qc_magic.h"
 
 namespace qc {
@@ -26,26 +22,19 @@ std::array<std::uint8_t, kQcHeaderSize> qc_header() noexcept {
   return header;
 }
 
-void check_qc_header(ByteView bytes) {
-  if (bytes.empty()) throw Error(ErrorCode::kCorrupt, "it is empty: not a .qc container");
-  if (!is_qc(bytes)) {
-    const std::string foreign = foreign_format(bytes);
-    if (foreign.empty()) throw Error(ErrorCode::kCorrupt, "it is not a .qc container");
-    throw Error(ErrorCode::kUnsupported, fmt::format("this is {}", foreign));
-  }
+ContainerFailure check_qc_header(ByteView bytes) noexcept {
+  if (bytes.empty()) return corrupt("it is empty: not a .qc container");
+  if (!is_qc(bytes)) return corrupt("it is not a .qc container");
   if (bytes.size() < kQcHeaderSize ||
       !checksum_matches(short_checksum(bytes.first(12)),
                         load_le<std::uint32_t>(bytes.data() + 12))) {
-    throw Error(ErrorCode::kCorrupt, "the header is damaged");
+    return corrupt("the header is damaged");
   }
   const auto version = load_le<std::uint32_t>(bytes.data() + 8);
-  if (version != kQcVersion) {
-    throw Error(
-        ErrorCode::kUnsupported,
-        fmt::format("it has format version {}; this qcompress reads version {}: use a newer "
-                    "qcompress",
-                    version, kQcVersion));
-  }
+  if (version == kQcVersion) return {};
+  return failure(ErrorCode::kUnsupported,
+                 {"it has format version ", version, "; this qcompress reads version ", kQcVersion,
+                  ": use a newer qcompress"});
 }
 
 std::array<std::uint8_t, kQcFooterSize> footer_bytes(const QcFooter& footer) noexcept {
@@ -60,18 +49,19 @@ std::array<std::uint8_t, kQcFooterSize> footer_bytes(const QcFooter& footer) noe
   return bytes;
 }
 
-QcFooter parse_footer(ByteView bytes) {
+ContainerFailure parse_footer(ByteView bytes, QcFooter& footer) noexcept {
   if (bytes.size() != kQcFooterSize ||
       !std::equal(kQcEndMagic.begin(), kQcEndMagic.end(), bytes.begin() + 28)) {
-    throw Error(ErrorCode::kCorrupt, "the end of the file is missing: it was cut short");
+    return corrupt("the end of the file is missing: it was cut short");
   }
   if (!checksum_matches(short_checksum(bytes.first(24)),
                         load_le<std::uint32_t>(bytes.data() + 24))) {
-    throw Error(ErrorCode::kCorrupt, "the footer is damaged");
+    return corrupt("the footer is damaged");
   }
-  return {load_le<std::uint32_t>(bytes.data()), load_le<std::uint32_t>(bytes.data() + 4),
-          load_le<std::uint32_t>(bytes.data() + 8), load_le<std::uint32_t>(bytes.data() + 12),
-          load_le<std::uint64_t>(bytes.data() + 16)};
+  footer = {load_le<std::uint32_t>(bytes.data()), load_le<std::uint32_t>(bytes.data() + 4),
+            load_le<std::uint32_t>(bytes.data() + 8), load_le<std::uint32_t>(bytes.data() + 12),
+            load_le<std::uint64_t>(bytes.data() + 16)};
+  return {};
 }
 
 }  // namespace qc

@@ -1,14 +1,12 @@
 // XXH3 checksums.
 #pragma once
 
+#include <algorithm>
 #include <array>
+#include <cstddef>
 #include <cstdint>
-#include <functional>
-#include <memory>
 
 #include "core/bytes.h"
-
-struct XXH3_state_s;
 
 namespace qc {
 
@@ -21,25 +19,39 @@ using Digest = std::array<std::uint8_t, 16>;
 /// XXH3-128 over bytes that come in pieces.
 class Hasher {
  public:
-  Hasher();
-  ~Hasher();
+  Hasher() noexcept;
   Hasher(const Hasher&) = delete;
   Hasher& operator=(const Hasher&) = delete;
 
   void update(ByteView bytes) noexcept;
-  /// The same a part at a time; `done` is told of every part that is not needed any more.
-  void update(ByteView bytes, const std::function<void(ByteView)>& done);
+  /// The same a part at a time; done(part) is told of every part that is not needed any more.
+  template <typename Done>
+  void update(ByteView bytes, Done&& done) {
+    constexpr std::size_t kPart = std::size_t{1} << 22;
+    while (!bytes.empty()) {
+      const ByteView part = bytes.first(std::min(bytes.size(), kPart));
+      update(part);
+      done(part);
+      bytes = bytes.subspan(part.size());
+    }
+  }
   Digest digest() const noexcept;
 
  private:
-  XXH3_state_s* state_;
+  // An XXH3_state_t, whose header stays with the source file.
+  alignas(64) std::array<std::byte, 576> state_;
 };
 
 /// XXH3-128 of the bytes.
-Digest xxh3_128(ByteView bytes);
+Digest xxh3_128(ByteView bytes) noexcept;
 
 /// The same a part at a time, as Hasher::update() has it.
-Digest xxh3_128(ByteView bytes, const std::function<void(ByteView)>& done);
+template <typename Done>
+Digest xxh3_128(ByteView bytes, Done&& done) {
+  Hasher hasher;
+  hasher.update(bytes, done);
+  return hasher.digest();
+}
 
 /// Compares a checksum with the one that was stored. Fuzzing builds take every checksum for right,
 /// so that what they make up gets past it.

@@ -3,9 +3,9 @@
 
 #include <array>
 #include <cstdint>
-#include <string_view>
 
 #include "core/bytes.h"
+#include "formats/qc/decode/container_failure.h"
 
 namespace qc {
 
@@ -27,8 +27,8 @@ inline constexpr std::uint64_t kQcMaxIndex = (std::uint64_t{1} << 32) - 1;
 /// The header of this version.
 std::array<std::uint8_t, kQcHeaderSize> qc_header() noexcept;
 
-/// Throws Error: kCorrupt when the bytes are no .qc header, kUnsupported for another version.
-void check_qc_header(ByteView bytes);
+/// Fails when the bytes do not start with a header of this version.
+ContainerFailure check_qc_header(ByteView bytes) noexcept;
 
 /// Where a unit of `stored_size` bytes starts when the one before ends at `end`.
 constexpr std::uint64_t unit_start(std::uint64_t end, std::uint64_t stored_size) noexcept {
@@ -48,7 +48,7 @@ struct QcFooter {
 
 std::array<std::uint8_t, kQcFooterSize> footer_bytes(const QcFooter& footer) noexcept;
 
-/// Throws Error(kCorrupt) when the bytes are no footer.
-QcFooter parse_footer(ByteView bytes);
+/// Fails when the bytes are no footer.
+ContainerFailure parse_footer(ByteView bytes, QcFooter& footer) noexcept;
 
 }  // namespace qc

@@ -1,4 +1,4 @@
-#include "formats/qc/read/graph_dictionary.h"
+#include "formats/qc/decode/graph_dictionary.h"
 
 namespace qc {
 namespace {

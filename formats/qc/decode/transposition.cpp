@@ -1,4 +1,4 @@
-#include "formats/qc/read/transposition.h"
+#include "formats/qc/decode/transposition.h"
 
 #include <cstring>
 

@@ -1,9 +1,8 @@
-#include "formats/qc/read/container_path.h"
+#include "formats/qc/decode/container_path.h"
 
 #include <algorithm>
 #include <numeric>
 #include <string_view>
-#include <vector>
 
 namespace qc {
 namespace {
@@ -18,7 +17,7 @@ bool is_plain(std::string_view path) noexcept {
   if (path.size() > 1 && is_letter(path[0]) && path[1] == ':') return false;
   for (std::size_t begin = 0;;) {
     const std::size_t end = std::min(path.find('/', begin), path.size());
-    const std::string_view part = path.substr(begin, end - begin);
+    const std::string_view part(path.data() + begin, end - begin);
     if (part.empty() || part == "." || part == "..") return false;
     if (end == path.size()) return true;
     begin = end + 1;
@@ -35,21 +34,25 @@ bool comes_before(std::string_view a, std::string_view b) noexcept {
       [&](char one, char other) { return rank(one) < rank(other); });
 }
 
+// Whether `path` is `folder` or in it.
+bool is_within(std::string_view path, std::string_view folder) noexcept {
+  return path.starts_with(folder) && (path.size() == folder.size() || path[folder.size()] == '/');
+}
+
 }  // namespace
 
-std::optional<std::size_t> find_refused_path(std::span<const std::string> paths) {
+std::optional<std::size_t> find_refused_path(std::span<const std::string_view> paths,
+                                             std::span<std::size_t> order) noexcept {
   for (std::size_t i = 0; i < paths.size(); ++i) {
-    const bool in_folder = paths[i].find('/') != std::string::npos;
+    const bool in_folder = paths[i].find('/') != std::string_view::npos;
     if (!is_plain(paths[i]) || (i == 0 && in_folder)) return i;
   }
-  std::vector<std::size_t> order(paths.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
-  std::ranges::stable_sort(
-      order, [&](std::size_t a, std::size_t b) { return comes_before(paths[a], paths[b]); });
+  std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+    return paths[a] == paths[b] ? a < b : comes_before(paths[a], paths[b]);
+  });
   for (std::size_t i = 1; i < order.size(); ++i) {
-    const std::string& before = paths[order[i - 1]];
-    const std::string_view path = paths[order[i]];
-    if (path == before || path.starts_with(before + '/')) return std::max(order[i - 1], order[i]);
+    if (is_within(paths[order[i]], paths[order[i - 1]])) return std::max(order[i - 1], order[i]);
   }
   return std::nullopt;
 }
