@@ -1,10 +1,5 @@
 # Every dependency is a Debian package; README.md says what each one is for.
-find_program(QC_CCACHE ccache)
-if(QC_CCACHE)
-  # ccache keeps objects made with a precompiled header only if it is told to.
-  set(CMAKE_CXX_COMPILER_LAUNCHER
-      ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros ${QC_CCACHE})
-endif()
+include(${CMAKE_CURRENT_LIST_DIR}/ccache.cmake)
 
 find_package(Threads REQUIRED)
 find_package(fmt REQUIRED)

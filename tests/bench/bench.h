@@ -39,6 +39,7 @@ extern const BenchTable kStructuredTable;
 extern const BenchTable kCodersTable;
 extern const BenchTable kFloatsTable;
 extern const BenchTable kSpeedTable;
+extern const BenchTable kLibraryTable;
 extern const BenchTable kPricerTable;
 extern const BenchTable kLargeTable;
 extern const BenchTable kKillsTable;

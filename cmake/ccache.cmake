@@ -1,0 +1,7 @@
+# Objects are taken from the last build of the same source.
+find_program(QC_CCACHE ccache)
+if(QC_CCACHE)
+  # ccache keeps objects made with a precompiled header only if it is told to.
+  set(CMAKE_CXX_COMPILER_LAUNCHER
+      ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros ${QC_CCACHE})
+endif()
