@@ -74,7 +74,7 @@ struct InspectCommand {
       show_tensor(reader, breakdown);
       return;
     }
-    const std::map<std::string, std::string>& metadata = reader.metadata();
+    const std::map<std::string, std::string> metadata = reader.metadata();
     if (common.json) {
       nlohmann::ordered_json document = inspect_json(breakdown, view);
       if (!metadata.empty()) document["metadata"] = metadata;

@@ -6,6 +6,7 @@
 #include "core/bit_cast.h"
 
 namespace qc {
+
 std::uint32_t half_to_float_bits(std::uint16_t bits) noexcept {
   const std::uint32_t sign = static_cast<std::uint32_t>(bits & 0x8000u) << 16;
   const std::uint32_t exponent = (bits >> 10) & 0x1fu;

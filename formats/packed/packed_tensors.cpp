@@ -25,7 +25,7 @@ GappedBytes gapped_file(const QcReader& reader, std::size_t file) {
 
 PackedGraph packed_graph(const QcReader& reader) {
   std::map<std::string_view, std::size_t> file_at;
-  const auto& files = reader.files();
+  const std::span<const QcFile> files = reader.files();
   for (std::size_t i = 1; i < files.size(); ++i) file_at.emplace(files[i].path, i);
   OnnxFile model = read_onnx(gapped_file(reader, 0), reader.limits().memory);
   std::vector<TensorInfo> tensors = make_tensors(model, [&](const std::string& location) {

@@ -4,6 +4,14 @@
 
 namespace qc {
 
+std::map<std::string, std::string> metadata_by_key(std::span<const ManifestTable::Note> entries) {
+  std::map<std::string, std::string> metadata;
+  for (const ManifestTable::Note& entry : entries) {
+    metadata.insert_or_assign(std::string(entry.key), std::string(entry.value));
+  }
+  return metadata;
+}
+
 Manifest parse_manifest(ByteView bytes) {
   ManifestTable table(heap());
   if (const auto failed = table.parse(bytes)) throw_failure(failed);
@@ -14,9 +22,7 @@ Manifest parse_manifest(ByteView bytes) {
   }
   for (std::size_t i = 0; i < table.slot_count(); ++i) manifest.slots.push_back(table.slot(i));
   manifest.units.assign(table.units().begin(), table.units().end());
-  for (const ManifestTable::Note& note : table.notes()) {
-    manifest.metadata.insert_or_assign(std::string(note.key), std::string(note.value));
-  }
+  manifest.metadata = metadata_by_key(table.notes());
   return manifest;
 }
 

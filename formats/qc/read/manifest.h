@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -31,6 +32,9 @@ struct Manifest {
 
   friend bool operator==(const Manifest&, const Manifest&) = default;
 };
+
+/// Entries of metadata by their keys; of those with the same key the last is meant.
+std::map<std::string, std::string> metadata_by_key(std::span<const ManifestTable::Note> entries);
 
 /// Throws Error: kCorrupt when the bytes are no manifest. Checked as ManifestTable::parse() does.
 Manifest parse_manifest(ByteView bytes);

@@ -10,6 +10,7 @@
 #include "core/memory_size.h"
 #include "formats/qc/read/container_error.h"
 #include "formats/qc/read/context_pool.h"
+#include "formats/qc/read/manifest.h"
 #include "formats/signatures/foreign_files.h"
 #include "formats/signatures/qc_magic.h"
 #include "system/byte_size.h"
@@ -68,11 +69,7 @@ void QcReader::parse(ByteView bytes) {
 }
 
 std::map<std::string, std::string> QcReader::metadata() const {
-  std::map<std::string, std::string> metadata;
-  for (const ManifestTable::Note& note : container_.notes()) {
-    metadata.insert_or_assign(std::string(note.key), std::string(note.value));
-  }
-  return metadata;
+  return metadata_by_key(container_.notes());
 }
 
 void QcReader::require_model_size() const {
