@@ -5,10 +5,12 @@
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "cli/any_model.h"
 #include "cli/commands.h"
 #include "cli/common.h"
+#include "cli/html_pages.h"
 #include "cli/inspect.h"
 #include "core/choices.h"
 #include "core/error.h"
@@ -54,6 +56,9 @@ struct InspectCommand {
   bool hardware = false;
   bool index = false;
   std::string input_shape;
+  std::string html;
+  std::string before;
+  bool force = false;
 
   void run() const {
     if (index && (hardware || !tensor.empty())) {
@@ -63,6 +68,14 @@ struct InspectCommand {
     if (!input_shape.empty() && !hardware) {
       throw Error(ErrorCode::kUsage, "--input-shape is for --hardware");
     }
+    if (html.empty() && (!before.empty() || force)) {
+      throw Error(ErrorCode::kUsage, "--before and -f are for --html");
+    }
+    if (!html.empty() && (index || !tensor.empty())) {
+      throw Error(ErrorCode::kUsage, "--html shows all tensors; leave out --index and --tensor");
+    }
+    const Overwrite overwrite = force ? Overwrite::kReplace : Overwrite::kRefuse;
+    if (!html.empty()) require_writable(overwrite);
     const AnyContainer container(input, common.threads, common.limits, common.links());
     const QcReader& reader = container.reader();
     const InspectView view{input, container.packed_now(), all || common.verbose,
@@ -74,6 +87,7 @@ struct InspectCommand {
       show_tensor(reader, breakdown);
       return;
     }
+    if (!html.empty()) write_page(reader, breakdown, overwrite);
     const std::map<std::string, std::string> metadata = reader.metadata();
     if (common.json) {
       nlohmann::ordered_json document = inspect_json(breakdown, view);
@@ -98,6 +112,23 @@ struct InspectCommand {
     if (!common.quiet) {
       for (const std::string& warning : inspect_warnings(breakdown)) warn(warning);
     }
+  }
+
+  void require_writable(Overwrite overwrite) const {
+    require_different(input, html);
+    if (!before.empty()) require_different(before, html);
+    require_absent(html, overwrite);
+  }
+
+  void write_page(const QcReader& reader, const Breakdown& breakdown, Overwrite overwrite) const {
+    std::optional<OnnxModel> earlier;
+    if (!before.empty()) {
+      earlier.emplace(open_any_model(before, common.threads, common.limits, common.links()));
+    }
+    HtmlReport report = html_report_of(reader, breakdown, earlier ? &*earlier : nullptr);
+    report.title = std::filesystem::path(input).filename().string();
+    report.notes = inspect_warnings(breakdown);
+    write_html(report, html, overwrite);
   }
 
   HardwareView work(const QcReader& reader, const Breakdown& breakdown) const {
@@ -150,6 +181,14 @@ void add_inspect_command(CLI::App& app) {
   sub->add_option("--input-shape", command->input_shape,
                   "For --hardware: sizes of the model's input where the graph leaves them open")
       ->type_name("1x3x224x224");
+  sub->add_option("--html", command->html,
+                  "Also write a page with tables and pictures to this file: one file, without "
+                  "scripts, that fetches nothing")
+      ->type_name("FILE");
+  sub->add_option("--before", command->before,
+                  "For --html: the model it was made from, whose weights are drawn beside these")
+      ->type_name("FILE");
+  sub->add_flag("-f,--force", command->force, "For --html: overwrite the file");
   add_common_options(*sub, command->common, Writes::kNothing);
   add_limit_options(*sub, command->common.limits);
   add_links_option(*sub, command->common);

@@ -9,6 +9,7 @@
 
 #include "cli/commands.h"
 #include "cli/common.h"
+#include "cli/html_pages.h"
 #include "cli/inspect.h"
 #include "cli/pipeline_report.h"
 #include "cli/resume.h"
@@ -33,6 +34,7 @@ struct RunCommand {
   std::string recipe_path;
   std::string input;
   std::string onnx_output;
+  std::string html;
   std::optional<std::uint64_t> seed;
   bool resolve = false;
 
@@ -54,6 +56,7 @@ struct RunCommand {
       model.refuse_input(output, true);
       tuning.require_no_data(output);
     }
+    if (!html.empty()) require_page(model, target);
     const bool uses_data = tuning.tunes() || tuning.evaluates();
     require_use(resume, uses_data);
 
@@ -115,7 +118,7 @@ struct RunCommand {
     if (resumption) checkpoint = resumption->finish(report.interrupted, outputs);
     const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
     const std::filesystem::path written = outputs.empty() ? std::filesystem::path() : target;
-    show(report, scores, written, seconds.count());
+    show(model, report, scores, written, seconds.count());
     throw_early_end(report, input, written, tools.monitor().signal(), checkpoint);
     if (!common.quiet && !tuning.tunes() && asks_for_training(recipe)) {
       warn("nothing was fine-tuned: that needs --data DIR, or --finetune-cmd CMD");
@@ -136,6 +139,16 @@ struct RunCommand {
       throw Error(ErrorCode::kUsage,
                   fmt::format("--onnx {} is the packed output; name another file", onnx_output));
     }
+  }
+
+  // The page may be none of the other files, and has to be new.
+  void require_page(const OnnxModel& model, const std::filesystem::path& target) const {
+    model.refuse_input(html, true);
+    tuning.require_no_data(html);
+    for (const std::string& other : {input, recipe_path, target.string(), onnx_output}) {
+      if (!other.empty()) require_different(other, html);
+    }
+    require_absent(html, common.overwrite());
   }
 
   // Settings of trainings that do not happen.
@@ -159,7 +172,7 @@ struct RunCommand {
   }
 
   // `written` is empty where nothing was.
-  void show(const PipelineReport& report, const TestScores& scores,
+  void show(const OnnxModel& model, const PipelineReport& report, const TestScores& scores,
             const std::filesystem::path& written, double seconds) const {
     if (written.empty()) {
       if (common.json) {
@@ -168,17 +181,26 @@ struct RunCommand {
         print("\n" + pipeline_text(report, scores));
       }
     } else {
-      show_container(report, scores, written, seconds);
+      show_container(model, report, scores, written, seconds);
     }
     if (common.quiet) return;
     for (const std::string& warning : pipeline_warnings(report)) warn(warning);
   }
 
-  void show_container(const PipelineReport& report, const TestScores& scores,
-                      const std::filesystem::path& written, double seconds) const {
+  void show_container(const OnnxModel& model, const PipelineReport& report,
+                      const TestScores& scores, const std::filesystem::path& written,
+                      double seconds) const {
     const std::uint64_t packed = std::filesystem::file_size(written);
-    const Breakdown breakdown =
-        break_down(QcReader::open(written, ReadLimits::none()), common.threads);
+    const QcReader reader = QcReader::open(written, ReadLimits::none());
+    const Breakdown breakdown = break_down(reader, common.threads);
+    if (!html.empty()) {
+      HtmlReport page = html_report_of(reader, breakdown, &model);
+      page.title = written.filename().string();
+      page.facts.push_back(fmt::format("{} by the recipe {}", input, recipe_path));
+      add_steps(report, page);
+      page.notes = pipeline_warnings(report);
+      write_html(page, html, common.overwrite());
+    }
     InspectView view;
     view.file = written.string();
     if (common.json) {
@@ -218,6 +240,11 @@ void add_run_command(CLI::App& app) {
   sub->add_option("model", command->input, "The .onnx file; not with --resolve")->type_name("FILE");
   sub->add_option("--onnx", command->onnx_output,
                   "Write the compressed model here too, as a plain ONNX file")
+      ->type_name("FILE");
+  sub->add_option(
+         "--html", command->html,
+         "Also write a page that shows the steps, where the bytes go, and the weights before "
+         "and after")
       ->type_name("FILE");
   sub->add_option("--seed", command->seed, "Use this seed instead of the recipe's")
       ->check(CLI::Range(std::uint64_t{0}, std::uint64_t{4294967295}))

@@ -66,3 +66,18 @@ function(qc_module name)
   target_link_libraries(qc_${name} PUBLIC ${arg_DEPENDS} PRIVATE ${arg_LIBRARIES})
   qc_compile_options(qc_${name})
 endfunction()
+
+# Makes NAME.inc of the file NAME.*, which sources of the target include between the braces of an array
+# of bytes.
+set(QC_EMBED_SCRIPT ${CMAKE_CURRENT_LIST_DIR}/embed_file.cmake)
+function(qc_embed_file target file)
+  get_filename_component(name ${file} NAME_WE)
+  set(bytes ${CMAKE_CURRENT_BINARY_DIR}/embedded/${name}.inc)
+  add_custom_command(
+    OUTPUT ${bytes}
+    COMMAND ${CMAKE_COMMAND} -D INPUT=${file} -D OUTPUT=${bytes} -P ${QC_EMBED_SCRIPT}
+    DEPENDS ${file} ${QC_EMBED_SCRIPT}
+    VERBATIM)
+  target_sources(${target} PRIVATE ${bytes})
+  target_include_directories(${target} PRIVATE ${CMAKE_CURRENT_BINARY_DIR}/embedded)
+endfunction()
