@@ -16,6 +16,7 @@ void add_commands(CLI::App& app) {
   add_inspect_command(app);
   add_diff_command(app);
   add_check_command(app);
+  add_export_command(app);
   add_completion_command(app);
   add_man_command(app);
 }

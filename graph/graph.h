@@ -131,6 +131,8 @@ struct TrainingGraphs {
 /// All graphs of a model.
 struct ModelGraph {
   Graph main;
+  /// Version of the file format. Before the fourth, every initializer had to be an input too.
+  std::int64_t ir_version = 0;
   std::map<std::string, std::int64_t, std::less<>> opsets;  ///< by domain; "" for ONNX's own
   std::vector<Function> functions;
   std::vector<TrainingGraphs> training;

@@ -6,6 +6,7 @@
 namespace qc::onnx_field {
 
 namespace model {
+inline constexpr std::uint32_t kIrVersion = 1;
 inline constexpr std::uint32_t kDoc = 6;
 inline constexpr std::uint32_t kGraph = 7;
 inline constexpr std::uint32_t kOpsetImport = 8;

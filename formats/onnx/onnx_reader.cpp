@@ -28,7 +28,9 @@ class Reader {
     require_graph();
     ModelGraph& graph = file_.graph;
     fields_.each(0, fields_.fields().size(), [&](const OnnxField& field) {
-      if (field.number == onnx_field::model::kOpsetImport && field.is_delimited()) {
+      if (field.number == onnx_field::model::kIrVersion && field.is_varint()) {
+        graph.ir_version = static_cast<std::int64_t>(field.value);
+      } else if (field.number == onnx_field::model::kOpsetImport && field.is_delimited()) {
         read_opset(field, graph);
       } else if (field.number == onnx_field::model::kGraph && field.is_delimited()) {
         read_graph(field, 1, graph.main);

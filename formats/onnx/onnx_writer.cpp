@@ -5,6 +5,7 @@
 #include <set>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "core/error.h"
@@ -88,6 +89,7 @@ class Writer {
         file_(original),
         fields_(file_),
         before_(before),
+        before_model_(before),
         after_(after),
         leaves_out_(leaves_out) {}
 
@@ -103,6 +105,8 @@ class Writer {
         ++graphs;
       } else if (field.is_delimited() && field.number == names::kFunctions) {
         if (functions.contains(field.begin)) copy(OnnxMessage::kModel, field, model);
+      } else if (field.is_delimited() && field.number == names::kOpsetImport) {
+        opset(field, model);
       } else {
         copy(OnnxMessage::kModel, field, model);
       }
@@ -167,6 +171,31 @@ class Writer {
     return out;
   }
 
+  // The version of a domain's operators, anew where it differs.
+  void opset(const OnnxField& import, WireMessage& model) {
+    namespace names = onnx_field::opset;
+    const std::string domain = text_in(import, names::kDomain);
+    const std::string plain = domain == "ai.onnx" ? "" : domain;
+    const auto now = after_.graph.opsets.find(plain);
+    const auto was = before_model_.opsets.find(plain);
+    if (now == after_.graph.opsets.end() || was->second == now->second) {
+      return copy(OnnxMessage::kModel, import, model);
+    }
+    WireMessage content = empty();
+    if (!domain.empty()) content.text(names::kDomain, domain);
+    content.varint(names::kVersion, static_cast<std::uint64_t>(now->second));
+    model.message(onnx_field::model::kOpsetImport, content);
+  }
+
+  // The text in a field of a message; empty where there is none.
+  std::string text_in(const OnnxField& message, std::uint32_t number) const {
+    std::string found;
+    each_field(fields_, message.content, message.end, [&](const OnnxField& field) {
+      if (field.number == number && field.is_delimited()) found = fields_.text(field);
+    });
+    return found;
+  }
+
   WireMessage graph(const Graph& graph) {
     namespace names = onnx_field::graph;
     constexpr std::uint32_t kAnew[] = {names::kNode, names::kInitializer, names::kInput,
@@ -189,11 +218,14 @@ class Writer {
     return in_order(std::move(fields));
   }
 
-  // Initializers that are listed among the inputs are so still.
+  // Initializers that are listed among the inputs are so still, and those that were taken out are
+  // not.
   void add_inputs(const Graph& graph, Fields& fields) {
     namespace names = onnx_field::graph;
     std::map<std::uint64_t, const GraphValue*> kept;
     for (const GraphValue& input : graph.inputs) kept.emplace(input.origin.begin, &input);
+    std::set<std::string_view> initializers;
+    for (const Initializer& each : graph.initializers) initializers.insert(each.name);
     each_field(fields_, graph.origin.content, graph.origin.end, [&](const OnnxField& field) {
       if (field.number != names::kInput) return;
       const auto found = kept.find(field.begin);
@@ -202,6 +234,7 @@ class Writer {
         return;
       }
       if (before_.knows_value(field.begin)) return;  // taken out
+      if (!initializers.contains(text_in(field, onnx_field::value::kName))) return;
       WireMessage out = empty();
       copy(OnnxMessage::kGraph, field, out);
       fields.emplace_back(names::kInput, std::move(out));
@@ -388,6 +421,7 @@ class Writer {
   const GappedBytes file_;
   const WireFields fields_;
   const Originals before_;
+  const ModelGraph& before_model_;
   const EditedGraph& after_;
   const FieldFilter& leaves_out_;
   Bytes buffer_;

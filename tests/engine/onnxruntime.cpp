@@ -72,7 +72,8 @@ std::vector<Verdict> run_onnxruntime(const std::vector<Case>& cases) {
                         {"size", value.bytes.size()}});
       data.append(value.bytes.begin(), value.bytes.end());
     }
-    jobs.push_back({{"model", one.model.string()}, {"inputs", inputs}});
+    jobs.push_back(
+        {{"model", one.model.string()}, {"inputs", inputs}, {"optimized", one.optimized}});
   }
   harness::write_file(temp / "jobs.json", jobs.dump());
   harness::write_file(temp / "inputs.bin", data);

@@ -17,6 +17,8 @@ struct Case {
   std::vector<GraphValue> inputs;
   std::vector<HostTensor> values;
   std::vector<HostTensor> outputs;
+  /// Optimised as by default: constants are folded, and operators fused. Else as written.
+  bool optimized = false;
 };
 
 /// What ONNX Runtime made of a case, or why it did not.

@@ -1,7 +1,7 @@
 // Runs models with ONNX Runtime.
 // usage: node run_onnxruntime.js PACKAGES JOBS.json INPUTS.bin RESULTS.json OUTPUTS.bin
 //
-// JOBS.json:    [{"model": path, "inputs": [tensor]}], one job for each model
+// JOBS.json:    [{"model": path, "inputs": [tensor], "optimized": bool}], one job for each model
 // RESULTS.json: [{"outputs": [tensor]} or {"error": text}], in the same order
 // tensor:       {"name", "type": ONNX's number, "dims", "offset", "size"} into the .bin file beside
 'use strict';
@@ -37,9 +37,9 @@ function toTensor(input, bytes) {
 }
 
 async function run(job, inputs, outputs) {
-  // As written, node by node: fused operators would round otherwise.
+  // As written, node by node, unless told otherwise: fused operators would round otherwise.
   const options = {
-    graphOptimizationLevel: 'disabled',
+    graphOptimizationLevel: job.optimized ? 'all' : 'disabled',
     extra: {session: {disable_quant_qdq: '1'}},
     intraOpNumThreads: 2,
     logSeverityLevel: 4,

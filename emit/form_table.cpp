@@ -1,0 +1,13 @@
+#include <array>
+
+#include "emit/forms.h"
+
+namespace qc {
+
+std::span<const TensorForm> tensor_forms() {
+  static const std::array kForms = {kInt4Form,         kInt8Form,  kCodebookForm, kNarrowForm,
+                                    kPackedCodesForm,  kGapsForm,  kGolombForm,   kChannelCodesForm};
+  return kForms;
+}
+
+}  // namespace qc
