@@ -1,12 +1,17 @@
 // qcompress export: models in forms that other runtimes read
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include <algorithm>
 #include <chrono>
+#include <functional>
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "cli/any_model.h"
@@ -15,20 +20,37 @@
 #include "cli/table.h"
 #include "cli/text.h"
 #include "core/error.h"
+#include "emit/compressible.h"
 #include "emit/export_model.h"
+#include "emit/runtimes.h"
 #include "system/printable.h"
 
 namespace qc {
 namespace {
 
-const std::map<std::string, std::optional<FormFamily>>& kinds() {
-  static const std::map<std::string, std::optional<FormFamily>> kAll = {
+constexpr std::string_view kFloat = "float";
+constexpr std::string_view kBrotli = "brotli";
+
+// What --as takes; kFloat and kBrotli code no weights.
+const std::vector<std::pair<std::string, std::optional<FormFamily>>>& kinds() {
+  static const std::vector<std::pair<std::string, std::optional<FormFamily>>> kAll = {
       {"compact", FormFamily::kCompact},
       {"codebook", FormFamily::kCodebook},
       {"qdq", FormFamily::kQdq},
-      {"float", std::nullopt}};
+      {std::string(kFloat), std::nullopt},
+      {std::string(kBrotli), std::nullopt}};
   return kAll;
 }
+
+struct Compressed {
+  CompressedSizes before;
+  CompressedSizes after;
+};
+
+struct Export {
+  ExportedModel model;
+  std::optional<Compressed> compressed;  // of kBrotli
+};
 
 // Of the tensors that are written in the same form.
 struct FormSum {
@@ -49,28 +71,39 @@ struct ExportCommand {
   CommonOptions common;
   std::string input;
   std::string kind = "compact";
+  std::string target;
 
   void run() const {
     const auto start = std::chrono::steady_clock::now();
+    std::function<bool(const TensorForm&)> allows;
+    if (!target.empty()) allows = forms_for(target);
     const OnnxModel model = open_any_model(input, common.threads, common.limits, common.links());
-    const std::filesystem::path target =
+    const std::filesystem::path path =
         common.output_or(with_extension(input, fmt::format(".{}.onnx", kind)));
-    require_different(input, target);
-    std::optional<ExportedModel> exported;
-    naming_errors(input, [&] { exported = make(model); });
-    warn_of_left(exported->model.write(target, {}, common.overwrite()));
+    require_different(input, path);
+    require_absent(path, common.overwrite());
+    std::optional<Export> made;
+    naming_errors(input, [&] { made = make(model, allows); });
+    warn_of_left(made->model.model.write(path, {}, common.overwrite()));
     const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
     if (common.json) {
-      print_json(as_json(model, *exported, target, seconds.count()));
+      print_json(as_json(model, *made, path, seconds.count()));
     } else if (common.prints()) {
-      print(as_text(model, *exported, target));
+      print(as_text(model, *made, path));
     }
   }
 
-  ExportedModel make(const OnnxModel& model) const {
-    const std::optional<FormFamily> family = kinds().at(kind);
-    if (!family) return {model, {}, {}};
-    return export_model(model, {.family = *family});
+  Export make(const OnnxModel& model, const std::function<bool(const TensorForm&)>& allows) const {
+    if (kind == kBrotli) {
+      CompressibleModel made = make_compressible(model, common.threads);
+      return {{std::move(made.model), {}, std::move(made.notes)},
+              Compressed{made.before, made.after}};
+    }
+    const auto family =
+        std::ranges::find(kinds(), kind, &std::pair<std::string, std::optional<FormFamily>>::first)
+            ->second;
+    if (!family) return {{model, {}, {}}, std::nullopt};
+    return {export_model(model, {.family = *family, .allows = allows}), std::nullopt};
   }
 
   static std::map<std::string_view, FormSum> sums(const ExportedModel& exported) {
@@ -79,12 +112,14 @@ struct ExportCommand {
     return by_form;
   }
 
-  nlohmann::ordered_json as_json(const OnnxModel& model, const ExportedModel& exported,
-                                 const std::filesystem::path& target, double seconds) const {
+  nlohmann::ordered_json as_json(const OnnxModel& model, const Export& made,
+                                 const std::filesystem::path& path, double seconds) const {
+    const ExportedModel& exported = made.model;
     nlohmann::ordered_json document = {{"schema", "qcompress.export/1"},
                                        {"input", input},
-                                       {"output", target.string()},
+                                       {"output", path.string()},
                                        {"as", kind},
+                                       {"for", target},
                                        {"original_bytes", model.total_size()},
                                        {"bytes", exported.model.total_size()},
                                        {"notes", exported.notes},
@@ -97,21 +132,36 @@ struct ExportCommand {
                                      {"bytes", tensor.bytes},
                                      {"left_alone", tensor.reason}});
     }
+    if (made.compressed) {
+      const auto sizes = [](const CompressedSizes& of) -> nlohmann::ordered_json {
+        return {{"brotli_11", of.brotli}, {"zstd_19", of.zstd}};
+      };
+      document["compressed"] = {{"original", sizes(made.compressed->before)},
+                                {"output", sizes(made.compressed->after)}};
+    }
     document["seconds"] = seconds;
     return document;
   }
 
-  std::string as_text(const OnnxModel& model, const ExportedModel& exported,
-                      const std::filesystem::path& target) const {
+  std::string as_text(const OnnxModel& model, const Export& made,
+                      const std::filesystem::path& path) const {
+    const ExportedModel& exported = made.model;
     std::string text;
     if (!exported.tensors.empty()) text += forms_text(exported);
+    if (made.compressed) {
+      const auto& [original, output] = *made.compressed;
+      Table table({"compressor", "bytes before", "bytes"});
+      table.add_row({"brotli -11", size_text(original.brotli), size_text(output.brotli)});
+      table.add_row({"zstd -19", size_text(original.zstd), size_text(output.zstd)});
+      text += table.text();
+    }
     for (const std::string& note : exported.notes) {
       text += fmt::format("note: {}\n", printable(note));
     }
     const std::uint64_t before = model.total_size();
     const std::uint64_t after = exported.model.total_size();
     text += fmt::format("{}  {} -> {}  {}  ({})\n", printable(input), size_text(before),
-                        printable(target.string()), size_text(after), ratio_text(before, after));
+                        printable(path.string()), size_text(after), ratio_text(before, after));
     return text;
   }
 
@@ -145,10 +195,16 @@ void add_export_command(CLI::App& app) {
   for (const auto& [name, family] : kinds()) names.push_back(name);
   sub->add_option("--as", command->kind,
                   "compact: the smallest form of each tensor; codebook: Gather(codebook, codes); "
-                  "qdq: DequantizeLinear where that gives the same bits; float: a plain file")
+                  "qdq: DequantizeLinear where that gives the same bits; float: a plain file; "
+                  "brotli: a plain file that brotli and zstd make small")
       ->check(CLI::IsMember(names))
       ->type_name("FORM")
       ->capture_default_str();
+  sub->add_option("--for", command->target,
+                  fmt::format("Use only what a runtime runs: {}, and from its version on, as in "
+                              "onnxruntime:1.20; without it, all forms",
+                              fmt::join(runtime_names(), ", ")))
+      ->type_name("RUNTIME");
   add_common_options(*sub, command->common, Writes::kFile);
   add_limit_options(*sub, command->common.limits);
   add_links_option(*sub, command->common);

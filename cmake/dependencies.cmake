@@ -16,6 +16,7 @@ find_package(PNG REQUIRED)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(xxhash REQUIRED IMPORTED_TARGET libxxhash)
 pkg_check_modules(libzip REQUIRED IMPORTED_TARGET libzip)
+pkg_check_modules(brotlienc REQUIRED IMPORTED_TARGET libbrotlienc)
 pkg_check_modules(sndfile REQUIRED IMPORTED_TARGET sndfile)
 
 # libsndfile is opened while the program runs (data/feeds/audio_file): only its header is needed.

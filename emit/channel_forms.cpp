@@ -81,8 +81,8 @@ bool make_channel_codes(const TensorCodes& tensor, std::int64_t /*opset*/, Decod
   if (matrix == tensor.dims) {
     decoding.finish("GatherElements", {codebook, indices}, std::move(axis));
   } else {
-    decoding.finish_reshaped(
-        decoding.node("GatherElements", {codebook, indices}, std::move(axis)), tensor.dims);
+    decoding.finish_reshaped(decoding.node("GatherElements", {codebook, indices}, std::move(axis)),
+                             tensor.dims);
   }
   return true;
 }

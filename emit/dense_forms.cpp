@@ -25,8 +25,7 @@ HostTensor plain_codes(const TensorCodes& tensor) {
 
 bool make_codebook(const TensorCodes& tensor, std::int64_t /*opset*/, Decoding& decoding) {
   if (tensor.codebook.empty()) return false;
-  const std::string codes =
-      decoding.cast(decoding.tensor(plain_codes(tensor)), DataType::kInt32);
+  const std::string codes = decoding.cast(decoding.tensor(plain_codes(tensor)), DataType::kInt32);
   decoding.finish("Gather", {decoding.tensor(tensor.values(tensor.codebook)), codes});
   return true;
 }
@@ -35,12 +34,11 @@ bool make_packed_codes(const TensorCodes& tensor, std::int64_t /*opset*/, Decodi
   if (tensor.codebook.empty()) return false;
   const std::uint64_t count = tensor.count();
   if (tensor.codebook.size() == 1) {
-    decoding.finish("Expand", {decoding.tensor(tensor.values(tensor.codebook)),
-                               decoding.list(tensor.dims)});
+    decoding.finish("Expand",
+                    {decoding.tensor(tensor.values(tensor.codebook)), decoding.list(tensor.dims)});
     return true;
   }
-  const Packing packing =
-      best_packing(static_cast<std::uint32_t>(tensor.codebook.size()), count);
+  const Packing packing = best_packing(static_cast<std::uint32_t>(tensor.codebook.size()), count);
   if (count * data_type_bits(packing.type()) / 8 > kMaxStepBytes) return false;
   const Unpacked codes = unpack_digits(decoding, tensor.codes, packing, tensor.dims);
   std::string indices = codes.value;
@@ -56,12 +54,12 @@ bool make_packed_codes(const TensorCodes& tensor, std::int64_t /*opset*/, Decodi
 
 }  // namespace
 
-const TensorForm kCodebookForm = {.name = "codebook",
-                                  .families = {FormFamily::kCompact, FormFamily::kCodebook,
-                                               FormFamily::kQdq},
-                                  .opset = 7,
-                                  .operators = {"Cast", "Gather"},
-                                  .make = make_codebook};
+const TensorForm kCodebookForm = {
+    .name = "codebook",
+    .families = {FormFamily::kCompact, FormFamily::kCodebook, FormFamily::kQdq},
+    .opset = 7,
+    .operators = {"Cast", "Gather"},
+    .make = make_codebook};
 
 const TensorForm kPackedCodesForm = {
     .name = "packed",

@@ -65,9 +65,8 @@ std::vector<Packing> packings(std::uint32_t radix) {
 
 Packing best_packing(std::uint32_t radix, std::uint64_t count) {
   const std::vector<Packing> all = packings(radix);
-  return *std::ranges::min_element(all, {}, [&](const Packing& packing) {
-    return packing.size(count) + packing.overhead();
-  });
+  return *std::ranges::min_element(
+      all, {}, [&](const Packing& packing) { return packing.size(count) + packing.overhead(); });
 }
 
 Bytes pack_digits(std::span<const std::uint32_t> digits, const Packing& packing) {
@@ -102,14 +101,15 @@ Unpacked unpack_digits(Decoding& decoding, std::span<const std::uint32_t> digits
   constexpr std::int64_t kByteValues = 256;
   if (packing.bytes > 1) {
     value = decoding.node(
-        "MatMul", {value, decoding.integers(unpacked.type, falling_powers(kByteValues, packing.bytes),
-                                            {packing.bytes, 1})});
+        "MatMul",
+        {value, decoding.integers(unpacked.type, falling_powers(kByteValues, packing.bytes),
+                                  {packing.bytes, 1})});
   }
   if (!is_plain(packing)) {
     value = decoding.node(
-        "Div", {value, decoding.integers(unpacked.type,
-                                         falling_powers(packing.radix, packing.digits),
-                                         {packing.digits})});
+        "Div",
+        {value, decoding.integers(unpacked.type, falling_powers(packing.radix, packing.digits),
+                                  {packing.digits})});
     value = decoding.node("Mod", {value, decoding.scalar(unpacked.type, packing.radix)});
   }
   unpacked.value = std::move(value);

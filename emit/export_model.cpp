@@ -240,8 +240,8 @@ ExportedModel export_model(const OnnxModel& in_files, const ExportOptions& optio
   if (const std::string obstacle = raise_opset(edited.graph, needed); !obstacle.empty()) {
     notes.push_back(fmt::format("{}: only forms that opset {} has are used", obstacle, before));
   } else if (before < needed) {
-    notes.push_back(fmt::format("opset {} became {}, where all nodes mean the same", before,
-                                needed));
+    notes.push_back(
+        fmt::format("opset {} became {}, where all nodes mean the same", before, needed));
   }
   const std::int64_t opset = edited.graph.opset();
   constexpr std::int64_t kFirstWithForms = 7;
@@ -263,14 +263,14 @@ ExportedModel export_model(const OnnxModel& in_files, const ExportOptions& optio
         {each.name, kPlainForm, each.tensor->count(), each.bytes, each.bytes, each.reason});
   }
   // Large tensors first: what they need in common with others is there for the small ones.
-  std::ranges::stable_sort(order, std::greater<>(), [&](std::size_t i) { return tensors[i].bytes; });
+  std::ranges::stable_sort(order, std::greater<>(),
+                           [&](std::size_t i) { return tensors[i].bytes; });
   for (const std::size_t i : order) {
     const Candidate& candidate = candidates.all()[i];
     const TensorInfo& tensor = *candidate.tensor;
     if (!candidate.reason.empty() || tensor.count() < 2) continue;
-    const TensorCodes codes =
-        find_codes(tensor.type, tensor.dims, tensor.channel_axis,
-                   tensor_elements(tensor, model.payload(tensor)));
+    const TensorCodes codes = find_codes(tensor.type, tensor.dims, tensor.channel_axis,
+                                         tensor_elements(tensor, model.payload(tensor)));
     Choice choice = choose(codes, candidate, common, opset, options);
     if (!choice.decoding) continue;
     choice.decoding->keep(common);

@@ -24,8 +24,9 @@ struct ExportedTensor {
   std::string_view form;  ///< kPlainForm, or the name of a TensorForm
   std::uint64_t elements = 0;
   std::uint64_t bytes_before = 0;  ///< of the tensor in the files, with name, type and shape
-  std::uint64_t bytes = 0;  ///< of its nodes and tensors, and of common constants that it needed first
-  std::string reason;       ///< why it was left alone; empty where it was not
+  std::uint64_t bytes =
+      0;               ///< of its nodes and tensors, and of common constants that it needed first
+  std::string reason;  ///< why it was left alone; empty where it was not
 };
 
 inline constexpr std::string_view kPlainForm = "float";

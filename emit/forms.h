@@ -1,4 +1,5 @@
-// How a tensor can be written in an ONNX file: one row each, with the function that makes the nodes.
+// How a tensor can be written in an ONNX file: one row each, with the function that makes the
+// nodes.
 #pragma once
 
 #include <cstdint>
@@ -23,8 +24,8 @@ struct TensorCodes {
   Bytes elements;
   /// The patterns, the most frequent one first; empty where there are too many.
   std::vector<std::uint64_t> codebook;
-  Digits codes;                ///< of each element; empty without a codebook
-  std::uint64_t base = 0;      ///< the most frequent pattern
+  Digits codes;            ///< of each element; empty without a codebook
+  std::uint64_t base = 0;  ///< the most frequent pattern
   std::uint64_t base_count = 0;
 
   std::size_t count() const noexcept;
@@ -43,7 +44,7 @@ enum class FormFamily { kCompact, kCodebook, kQdq };
 struct TensorForm {
   std::string_view name;
   std::vector<FormFamily> families;
-  std::int64_t opset = 0;                    ///< the first that has all operators
+  std::int64_t opset = 0;  ///< the first that has all operators
   std::vector<std::string_view> operators;
   /// Adds the nodes; false where the tensor has not this form.
   bool (*make)(const TensorCodes& tensor, std::int64_t opset, Decoding& decoding);

@@ -9,8 +9,8 @@
 namespace qc {
 
 /// Says that the model uses version `to` of ONNX's operators, if each of its nodes means the same
-/// there as it does now. Else it changes nothing and gives the node that stands in the way, as text.
-/// Knows versions from kFirstRaised on, up to kLastRaised.
+/// there as it does now. Else it changes nothing and gives the node that stands in the way, as
+/// text. Knows versions from kFirstRaised on, up to kLastRaised.
 std::string raise_opset(ModelGraph& model, std::int64_t to);
 
 inline constexpr std::int64_t kFirstRaised = 7;

@@ -57,14 +57,13 @@ std::string base_list(const TensorCodes& tensor, Decoding& decoding) {
   return decoding.node("Expand", {decoding.constant(tensor.values(base)), length});
 }
 
-void finish_scatter(const TensorCodes& tensor, const std::string& places,
-                    const std::string& values, Decoding& decoding) {
+void finish_scatter(const TensorCodes& tensor, const std::string& places, const std::string& values,
+                    Decoding& decoding) {
   const std::string base = base_list(tensor, decoding);
   if (tensor.dims.size() == 1) {
     decoding.finish("ScatterElements", {base, places, values});
   } else {
-    decoding.finish_reshaped(decoding.node("ScatterElements", {base, places, values}),
-                             tensor.dims);
+    decoding.finish_reshaped(decoding.node("ScatterElements", {base, places, values}), tensor.dims);
   }
 }
 
@@ -166,14 +165,14 @@ bool make_gaps(const TensorCodes& tensor, std::int64_t /*opset*/, Decoding& deco
   }
 
   const std::string distances_value = unpack_list(decoding, gaps, plan.gaps);
-  const std::string places = decoding.node(
-      "CumSum", {distances_value, decoding.scalar(DataType::kInt32, 0)});
+  const std::string places =
+      decoding.node("CumSum", {distances_value, decoding.scalar(DataType::kInt32, 0)});
   std::string values;
   if (coded) {
     const std::span<const std::uint64_t> codebook(tensor.codebook);
     const std::string list = unpack_list(decoding, codes, plan.codes);
-    values = decoding.node(
-        "Gather", {decoding.tensor(tensor.values(codebook.subspan(fills ? 0 : 1))), list});
+    values = decoding.node("Gather",
+                           {decoding.tensor(tensor.values(codebook.subspan(fills ? 0 : 1))), list});
   } else {
     values = decoding.tensor(tensor.values(patterns));
   }
@@ -214,8 +213,8 @@ GolombPlan plan_golomb(const std::map<std::uint64_t, std::uint64_t>& distances,
       const std::uint32_t radix = largest_radix(bytes, digits);
       if (radix < 2) continue;
       const Packing packing{radix, bytes, digits};
-      consider(packing, packing.size(count) + packing.overhead() +
-                            (count % digits == 0 ? 0 : kSlice));
+      consider(packing,
+               packing.size(count) + packing.overhead() + (count % digits == 0 ? 0 : kSlice));
     }
   }
   return best;
@@ -254,19 +253,16 @@ bool make_golomb(const TensorCodes& tensor, std::int64_t /*opset*/, Decoding& de
   if (divisor > 1) {
     std::string list = unpack_list(decoding, remainders, plan.remainders);
     if (plan.remainders.type() != DataType::kInt64) list = decoding.cast(list, DataType::kInt64);
-    const std::string sums =
-        decoding.node("CumSum", {list, decoding.scalar(DataType::kInt32, 0)});
+    const std::string sums = decoding.node("CumSum", {list, decoding.scalar(DataType::kInt32, 0)});
     const std::string scaled = decoding.node(
-        "Mul", {places,
-                decoding.scalar(DataType::kInt64, static_cast<std::int64_t>(divisor))});
+        "Mul", {places, decoding.scalar(DataType::kInt64, static_cast<std::int64_t>(divisor))});
     places = decoding.node("Sub", {scaled, sums});
   }
   std::string values;
   if (!tensor.codes.empty()) {
     const auto entries = static_cast<std::uint32_t>(tensor.codebook.size()) - 1;
     const std::span<const std::uint64_t> codebook(tensor.codebook);
-    const Packing packing =
-        best_packing(std::max<std::uint32_t>(entries, 2), others.codes.size());
+    const Packing packing = best_packing(std::max<std::uint32_t>(entries, 2), others.codes.size());
     values = decoding.node("Gather", {decoding.tensor(tensor.values(codebook.subspan(1))),
                                       unpack_list(decoding, others.codes, packing)});
   } else {

@@ -65,14 +65,13 @@ TEST(EmitForms, EveryFormGivesTheSameBits) {
        {DataType::kFloat, DataType::kFloat16, DataType::kBfloat16, DataType::kDouble}) {
     for (std::size_t pattern = 0; pattern < test::kPatternCount; ++pattern) {
       for (const auto& dims : shapes) {
-        const test::TestTensor tensor =
-            test::make_tensor(static_cast<test::Pattern>(pattern), element_of(type),
-                              element_count(dims).value_or(0), pattern + dims.size(),
-                              channel_map(dims, dims.size() == 2 ? 1 : 0));
+        const test::TestTensor tensor = test::make_tensor(
+            static_cast<test::Pattern>(pattern), element_of(type), element_count(dims).value_or(0),
+            pattern + dims.size(), channel_map(dims, dims.size() == 2 ? 1 : 0));
         const OnnxModel model = model_of(type, dims, tensor.data);
         for (const TensorForm& form : tensor_forms()) {
-          SCOPED_TRACE(fmt::format("{} {} pattern {} as {}", data_type_name(type),
-                                   shape_text(dims), pattern, form.name));
+          SCOPED_TRACE(fmt::format("{} {} pattern {} as {}", data_type_name(type), shape_text(dims),
+                                   pattern, form.name));
           const ExportedModel exported = exported_as(model, form);
           if (exported.tensors.at(0).form == kPlainForm) continue;
           ++uses[form.name];
@@ -153,7 +152,8 @@ TEST_F(ExportModel, NamesStayAndNewOnesDiffer) {
   const ExportedModel exported = export_model(model, {});
   const onnx::ModelProto after = test::parse(exported.model);
   std::set<std::string> names;
-  for (const auto& each : after.graph().initializer()) EXPECT_TRUE(names.insert(each.name()).second);
+  for (const auto& each : after.graph().initializer())
+    EXPECT_TRUE(names.insert(each.name()).second);
   for (const auto& node : after.graph().node()) {
     for (const auto& output : node.output()) EXPECT_TRUE(names.insert(output).second) << output;
   }
@@ -174,7 +174,8 @@ TEST_F(ExportModel, ConstantsAreThereOnce) {
   std::set<std::string> seen;
   const onnx::ModelProto after = test::parse(exported);
   for (const auto& each : after.graph().initializer()) {
-    if (each.data_type() != onnx::TensorProto::INT64 && each.data_type() != onnx::TensorProto::INT32)
+    if (each.data_type() != onnx::TensorProto::INT64 &&
+        each.data_type() != onnx::TensorProto::INT32)
       continue;
     std::string key = each.raw_data() + '/' + std::to_string(each.data_type());
     for (const auto dim : each.dims()) key += '/' + std::to_string(dim);

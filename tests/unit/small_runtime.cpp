@@ -214,8 +214,7 @@ Value dequantize(const Value& in, const Value& scale, std::int64_t axis) {
   require(channels.count == scale.count(), "DequantizeLinear: as many scales as channels");
   Value out{DataType::kFloat, in.dims, {}};
   for (std::size_t i = 0; i < in.count(); ++i) {
-    const float step =
-        as_float(static_cast<std::uint64_t>(scale.elements[channels.channel_of(i)]));
+    const float step = as_float(static_cast<std::uint64_t>(scale.elements[channels.channel_of(i)]));
     out.elements.push_back(bit_cast<std::uint32_t>(static_cast<float>(in.elements[i]) * step));
   }
   return out;
