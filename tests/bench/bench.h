@@ -36,6 +36,7 @@ extern const BenchTable kModelsTable;
 extern const BenchTable kFiguresTable;
 extern const BenchTable kMaskedTable;
 extern const BenchTable kStructuredTable;
+extern const BenchTable kExportTable;
 extern const BenchTable kCodersTable;
 extern const BenchTable kFloatsTable;
 extern const BenchTable kSpeedTable;

@@ -36,7 +36,8 @@ constexpr std::array kTables = {
     &kModelsTable,         &kThroughputTable,    &kLenet300Table,    &kLenet5Table,
     &kResnetTable,         &kTwnTable,           &kTernaryTable,     &kDorefaTable,
     &kBinaryTable,         &kMixedTable,         &kMaskedTable,      &kShrinkTable,
-    &kShrinkAblationTable, &kShrinkBudgetsTable, &kShrinkLargeTable, &kLibraryTable};
+    &kShrinkAblationTable, &kShrinkBudgetsTable, &kShrinkLargeTable, &kLibraryTable,
+    &kExportTable};
 
 std::string cpu_model() {
   std::ifstream file("/proc/cpuinfo");
