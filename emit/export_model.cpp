@@ -25,6 +25,7 @@ struct Candidate {
   const TensorInfo* tensor = nullptr;
   std::uint64_t bytes = 0;  // in the files
   std::string reason;       // why it is left alone
+  bool is_input = false;
 };
 
 constexpr std::int64_t kFirstWithFreeInitializers = 4;
@@ -66,6 +67,7 @@ class Candidates {
         reason = "an input, which may be given another value";
       }
       add(&each, each.name, each.tensor, each.origin.size(), graph, std::move(reason));
+      if (!all_.empty() && all_.back().element == &each) all_.back().is_input = each.is_input;
     }
     for (const Node& node : graph.nodes) {
       const auto* value = node.get<GraphTensor>("value");
@@ -91,7 +93,7 @@ class Candidates {
       reason = "trained by the model's training information";
     }
     if (tensor.storage == Storage::kExternal) bytes += tensor.size;
-    all_.push_back({element, name, &tensor, bytes, std::move(reason)});
+    all_.push_back({element, name, &tensor, bytes, std::move(reason), false});
   }
 
   const OnnxModel& model_;
@@ -257,6 +259,7 @@ ExportedModel export_model(const OnnxModel& in_files, const ExportOptions& optio
   std::map<const void*, Decoding> decodings;
   std::vector<ExportedTensor> tensors;
   std::vector<std::size_t> order;
+  std::size_t inputs = 0;
   for (const Candidate& each : candidates.all()) {
     order.push_back(tensors.size());
     tensors.push_back(
@@ -277,6 +280,12 @@ ExportedModel export_model(const OnnxModel& in_files, const ExportOptions& optio
     tensors[i].form = choice.form;
     tensors[i].bytes = choice.decoding->bytes();
     decodings.emplace(candidate.element, std::move(*choice.decoding));
+    if (candidate.is_input) ++inputs;
+  }
+  if (inputs > 0) {
+    notes.push_back(fmt::format(
+        "{} weights are no inputs of the model any more, as which its old format lists them",
+        inputs));
   }
   if (decodings.empty()) return {model, std::move(tensors), std::move(notes)};
   Rewriter(model, edited, common, decodings).run();

@@ -190,7 +190,9 @@ TEST_F(ExportModel, InputsOfOldModelsAreNoInputsAnyMore) {
   onnx::ValueInfoProto& bias = *graph().add_input();
   bias.set_name("a.bias");
   builder_.proto().set_ir_version(3);
-  const OnnxModel old = export_model(builder_.open(), {}).model;
+  const ExportedModel exported = export_model(builder_.open(), {});
+  EXPECT_THAT(exported.notes, Contains(HasSubstr("1 weights are no inputs")));
+  const OnnxModel& old = exported.model;
   EXPECT_EQ(old.graph()->main.inputs.size(), 1U);
   const onnx::ModelProto after = test::parse(old);
   std::set<std::string> inputs;
