@@ -9,6 +9,9 @@ namespace {
 
 constexpr unsigned kMaxStep = 128;
 
+// Of the sorted entries: magnitudes grow from the middle outwards.
+enum class Side : std::uint8_t { kNegative, kPositive, kBoth };
+
 // The length after a step; over 64 where there is none.
 unsigned after_step(unsigned from, unsigned step) noexcept {
   return step % 2 == 0 ? from + step / 2 : from - (step + 1) / 2;
@@ -39,7 +42,10 @@ bool read_codebook(ByteReader& in, std::uint64_t count, Element element, std::ui
   const std::uint64_t largest =
       element.is_float ? limit - 1 : sign_bit(element) | (sign_bit(element) - 1);
   bool valid = true;
-  const auto read_list = [&](std::uint64_t entries, auto&& place) {
+  const auto put = [&](std::uint64_t at, std::uint64_t pattern) {
+    store_pattern(book + at * width, width, pattern);
+  };
+  const auto read_magnitudes = [&](std::uint64_t entries, Side side) {
     std::uint64_t next = 0;
     unsigned length = code.base;
     for (std::uint64_t i = 0; i < entries; ++i) {
@@ -60,22 +66,13 @@ bool read_codebook(ByteReader& in, std::uint64_t count, Element element, std::ui
       const std::uint64_t value = scaled << shift;
       valid &= scaled >= difference && (i == 0 || next > 0) && value >> shift == scaled &&
                value <= largest;
-      place(i, value);
+      if (side != Side::kNegative) put(negatives + i, value);
+      if (side != Side::kPositive) put(negatives - 1 - i, value | limit);
       next = scaled + 1;
     }
   };
-  const auto put = [&](std::uint64_t at, std::uint64_t pattern) {
-    store_pattern(book + at * width, width, pattern);
-  };
-  if (!symmetric) {
-    read_list(negatives, [&](std::uint64_t i, std::uint64_t magnitude) {
-      put(negatives - 1 - i, magnitude | limit);
-    });
-  }
-  read_list(count - negatives, [&](std::uint64_t i, std::uint64_t value) {
-    put(negatives + i, value);
-    if (symmetric) put(negatives - 1 - i, value | limit);
-  });
+  if (!symmetric) read_magnitudes(negatives, Side::kNegative);
+  read_magnitudes(count - negatives, symmetric ? Side::kBoth : Side::kPositive);
   if (!valid || !bits.in_range() || !bits.padding_is_zero()) return damaged();
   in.take(bits.bytes_used());
   if (stats != nullptr) {

@@ -19,23 +19,21 @@ class ChannelPaletteReader final : public ElementReader {
   unsigned width = 1;
 
   void read(std::uint8_t* out, std::size_t count) noexcept override {
-    with_width(width, [&]<typename T>() {
-      Symbol block[kBlock];
-      while (count > 0) {
-        const std::size_t some = std::min(count, kBlock);
-        ranks->read({block, some});
-        for (std::size_t done = 0; done < some;) {
-          if (left_in_channel_ == 0) enter_channel();
-          const auto run =
-              static_cast<std::size_t>(std::min<std::uint64_t>(left_in_channel_, some - done));
-          look_up_run<T>({block + done, run}, out);
-          out += run * sizeof(T);
-          done += run;
-          left_in_channel_ -= run;
-        }
-        count -= some;
+    Symbol block[kBlock];
+    while (count > 0) {
+      const std::size_t some = std::min(count, kBlock);
+      ranks->read({block, some});
+      for (std::size_t done = 0; done < some;) {
+        if (left_in_channel_ == 0) enter_channel();
+        const auto run =
+            static_cast<std::size_t>(std::min<std::uint64_t>(left_in_channel_, some - done));
+        with_width(width, [&]<typename T>() { look_up_run<T>({block + done, run}, out); });
+        out += run * width;
+        done += run;
+        left_in_channel_ -= run;
       }
-    });
+      count -= some;
+    }
   }
 
   bool finish() noexcept override { return valid_ && ranks->finish(); }

@@ -66,14 +66,15 @@ class RepeatsReader final : public ElementReader {
   Element element;
 
   void read(std::uint8_t* out, std::size_t some) noexcept override {
+    if (!expanded_) expand();
+    const std::size_t width = element.width;
+    if (columns == 1) {
+      std::memcpy(out, elements + read_ * width, some * width);
+      read_ += some;
+      return;
+    }
+    const std::uint64_t rows = count / columns;
     with_width(element.width, [&]<typename T>() {
-      if (!expanded_) expand<T>();
-      if (columns == 1) {
-        std::memcpy(out, elements + read_ * sizeof(T), some * sizeof(T));
-        read_ += some;
-        return;
-      }
-      const std::uint64_t rows = count / columns;
       for (std::size_t i = 0; i < some; ++i, ++read_) {
         const std::uint64_t place = read_ % columns * rows + read_ / columns;
         std::memcpy(out + i * sizeof(T), elements + place * sizeof(T), sizeof(T));
@@ -87,25 +88,22 @@ class RepeatsReader final : public ElementReader {
   }
 
  private:
-  // Of at most `count` elements, for all of which there was memory.
-  template <typename T>
-  static std::size_t bytes_of(std::uint64_t some) noexcept {
-    return static_cast<std::size_t>(some) * sizeof(T);
-  }
-
-  template <typename T>
   void expand() noexcept {
     expanded_ = true;
     for (std::uint64_t done = 0; done < literal_count; done += kBlock) {
       const auto some =
           static_cast<std::size_t>(std::min<std::uint64_t>(kBlock, literal_count - done));
-      literals->read(stored + done * sizeof(T), some);
+      literals->read(stored + done * element.width, some);
     }
-    valid_ = copy_runs<T>();
-    if (!valid_) std::memset(elements, 0, bytes_of<T>(count));
+    valid_ = copy_runs();
+    if (!valid_) std::memset(elements, 0, bytes_of(count));
   }
 
-  template <typename T>
+  // Of at most `count` elements, for all of which there was memory.
+  std::size_t bytes_of(std::uint64_t some) const noexcept {
+    return static_cast<std::size_t>(some) * element.width;
+  }
+
   bool copy_runs() noexcept {
     std::uint64_t at = 0;
     std::uint64_t taken = 0;  // literals
@@ -124,7 +122,7 @@ class RepeatsReader final : public ElementReader {
           (negated && !element.is_float)) {
         return false;
       }
-      std::memcpy(elements + at * sizeof(T), stored + taken * sizeof(T), bytes_of<T>(skip));
+      std::memcpy(elements + bytes_of(at), stored + bytes_of(taken), bytes_of(skip));
       at += skip;
       taken += skip;
       std::uint64_t source = at - distance;
@@ -134,14 +132,15 @@ class RepeatsReader final : public ElementReader {
         return false;
       }
       if (source >= at || (goes_backward && length > source + 1)) return false;
-      copy_run<T>(at, source, length, goes_backward, negated);
+      with_width(element.width,
+                 [&]<typename T>() { copy_run<T>(at, source, length, goes_backward, negated); });
       at += length;
       backward = goes_backward;
       has_next = !backward || source + 1 > length;
       next_source = backward ? source - length : source + length;
     }
     if (literal_count - taken != count - at) return false;
-    std::memcpy(elements + at * sizeof(T), stored + taken * sizeof(T), bytes_of<T>(count - at));
+    std::memcpy(elements + bytes_of(at), stored + bytes_of(taken), bytes_of(count - at));
     return true;
   }
 

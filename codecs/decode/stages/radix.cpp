@@ -13,7 +13,7 @@ using Digits = std::array<std::uint8_t, kMostDigits>;
 using DigitTable = std::array<Digits, 256>;
 
 // The digits of every byte, the lowest first; zeros for a byte that stands for none.
-constexpr DigitTable make_table(RadixBase base) {
+DigitTable make_table(RadixBase base) noexcept {
   DigitTable table{};
   for (std::uint32_t byte = 0; byte < base.values; ++byte) {
     std::uint32_t rest = byte;
@@ -24,15 +24,12 @@ constexpr DigitTable make_table(RadixBase base) {
   return table;
 }
 
-constexpr std::array<DigitTable, 3> kTables = {
-    make_table(kRadixBases[0]), make_table(kRadixBases[1]), make_table(kRadixBases[2])};
-
 class RadixReader final : public SymbolReader {
  public:
-  void start(ByteView packed, std::size_t base, std::uint32_t alphabet) noexcept {
+  void start(ByteView packed, RadixBase base, std::uint32_t alphabet) noexcept {
     bytes_ = packed;
-    base_ = kRadixBases[base];
-    table_ = &kTables[base];
+    base_ = base;
+    table_ = make_table(base);
     alphabet_ = alphabet;
     next_ = base_.digits;
   }
@@ -64,12 +61,12 @@ class RadixReader final : public SymbolReader {
     }
     const std::uint8_t byte = bytes_[at_++];
     valid_ &= byte < base_.values;
-    digits_ = (*table_)[byte];
+    digits_ = table_[byte];
   }
 
   ByteView bytes_;
   RadixBase base_ = kRadixBases[0];
-  const DigitTable* table_ = nullptr;
+  DigitTable table_{};
   std::uint32_t alphabet_ = 0;
   std::size_t at_ = 0;
   Digits digits_{};
@@ -90,7 +87,7 @@ SymbolReader* open(ByteView coded, std::uint64_t count, std::uint32_t alphabet,
   }
   auto* reader = context.make<RadixReader>();
   if (reader == nullptr) return context.refuse("a stream wants too much memory");
-  reader->start(in.rest(), static_cast<std::size_t>(base - kRadixBases.begin()), alphabet);
+  reader->start(in.rest(), *base, alphabet);
   return reader;
 }
 

@@ -15,44 +15,52 @@ inline constexpr int kOne = 1 << 16;
 
 namespace detail {
 
-/// 65536 / (1 + exp(-x)) for x = -8, -7.5, ..., 0; the other half is symmetric.
-inline constexpr std::array<int, 17> kKnots = {
-    22, 36, 60, 98, 162, 267, 439, 722, 1179, 1920, 3108, 4972, 7812, 11955, 17625, 24743, 32768};
+/// 65536 / (1 + exp(-x)) for x = -8, -7.5, ..., 8; the second half mirrors the first.
+inline constexpr std::array<int, 33> kKnots = [] {
+  std::array<int, 33> knots = {22,   36,   60,   98,   162,   267,   439,   722,  1179,
+                               1920, 3108, 4972, 7812, 11955, 17625, 24743, 32768};
+  for (std::size_t i = 17; i < knots.size(); ++i) knots[i] = kOne - knots[32 - i];
+  return knots;
+}();
 
-constexpr int knot(std::size_t at) { return at <= 16 ? kKnots[at] : kOne - kKnots[32 - at]; }
+/// The probability at kMaxLogit + 1 + the logit, by linear interpolation.
+constexpr int squash_at(std::size_t place) {
+  const std::size_t at = place / 128;
+  const auto along = static_cast<int>(place % 128);
+  return (kKnots[at] * (128 - along) + kKnots[at + 1] * along + 64) / 128;
+}
 
-struct Tables {
-  std::array<std::uint16_t, 4096> squash{};  // by logit + 2048
-  std::array<std::int16_t, 4096> stretch{};  // by probability / 16
+// What a page fetches is better without 8 kB of a table that takes no time to make.
+#ifdef QC_TABLES_AT_START
+#define QC_TABLE_CONSTEXPR
+#else
+#define QC_TABLE_CONSTEXPR constexpr
+#endif
 
-  constexpr Tables() {
-    std::size_t next = 0;
-    for (std::size_t i = 0; i < squash.size(); ++i) {
-      const std::size_t at = i / 128;
-      const auto along = static_cast<int>(i % 128);
-      const int p = (knot(at) * (128 - along) + knot(at + 1) * along + 64) / 128;
-      squash[i] = static_cast<std::uint16_t>(p);
-      for (; next <= static_cast<std::size_t>(p) / 16; ++next) {
-        stretch[next] = static_cast<std::int16_t>(static_cast<int>(i) - 2048);
-      }
+/// By probability / 16.
+inline QC_TABLE_CONSTEXPR std::array<std::int16_t, 4096> make_stretch() {
+  std::array<std::int16_t, 4096> logits{};
+  std::size_t next = 0;
+  for (std::size_t place = 0; place < 4096; ++place) {
+    for (; next <= static_cast<std::size_t>(squash_at(place)) / 16; ++next) {
+      logits[next] = static_cast<std::int16_t>(static_cast<int>(place) - 2048);
     }
-    for (; next < stretch.size(); ++next) stretch[next] = kMaxLogit;
   }
-};
+  for (; next < logits.size(); ++next) logits[next] = kMaxLogit;
+  return logits;
+}
 
-inline constexpr Tables kTables;
+inline const QC_TABLE_CONSTEXPR std::array<std::int16_t, 4096> kStretch = make_stretch();
 
 }  // namespace detail
 
-/// The probability for a logit, by linear interpolation.
+/// The probability for a logit.
 inline int squash(int logit) noexcept {
   const int place = std::clamp(logit, -kMaxLogit, kMaxLogit) + 2048;
-  return detail::kTables.squash[static_cast<std::size_t>(place)];
+  return detail::squash_at(static_cast<std::size_t>(place));
 }
 
 /// The least logit whose probability is that of `p` or more, to 1/4096.
-inline int stretch(int p) noexcept {
-  return detail::kTables.stretch[static_cast<std::size_t>(p) / 16];
-}
+inline int stretch(int p) noexcept { return detail::kStretch[static_cast<std::size_t>(p) / 16]; }
 
 }  // namespace qc::context
