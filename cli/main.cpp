@@ -5,12 +5,14 @@
 #include <csignal>
 #include <exception>
 #include <new>
+#include <span>
 #include <sstream>
 #include <system_error>
 
 #include "cli/common.h"
 #include "cli/program.h"
 #include "cli/usage_errors.h"
+#include "cli/version.h"
 #include "core/error.h"
 #include "system/mapped_file.h"
 #include "system/page_buffer.h"
@@ -37,7 +39,10 @@ int end_without_reader() {
 int run(int argc, char** argv) {
   CLI::App app("Makes trained neural networks small, and shows where every byte went.",
                "qcompress");
-  app.set_version_flag("--version", "qcompress " QC_VERSION);
+  const std::span<char* const> arguments(argv, static_cast<std::size_t>(argc));
+  app.set_version_flag(
+      "--version", [arguments] { return qc::version_text(QC_VERSION, arguments); },
+      "Print the version and exit; with --json also that of the format");
   app.require_subcommand(1);
   app.failure_message(CLI::FailureMessage::help);
   app.footer(

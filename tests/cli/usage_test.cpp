@@ -132,6 +132,14 @@ TEST_F(UsageTest, VersionExitsZero) {
   EXPECT_THAT(result.out, HasSubstr("."));
 }
 
+TEST_F(UsageTest, VersionAsJsonNamesTheFormat) {
+  const nlohmann::json document = nlohmann::json::parse(run_well({"--version", "--json"}).out);
+  EXPECT_EQ(run_well({"--version"}).out,
+            "qcompress " + document.at("version").get<std::string>() + "\n");
+  EXPECT_EQ(document.at("format_version"), 1);
+  EXPECT_EQ(document, nlohmann::json::parse(run_well({"--json", "--version"}).out));
+}
+
 TEST_F(UsageTest, UnknownCommandIsNamed) {
   expect_refused({"compress", "model.onnx"}, kUsage, {"compress"});
 }
