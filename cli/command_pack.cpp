@@ -6,8 +6,13 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <span>
+#include <string>
 #include <utility>
+#include <vector>
 
+#include "cli/any_model.h"
+#include "cli/base_files.h"
 #include "cli/commands.h"
 #include "cli/common.h"
 #include "cli/inspect.h"
@@ -16,7 +21,9 @@
 #include "core/error.h"
 #include "formats/onnx/negative_zeros.h"
 #include "formats/packed/pack_model.h"
+#include "formats/packed/update_source.h"
 #include "formats/qc/read/qc_reader.h"
+#include "formats/qc/write/qc_writer.h"
 #include "pipeline/pack_params.h"
 #include "system/byte_size.h"
 #include "system/printable.h"
@@ -56,6 +63,7 @@ struct SignCost {
 struct PackCommand {
   CommonOptions common;
   std::string input;
+  std::vector<std::string> base;
   ParamFlags flags;
 
   void run() const {
@@ -96,13 +104,13 @@ struct PackCommand {
     if (common.quiet && !common.json) return;
     const SignCost signs(model, common.threads);
     if (common.json) {
-      print_json({{"schema", "qcompress.pack/1"},
-                  {"input", input},
-                  {"output", target.string()},
-                  {"original_bytes", model.total_size()},
-                  {"packed_bytes", packed},
-                  {"negative_zeros", signs.json()},
-                  {"seconds", seconds.count()}});
+      nlohmann::ordered_json document = {
+          {"schema", "qcompress.pack/1"}, {"input", input},
+          {"output", target.string()},    {"original_bytes", model.total_size()},
+          {"packed_bytes", packed},       {"negative_zeros", signs.json()},
+          {"seconds", seconds.count()}};
+      if (!base.empty()) document["base"] = base.front();
+      print_json(document);
     } else if (common.prints()) {
       print(fmt::format("{}  {} -> {}  {}  ({}, {:.2f} s)\n", printable(stream_name(input)),
                         size_text(model.total_size()), printable(target.string()),
@@ -127,13 +135,23 @@ struct PackCommand {
     return std::move(*model);
   }
 
+  OnnxModel open_base() const {
+    if (!is_qc_file(base.front())) return OnnxModel::open(base.front(), common.links());
+    QcReader reader = QcReader::open(base.front());
+    BaseFiles files({}, common.threads);
+    naming_errors(base.front(), [&] { files.give_to(reader, std::span(base).subspan(1)); });
+    return unpacked_model(reader, common.threads);
+  }
+
   void pack(const OnnxModel& model, const Params& params, ByteSink& out) const {
     Progress progress("packing", model.total_size(), common.prints());
     PackOptions options;
     options.encode = encode_options(params);
     options.threads = common.threads;
     options.progress = [&](std::uint64_t bytes) { progress.advance(bytes); };
-    pack_model(model, options, out);
+    if (base.empty()) return pack_model(model, options, out);
+    const OnnxModel before = open_base();
+    write_container(UpdateSource(model, before, options).source(), options, out);
   }
 };
 
@@ -148,6 +166,7 @@ void add_pack_command(CLI::App& app) {
             "The .onnx file; external data is packed along; - for standard input");
   for (const ParamSpec& spec : pack_params()) command->flags.add(*sub, spec);
   add_common_options(*sub, command->common, Writes::kFile);
+  add_base_option(*sub, command->base);
   add_sync_option(*sub, command->common);
   add_links_option(*sub, command->common);
   sub->callback([command] { command->run(); });

@@ -3,7 +3,10 @@
 
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
 
+#include "cli/base_files.h"
 #include "cli/commands.h"
 #include "cli/common.h"
 #include "cli/text.h"
@@ -17,10 +20,13 @@ namespace {
 struct TestCommand {
   CommonOptions common;
   std::string input;
+  std::vector<std::string> base;
 
   void run() const {
     const Bytes stdin_bytes = is_standard_stream(input) ? read_standard_input() : Bytes();
-    const QcReader reader = open_container(input, stdin_bytes, common.limits);
+    QcReader reader = open_container(input, stdin_bytes, common.limits);
+    BaseFiles base_files(common.limits, common.threads);
+    naming_errors(stream_name(input), [&] { base_files.give_to(reader, base); });
     const std::uint64_t total = reader.model_size();
     const std::size_t files = reader.files().size();
     {
@@ -52,6 +58,7 @@ void add_test_command(CLI::App& app) {
                               "qcompress test model.qc");
   add_input(*sub, command->input, "container", "The .qc file; - for standard input");
   add_common_options(*sub, command->common, Writes::kNothing);
+  add_base_option(*sub, command->base);
   add_limit_options(*sub, command->common.limits);
   sub->callback([command] { command->run(); });
 }

@@ -4,8 +4,10 @@
 #include <chrono>
 #include <memory>
 #include <nlohmann/json.hpp>
-#include <optional>
+#include <string>
+#include <vector>
 
+#include "cli/base_files.h"
 #include "cli/commands.h"
 #include "cli/common.h"
 #include "cli/text.h"
@@ -20,6 +22,7 @@ namespace {
 struct UnpackCommand {
   CommonOptions common;
   std::string input;
+  std::vector<std::string> base;
 
   void run() const {
     const bool from_stdin = is_standard_stream(input);
@@ -28,7 +31,9 @@ struct UnpackCommand {
                   "a container from standard input has no name; name the output with -o");
     }
     const Bytes stdin_bytes = from_stdin ? read_standard_input() : Bytes();
-    const QcReader reader = open_container(input, stdin_bytes, common.limits);
+    QcReader reader = open_container(input, stdin_bytes, common.limits);
+    BaseFiles base_files(common.limits, common.threads);
+    naming_errors(stream_name(input), [&] { base_files.give_to(reader, base); });
     if (common.to_stdout()) return unpack_to_stdout(reader);
     const std::uint64_t total = reader.model_size();
     const std::filesystem::path target = common.output_or(with_extension(input, ".onnx"));
@@ -87,6 +92,7 @@ void add_unpack_command(CLI::App& app) {
                   "qcompress unpack model.qc -o back.onnx   # -o -: to standard output");
   add_input(*sub, command->input, "container", "The .qc file; - for standard input");
   add_common_options(*sub, command->common, Writes::kFile);
+  add_base_option(*sub, command->base);
   add_sync_option(*sub, command->common);
   add_limit_options(*sub, command->common.limits);
   sub->callback([command] { command->run(); });

@@ -60,6 +60,7 @@ struct qcompress_container {
         tensors(memory),
         strings(memory),
         paths(memory),
+        base_paths(memory),
         values(memory) {}
 
   const qcompress_options settings;
@@ -68,8 +69,9 @@ struct qcompress_container {
   qc::FileBytes bytes;  // of a container that was opened by its path
   qc::Container container;
   qc::TensorList tensors;
-  qc::FixedArray<char> strings;        // the paths, then the values of the metadata
-  qc::FixedArray<const char*> paths;   // by file
+  qc::FixedArray<char> strings;  // the paths, those of the base, then the values of the metadata
+  qc::FixedArray<const char*> paths;  // by file
+  qc::FixedArray<const char*> base_paths;
   qc::FixedArray<const char*> values;  // by note
 };
 
@@ -90,6 +92,7 @@ qcompress_status report(qcompress_error* error, const LimitedMemory& memory,
                         const ContainerFailure& failed) noexcept {
   if (!failed) return report(error, QCOMPRESS_OK, "");
   qcompress_status status = QCOMPRESS_ERROR_CORRUPT;
+  if (failed.code == ErrorCode::kUsage) status = QCOMPRESS_ERROR_USAGE;
   if (failed.code == ErrorCode::kFile) status = QCOMPRESS_ERROR_FILE;
   if (failed.code == ErrorCode::kUnsupported) status = QCOMPRESS_ERROR_UNSUPPORTED;
   if (failed.code == ErrorCode::kLimit) {
@@ -113,18 +116,24 @@ char* copy_text(std::string_view text, char* to) noexcept {
 // Strings as C has them.
 ContainerFailure copy_strings(qcompress_container& opened) noexcept {
   const auto files = opened.container.files();
+  const auto base = opened.container.base_files();
   const auto notes = opened.container.notes();
   std::uint64_t size = 0;
   for (const QcFile& file : files) size += file.path.size() + 1;
+  for (const QcFile& file : base) size += file.path.size() + 1;
   for (const ManifestTable::Note& note : notes) size += note.value.size() + 1;
   if (!opened.strings.create(size) || !opened.paths.create(files.size()) ||
-      !opened.values.create(notes.size())) {
+      !opened.base_paths.create(base.size()) || !opened.values.create(notes.size())) {
     return no_memory(size, "its texts are too long");
   }
   char* next = opened.strings.span().data();
   for (std::size_t i = 0; i < files.size(); ++i) {
     opened.paths[i] = next;
     next = copy_text(files[i].path, next);
+  }
+  for (std::size_t i = 0; i < base.size(); ++i) {
+    opened.base_paths[i] = next;
+    next = copy_text(base[i].path, next);
   }
   for (std::size_t i = 0; i < notes.size(); ++i) {
     opened.values[i] = next;
@@ -197,6 +206,7 @@ void describe(const Container& container, const ListedTensor& tensor,
   const QcSlot& slot = container.slots()[tensor.slot];
   out.layout = "repeat";
   if (slot.repeat_of) return;
+  out.layout = "base";
   container.each_part(slot, [&](const UnitPart& part) {
     const QcUnit& unit = container.units()[part.unit];
     if (unit.is_shared()) {
@@ -274,6 +284,34 @@ qcompress_status qcompress_read_file(const qcompress_container* container, size_
     return container->container.decode_file(index, {static_cast<std::uint8_t*>(out), size},
                                             context);
   });
+}
+
+size_t qcompress_base_count(const qcompress_container* container) {
+  return container->container.base_files().size();
+}
+
+qcompress_status qcompress_get_base(const qcompress_container* container, size_t index,
+                                    qcompress_file* file) {
+  if (index >= qcompress_base_count(container)) return QCOMPRESS_ERROR_USAGE;
+  file->path = container->base_paths[index];
+  file->size = container->container.base_files()[index].size;
+  return QCOMPRESS_OK;
+}
+
+qcompress_status qcompress_set_base(qcompress_container* container, const void* const* files,
+                                    size_t count, qcompress_error* error) {
+  const auto expected = container->container.base_files();
+  qc::FixedArray<qc::ByteView> views(container->memory);
+  if (count != expected.size() || files == nullptr ||
+      std::count(files, files + count, nullptr) > 0) {
+    return qc::report(error, QCOMPRESS_ERROR_USAGE, "the base has other files");
+  }
+  if (!views.create(count)) return qc::report(error, QCOMPRESS_ERROR_MEMORY, "there is no memory");
+  for (std::size_t i = 0; i < count; ++i) {
+    views[i] = {static_cast<const std::uint8_t*>(files[i]),
+                static_cast<std::size_t>(expected[i].size)};
+  }
+  return qc::report(error, container->memory, container->container.set_base(views.span()));
 }
 
 size_t qcompress_tensor_count(const qcompress_container* container) {

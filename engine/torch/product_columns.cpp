@@ -12,6 +12,9 @@
 namespace qc::torch_engine {
 namespace {
 
+// Of the windows of one sample that count, at most.
+constexpr std::int64_t kMostPositions = std::int64_t{1} << 16;
+
 // {batch, channels, positions..., taps...} from an input that is padded already.
 at::Tensor unfolded(const at::Tensor& padded, const Window& window) {
   at::Tensor view = padded;
@@ -21,6 +24,22 @@ at::Tensor unfolded(const at::Tensor& padded, const Window& window) {
     view = at::slice(view, -1, 0, c10::nullopt, window.dilations[i]);
   }
   return view;
+}
+
+// Every so many positions along each axis that no more are left than kMostPositions: neighbours are
+// much alike, and all windows of a large picture would fill memory.
+at::Tensor thinned(const at::Tensor& windows) {
+  const std::int64_t rank = (windows.dim() - 2) / 2;
+  at::Tensor some = windows;
+  for (std::int64_t step = 1;; ++step) {
+    std::int64_t positions = 1;
+    for (std::int64_t axis = 2; axis < 2 + rank; ++axis) {
+      some = at::slice(some, axis, 0, c10::nullopt, step);
+      positions *= some.size(axis);
+    }
+    if (positions <= kMostPositions) return some;
+    some = windows;
+  }
 }
 
 // {groups, channels / groups * taps, batch * positions}
@@ -39,7 +58,7 @@ at::Tensor as_columns(const at::Tensor& windows, std::int64_t groups) {
 at::Tensor convolution_columns(const OpContext& op, const MatrixForm& form) {
   const at::Tensor x = op.in(0).to(at::kFloat);
   const Window window = read_window(op, x.sizes().slice(2).vec(), op.in(1).sizes().slice(2).vec());
-  return as_columns(unfolded(at::constant_pad_nd(x, window.torch_pads()), window),
+  return as_columns(thinned(unfolded(at::constant_pad_nd(x, window.torch_pads()), window)),
                     static_cast<std::int64_t>(form.groups));
 }
 

@@ -6,12 +6,14 @@ import ctypes
 import enum
 import functools
 import os
-from typing import TYPE_CHECKING, NamedTuple, Optional, Union
+from typing import TYPE_CHECKING, NamedTuple, Optional, Sequence, Union
 
 from ._library import ErrorText, FileEntry, Options, TensorEntry, library
 
 if TYPE_CHECKING:
     import numpy
+
+Buffer = Union[bytes, bytearray, memoryview]
 
 # ONNX's TensorProto.DataType: names, and what numpy calls them. Types that numpy does not have come as
 # unsigned integers of their bits; two elements of four bits share a byte.
@@ -82,34 +84,53 @@ def _new_bytes(size: int, fill) -> bytes:
     return made
 
 
+class _Buffer:
+    """The address of a caller's bytes, which stay where they are as long as this."""
+
+    def __init__(self, source: Buffer):
+        self._view = memoryview(source).cast("B")
+        self.size = self._view.nbytes
+        if self._view.readonly:
+            # ctypes takes addresses of writable buffers only.
+            self._bytes = source if isinstance(source, bytes) else bytes(self._view)
+            self.address = ctypes.cast(ctypes.c_char_p(self._bytes), ctypes.c_void_p)
+        else:
+            self._bytes = (ctypes.c_char * self.size).from_buffer(self._view)
+            self.address = ctypes.cast(self._bytes, ctypes.c_void_p)
+
+
 class Container:
     """An open container; use it in a `with` statement, or close() it.
 
     source: a path, or the container itself as bytes or anything with a buffer.
+    base: for an update, the model that it was made from: the bytes of its .onnx file, or those of
+        all its files in a list, as `base_files` has them.
     max_memory: bytes that reading it may take beside what is returned; 0 is 128 MiB, or 16 times
         the container where that is more.
 
     Raises Error. Safe on several threads, but for close().
     """
 
-    def __init__(self, source: Union[str, os.PathLike, bytes, bytearray, memoryview], *,
-                 max_memory: int = 0):
+    def __init__(self, source: Union[str, os.PathLike, Buffer], *,
+                 base: Union[Buffer, Sequence[Buffer], None] = None, max_memory: int = 0):
         self._handle = ctypes.c_void_p()
         options = Options(max_memory=max_memory)
         if isinstance(source, (str, os.PathLike)):
             _check(library.qcompress_open_file, os.fsencode(source), ctypes.byref(options),
                    ctypes.byref(self._handle))
-            return
-        self._source = memoryview(source).cast("B")
-        if self._source.readonly:
-            # ctypes takes addresses of writable buffers only.
-            self._bytes = source if isinstance(source, bytes) else bytes(self._source)
-            address = ctypes.cast(ctypes.c_char_p(self._bytes), ctypes.c_void_p)
         else:
-            self._bytes = (ctypes.c_char * self._source.nbytes).from_buffer(self._source)
-            address = ctypes.cast(self._bytes, ctypes.c_void_p)
-        _check(library.qcompress_open_memory, address, self._source.nbytes, ctypes.byref(options),
-               ctypes.byref(self._handle))
+            self._source = _Buffer(source)
+            _check(library.qcompress_open_memory, self._source.address, self._source.size,
+                   ctypes.byref(options), ctypes.byref(self._handle))
+        if base is not None:
+            self._set_base(list(base) if isinstance(base, (list, tuple)) else [base])
+
+    def _set_base(self, files: list[Buffer]) -> None:
+        self._base = [_Buffer(file) for file in files]
+        if [buffer.size for buffer in self._base] != [file.size for file in self.base_files]:
+            raise Error(Status.USAGE, "the base is not the model that it updates")
+        addresses = (ctypes.c_void_p * len(files))(*(buffer.address for buffer in self._base))
+        _check(library.qcompress_set_base, self._handle, addresses, len(files))
 
     def close(self) -> None:
         """Gives back what the container takes. Once; later calls do nothing."""
@@ -134,13 +155,21 @@ class Container:
     @functools.cached_property
     def files(self) -> tuple[File, ...]:
         """The files of the model, the .onnx file first."""
+        return self._list_files(library.qcompress_file_count, library.qcompress_get_file)
+
+    def _list_files(self, count, get) -> tuple[File, ...]:
         handle = self._open_handle()
         entry = FileEntry()
         files = []
-        for index in range(library.qcompress_file_count(handle)):
-            library.qcompress_get_file(handle, index, ctypes.byref(entry))
+        for index in range(count(handle)):
+            get(handle, index, ctypes.byref(entry))
             files.append(File(os.fsdecode(entry.path), entry.size))
         return tuple(files)
+
+    @functools.cached_property
+    def base_files(self) -> tuple[File, ...]:
+        """Of an update, the files of the model that it was made from."""
+        return self._list_files(library.qcompress_base_count, library.qcompress_get_base)
 
     @functools.cached_property
     def tensors(self) -> tuple[Tensor, ...]:
@@ -204,13 +233,16 @@ class Container:
         return None if address is None else ctypes.string_at(address, size.value)
 
 
-def load(path: Union[str, os.PathLike], *, max_memory: int = 0) -> bytes:
+def load(path: Union[str, os.PathLike], *, base: Union[Buffer, Sequence[Buffer], None] = None,
+         max_memory: int = 0) -> bytes:
     """The .onnx file in a container, for onnxruntime.InferenceSession.
+
+    The parameters are those of Container.
 
     Raises Error; ValueError for a model with external data, whose other files have to be on the disk:
     unpack it with the program, or write Container.files.
     """
-    with Container(path, max_memory=max_memory) as container:
+    with Container(path, base=base, max_memory=max_memory) as container:
         if len(container.files) > 1:
             raise ValueError(f"{os.fspath(path)} holds a model with external data "
                              f"({container.files[1].path}); unpack it to files")

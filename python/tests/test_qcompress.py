@@ -57,6 +57,26 @@ class ContainerTest(unittest.TestCase):
                 self.assertEqual(container.read_file(), MODEL.read_bytes())
                 container.verify()
 
+    def test_updates_want_their_base(self):
+        model = onnx.load(MODEL)
+        tensor = model.graph.initializer[0]
+        tensor.CopyFrom(onnx.numpy_helper.from_array(
+            onnx.numpy_helper.to_array(tensor) * numpy.float32(1.001), tensor.name))
+        changed = self.folder / "changed.onnx"
+        onnx.save(model, changed)
+        update = self.folder / "update.qc"
+        subprocess.run([os.environ["QCOMPRESS"], "pack", "-q", changed, "--base", MODEL, "-o", update],
+                       check=True)
+        base = MODEL.read_bytes()
+        self.assertEqual(qcompress.load(update, base=base), changed.read_bytes())
+        with qcompress.Container(update, base=[bytearray(base)]) as container:
+            self.assertEqual([file.size for file in container.base_files], [len(base)])
+            container.verify()
+        for wrong in (None, base[:-1], bytes(len(base)), changed.read_bytes()):
+            with self.assertRaises(qcompress.Error) as caught:
+                qcompress.load(update, base=wrong)
+            self.assertEqual(caught.exception.status, qcompress.Status.USAGE)
+
     def test_damage_is_an_error(self):
         packed = bytearray(self.path.read_bytes())
         packed[len(packed) // 2] ^= 1

@@ -209,6 +209,26 @@ INSTANTIATE_TEST_SUITE_P(
         Product{"MatMulBatchLeft", "MatMul", {3, 6, 5}, {3, 4, 6}, {}, true}),
     [](const auto& test) { return test.param.name; });
 
+using LargeProducts = test::EngineTest;
+
+// Windows of a large picture are thinned to a grid: of a 1x1 convolution, every second pixel here.
+TEST_F(LargeProducts, AreThinned) {
+  const Product product{"Large", "Conv", {1, 1, 300, 301}, {1, 1, 1, 1}};
+  const OnnxModel model = model_of(product, 1);
+  const auto network = load(model);
+  const std::vector<std::vector<HostTensor>> samples = {{floats(product.x, 10)}};
+  const std::size_t tensor = index_of(model, "w");
+  const Moments moments = calibrated(*network, inputs_of(samples), {tensor}).at(tensor);
+
+  const std::vector<float> pixels = values_in(samples.front().front());
+  double sum = 0;
+  for (std::size_t row = 0; row < 300; row += 2) {
+    for (std::size_t column = 0; column < 301; column += 2) sum += pixels[row * 301 + column];
+  }
+  EXPECT_EQ(moments.count, 150U * 151U);
+  EXPECT_NEAR(moments.mean[0], sum / (150 * 151), 1e-6);
+}
+
 class CalibrationTest : public test::EngineTest {
  protected:
   // Conv, norm, ReLU, Conv, pool: the second layer's inputs depend on the first one's weights.

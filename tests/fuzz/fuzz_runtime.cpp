@@ -44,13 +44,24 @@ void release(void* /*context*/, void* memory) {
 
 // The files of a container by the program; nothing when it is refused or too large.
 std::optional<std::vector<std::pair<std::filesystem::path, Bytes>>> read_by_program(
-    ByteView container) {
+    ByteView container, const Bytes& base) {
   try {
-    return QcReader::from_bytes(container, {.memory = kMostMemory, .model = kLargest})
-        .decode_to_memory(1);
+    QcReader reader = QcReader::from_bytes(container, {.memory = kMostMemory, .model = kLargest});
+    const ByteView view = base;
+    if (!reader.container().base_files().empty()) reader.set_base({&view, 1});
+    return reader.decode_to_memory(1);
   } catch (const Error&) {
     return std::nullopt;
   }
+}
+
+// An update of the base that the seeds have.
+void set_base(qcompress_container* model, const Bytes& base) {
+  qcompress_file file;
+  if (qcompress_base_count(model) != 1) return;
+  if (qcompress_get_base(model, 0, &file) != QCOMPRESS_OK || file.size != base.size()) return;
+  const void* const bytes = base.data();
+  qcompress_set_base(model, &bytes, 1, nullptr);
 }
 
 void decode_tensors(const qcompress_container* model) {
@@ -73,8 +84,10 @@ void run(ByteView input) {
   qcompress_error error;
   if (qcompress_open_memory(container.data(), container.size(), &options, &model, &error) ==
       QCOMPRESS_OK) {
+    const Bytes base = base_of_updates();
+    set_base(model, base);
     decode_tensors(model);
-    const auto files = read_by_program(container);
+    const auto files = read_by_program(container, base);
     for (std::size_t i = 0; files && i < files->size(); ++i) {
       Bytes out((*files)[i].second.size());
       const qcompress_status status = qcompress_read_file(model, i, out.data(), out.size(), &error);

@@ -16,9 +16,13 @@
 #include <vector>
 
 #include "codecs/encode/layout_table.h"
+#include "codecs/shared/allocator.h"
 #include "formats/onnx/onnx_model.h"
 #include "formats/packed/pack_model.h"
+#include "formats/qc/decode/base_slot.h"
+#include "formats/qc/decode/checksum.h"
 #include "formats/qc/decode/transposition.h"
+#include "formats/qc/write/qc_writer.h"
 #include "model_builder.h"
 #include "pipeline/npz_writer.h"
 #include "plain_container.h"
@@ -200,16 +204,57 @@ void write_layouts(const fs::path& folder) {
   }
 }
 
-void write_container(const fs::path& folder, const std::string& name, const OnnxModel& model,
+void write_container(const fs::path& folder, const std::string& name, const PackSource& source,
                      const PackOptions& options = {}) {
   MemorySink sink;
-  pack_model(model, options, sink);
+  qc::write_container(source, options, sink);
   Bytes whole = {0};
   append(whole, sink.bytes());
   write_seed(folder, name, std::string(as_text(whole)));
   Bytes plain = {1};
   append(plain, fuzz::to_plain(sink.bytes()));
   write_seed(folder, name + "-plain", std::string(as_text(plain)));
+}
+
+void write_container(const fs::path& folder, const std::string& name, const OnnxModel& model,
+                     const PackOptions& options = {}) {
+  write_container(folder, name, pack_source(model), options);
+}
+
+/// A slot of each method, made of a base that is no model, as the decoder does not mind.
+void write_update(const fs::path& folder) {
+  const Bytes base = fuzz::base_of_updates();
+  const ByteView range = ByteView(base).first(800);
+  Bytes codebook;
+  for (std::uint32_t i = 0; i < 8; ++i) append_le(codebook, 0x3f000000U + (i << 20));
+  Bytes differences(800);
+  differences[40] = 3;
+  Bytes other(800);
+  other[9] = 0x40;
+  Bytes by_ranks = differences;
+  if (restore_ranks(BaseMethod::kRanks32, range, codebook, by_ranks, heap())) {
+    throw std::runtime_error("ranks");
+  }
+  Bytes by_xor = other;
+  restore_xor(range, by_xor);
+
+  test::ModelBuilder builder;
+  builder.add_initializer("copy", DataType::kFloat, {200}, range);
+  builder.add_initializer("xor", DataType::kFloat, {200}, by_xor);
+  builder.add_initializer("ranks", DataType::kFloat, {200}, by_ranks);
+  const OnnxModel model = builder.open();
+  PackSource source = pack_source(model);
+  source.base = {{"base.bin", base.size(), xxh3_128(base), 0}};
+  const auto made_of_base = [&](std::size_t slot, BaseMethod method, ByteView stored) {
+    source.slots[slot].base =
+        SlotBase{method, -static_cast<std::int64_t>(source.slots[slot].offset), {}};
+    source.slots[slot].view.data = stored;
+  };
+  made_of_base(0, BaseMethod::kCopy, range);
+  made_of_base(1, BaseMethod::kXor, other);
+  made_of_base(2, BaseMethod::kRanks32, differences);
+  source.slots[2].base->codebook = codebook;
+  write_container(folder, "update", source);
 }
 
 /// Units of one slot and of several, repeats, transposed repeats, chunks, external data, and a
@@ -257,6 +302,8 @@ void write_containers(const fs::path& folder) {
   files.emplace_back("m.onnx", external.bytes());
   files.emplace_back("weights.bin", alpha.data);
   write_container(folder, "external", OnnxModel::from_memory(std::move(files)));
+
+  write_update(folder);
 }
 
 std::string gzip(const fs::path& scratch, const std::string& bytes) {

@@ -64,4 +64,10 @@ ByteView container_of(ByteView input, Bytes& built) {
   return built.empty() ? input.subspan(1) : ByteView(built);
 }
 
+Bytes base_of_updates() {
+  Bytes base;
+  for (std::uint32_t i = 0; i < 1024; ++i) append_le(base, i * i % 7 << 24);
+  return base;
+}
+
 }  // namespace qc::fuzz

@@ -17,4 +17,8 @@ Bytes from_plain(ByteView plain);
 /// or a plain one. `built` holds one that had to be made.
 ByteView container_of(ByteView input, Bytes& built);
 
+/// The one file of the base of the seeds that are updates: 1024 elements of four bytes, few
+/// distinct.
+Bytes base_of_updates();
+
 }  // namespace qc::fuzz

@@ -47,7 +47,12 @@ format::Manifest example() {
     slots.add_transposed_rows(number == 7 ? 5 : 0);
     slots.add_transposed_columns(number == 7 ? 6 : 0);
     slots.add_transposed_width(number == 7 ? 4 : 0);
+    slots.add_base_method(number == 300 ? 4 : 0);
+    slots.add_base_shift(number == 300 ? -70 : 0);
+    slots.add_base_values(number == 300 ? 16 : 0);
   }
+  *message.add_base() = message.files(1);
+  message.set_codebooks("codebooks");
   format::Units& units = *message.mutable_units();
   for (const std::uint32_t number : {0U, 1U, 0xffffffffU}) {
     units.add_size(number);
@@ -132,22 +137,31 @@ std::optional<Manifest> manifest_of(const format::Manifest& message) {
     return value;
   };
   manifest.writer = message.writer();
-  for (const format::File& file : message.files()) {
-    ManifestFile made{file.path(), number(file.size()), {}, number(file.slots())};
-    if (file.xxh3_128().size() != made.digest.size()) return std::nullopt;
-    std::copy(file.xxh3_128().begin(), file.xxh3_128().end(), made.digest.begin());
-    manifest.files.push_back(made);
-  }
+  const auto add_files = [&](const auto& files, std::vector<ManifestFile>& to) {
+    for (const format::File& file : files) {
+      ManifestFile made{file.path(), number(file.size()), {}, number(file.slots())};
+      fine &= file.xxh3_128().size() == made.digest.size();
+      std::copy_n(file.xxh3_128().begin(), std::min(file.xxh3_128().size(), made.digest.size()),
+                  made.digest.begin());
+      to.push_back(made);
+    }
+  };
+  add_files(message.files(), manifest.files);
+  add_files(message.base(), manifest.base);
+  manifest.codebooks.assign(message.codebooks().begin(), message.codebooks().end());
   const format::Slots& slots = message.slots();
   const int count = slots.size_size();
   if (slots.literal_before_size() != count || slots.unit_size() != count) return std::nullopt;
-  for (const auto* list : {&slots.repeat_of(), &slots.transposed_rows(),
-                           &slots.transposed_columns(), &slots.transposed_width()}) {
+  for (const auto* list :
+       {&slots.repeat_of(), &slots.transposed_rows(), &slots.transposed_columns(),
+        &slots.transposed_width(), &slots.base_method(), &slots.base_values()}) {
     if (!list->empty() && list->size() != count) return std::nullopt;
   }
+  const auto& shifts = slots.base_shift();
+  if (!shifts.empty() && shifts.size() != count) return std::nullopt;
   for (int i = 0; i < count; ++i) {
     const auto of = [&](const auto& list) { return list.empty() ? 0 : number(list.Get(i)); };
-    ManifestSlot made{of(slots.literal_before()), of(slots.size()), of(slots.unit()), {}, {}};
+    ManifestSlot made{of(slots.literal_before()), of(slots.size()), of(slots.unit()), {}, {}, {}};
     const std::uint64_t repeat = of(slots.repeat_of());
     const Transposition how{of(slots.transposed_rows()), of(slots.transposed_columns()),
                             of(slots.transposed_width())};
@@ -155,6 +169,15 @@ std::optional<Manifest> manifest_of(const format::Manifest& message) {
     if (how.rows > 0) made.transposed = how;
     fine &= repeat == 0 ? how.rows == 0 : made.unit == 0;
     fine &= how.rows > 0 || how == Transposition{};
+    const std::uint64_t method = of(slots.base_method());
+    const std::int64_t shift = shifts.empty() ? 0 : shifts.Get(i);
+    const std::uint64_t values = of(slots.base_values());
+    // As it is stored.
+    number(static_cast<std::uint64_t>(shift) << 1 ^ static_cast<std::uint64_t>(shift >> 63));
+    fine &= method <= 4 && values <= 4096 && (method >= 3) == (values > 0);
+    fine &= method == 0 ? shift == 0 : repeat == 0;
+    fine &= method != 1 || made.unit == 0;
+    if (method > 0) made.base = BaseUse{static_cast<BaseMethod>(method), shift, values};
     manifest.slots.push_back(made);
   }
   const format::Units& units = message.units();
@@ -199,6 +222,12 @@ class RandomMessages {
     for (std::uint64_t left = below(4); left > 0; --left) {
       (*message.mutable_metadata())[std::string(below(4), 'k')] = bytes(below(30));
     }
+    for (std::uint64_t left = below(3); left > 0; --left) {
+      format::File& file = *message.add_base();
+      file.set_size(number());
+      file.set_xxh3_128(bytes(16));
+    }
+    if (below(2) == 0) message.set_codebooks(bytes(below(20)));
     return message;
   }
 
@@ -239,13 +268,21 @@ class RandomMessages {
   void add_slots(format::Slots& slots) {
     const bool some_repeat = below(2) == 0;
     const bool some_turned = below(2) == 0;
+    const bool some_based = below(2) == 0;
     for (std::uint64_t left = below(8); left > 0; --left) {
       const bool repeats = some_repeat && below(2) == 0;
       const bool turned = some_turned && repeats && below(2) == 0;
+      const std::uint64_t method = some_based && !repeats ? below(5) : 0;
       slots.add_literal_before(number());
       slots.add_size(number());
-      slots.add_unit(repeats ? 0 : number());
+      slots.add_unit(repeats || method == 1 ? 0 : number());
       if (some_repeat) slots.add_repeat_of(repeats ? 1 + number() / 2 : 0);
+      if (some_based) {
+        const auto shift = static_cast<std::int64_t>(number() / 2);
+        slots.add_base_method(method);
+        slots.add_base_shift(method == 0 ? 0 : below(2) == 0 ? shift : -shift);
+        slots.add_base_values(method >= 3 ? 1 + below(4096) : 0);
+      }
       if (!some_turned) continue;
       slots.add_transposed_rows(turned ? 1 + number() / 2 : 0);
       slots.add_transposed_columns(turned ? number() : 0);

@@ -92,10 +92,10 @@ class Parts {
       units_.push_back(encode_tensor({bytes, {4, true}, {}}, {}));
       manifest.units.push_back(test::unit_entry(units_.back(), bytes.size()));
     }
-    manifest.slots = {{3, 160, 0, {}, {}},
-                      {3, 80, 1, {}, {}},
-                      {3, 40, 1, {}, {}},
-                      {3, 160, 0, 0, Transposition{5, 8, 4}}};
+    manifest.slots = {{3, 160, 0, {}, {}, {}},
+                      {3, 80, 1, {}, {}, {}},
+                      {3, 40, 1, {}, {}, {}},
+                      {3, 160, 0, 0, Transposition{5, 8, 4}, {}}};
     for (std::uint8_t i = 0; i < 25; ++i) literals.push_back(static_cast<std::uint8_t>('a' + i));
     Bytes turned(first_.size());
     transpose(first_, {5, 8, 4}, turned);
@@ -191,7 +191,7 @@ const std::vector<Violation> kViolations = {
      [](Parts& parts) { parts.manifest.slots[0].size = 1000; }},
     {"EmptySlot", "past the end of its file",
      [](Parts& parts) {
-       parts.manifest.slots.push_back({0, 0, 0, {}, {}});
+       parts.manifest.slots.push_back({0, 0, 0, {}, {}, {}});
        parts.manifest.files[1].slots = 1;
      }},
     {"LiteralsMissing", "literal bytes are missing",
@@ -205,7 +205,7 @@ const std::vector<Violation> kViolations = {
      [](Parts& parts) { parts.manifest.slots[3].repeat_of = 1; }},
     {"RepeatOfARepeat", "repeats one that it cannot",
      [](Parts& parts) {
-       parts.manifest.slots.push_back({0, 160, 0, 3, {}});
+       parts.manifest.slots.push_back({0, 160, 0, 3, {}, {}});
        parts.manifest.files[1].slots = 1;
        parts.manifest.files[1].size += 160;
      }},

@@ -54,11 +54,11 @@ struct Bomb {
   }
 
   void add_slot(std::uint64_t size, std::size_t unit) {
-    manifest.slots.push_back({0, size, unit, {}, {}});
+    manifest.slots.push_back({0, size, unit, {}, {}, {}});
   }
 
   void add_repeat(std::size_t of, const std::optional<Transposition>& how = {}) {
-    manifest.slots.push_back({0, manifest.slots[of].size, 0, of, how});
+    manifest.slots.push_back({0, manifest.slots[of].size, 0, of, how, {}});
   }
 
   Bytes container() {

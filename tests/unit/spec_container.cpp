@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <iterator>
 #include <map>
+#include <set>
 
 // Numbers of sections are those of FORMAT.md.
 namespace qc::spec {
@@ -108,8 +110,9 @@ std::vector<Unit> read_units(const Message& table, View container, std::uint64_t
 }
 
 // Section 3.3, rules 6 and 7, of a row of the table of slots.
-void require_fields_of_slot(const std::array<std::vector<std::uint64_t>, 8>& columns,
-                            std::size_t slot) {
+using Columns = std::array<std::vector<std::uint64_t>, 11>;
+
+void require_fields_of_slot(const Columns& columns, std::size_t slot) {
   const std::uint64_t set = (columns[5][slot] != 0 ? 1 : 0) + (columns[6][slot] != 0 ? 1 : 0) +
                             (columns[7][slot] != 0 ? 1 : 0);
   const bool repeats = columns[4][slot] != 0;
@@ -165,14 +168,20 @@ Data transposed(View source, std::uint64_t rows, std::uint64_t columns, std::uin
   return out;
 }
 
-std::vector<Data> read_slots(const Message& table, std::vector<Unit>& units) {
-  std::array<std::vector<std::uint64_t>, 8> columns;
+Columns read_columns(const Message& table) {
+  Columns columns;
   for (std::uint64_t field = 1; field < columns.size(); ++field) columns[field] = table.list(field);
   const std::size_t count = columns[2].size();
   for (std::uint64_t field = 1; field < columns.size(); ++field) {
     if (field >= 4 && columns[field].empty()) columns[field].resize(count);
     require(columns[field].size() == count, "lists of slots");
   }
+  return columns;
+}
+
+// What slots hold of their own: of an update, before it is put together with the base.
+std::vector<Data> read_slots(const Columns& columns, std::vector<Unit>& units) {
+  const std::size_t count = columns[2].size();
   std::vector<Data> slots;
   for (std::size_t i = 0; i < count; ++i) {
     const std::uint64_t size = columns[2][i];
@@ -180,12 +189,16 @@ std::vector<Data> read_slots(const Message& table, std::vector<Unit>& units) {
     Data bytes;
     if (const std::uint64_t repeat = columns[4][i]; repeat != 0) {
       require(repeat <= i && columns[4][repeat - 1] == 0, "a repeat of a repeat");
+      require(columns[8][i] == 0 && columns[8][repeat - 1] == 0, "a repeat of the base");
       forms_met().insert(columns[5][i] != 0 ? "transposed repeat" : "repeat");
       bytes = slots[repeat - 1];
       require(bytes.size() == size, "size of a repeat");
       if (columns[5][i] != 0) {
         bytes = transposed(bytes, columns[5][i], columns[6][i], columns[7][i]);
       }
+    } else if (columns[8][i] == 1) {
+      require(columns[3][i] == 0, "a copy in a unit");
+      bytes.resize(size);
     } else {
       for (std::uint64_t at = columns[3][i]; bytes.size() < size; ++at) {
         require(at < units.size(), "a slot beyond the units");
@@ -207,6 +220,53 @@ std::vector<Data> read_slots(const Message& table, std::vector<Unit>& units) {
   return slots;
 }
 
+std::uint64_t element_at(View bytes, std::size_t at, std::size_t width) {
+  std::uint64_t value = 0;
+  for (std::size_t i = 0; i < width; ++i) value |= std::uint64_t{bytes[at + i]} << (8 * i);
+  return value;
+}
+
+// Section 3.4: puts a slot at `offset` of its file together with the file of the base.
+void add_base(const Columns& columns, std::size_t slot, std::uint64_t offset, View base,
+              Input& codebooks, Data& bytes) {
+  const std::uint64_t method = columns[8][slot];
+  const std::uint64_t values = columns[10][slot];
+  if (method == 0) {
+    require(columns[9][slot] == 0 && values == 0, "a shift without a base");
+    return;
+  }
+  require(method <= 4 && (values != 0) == (method >= 3) && values <= 4096, "method");
+  const std::uint64_t shift = columns[9][slot] / 2;
+  const bool back = columns[9][slot] % 2 != 0;
+  require(!back || shift < offset, "a range before the base");
+  const std::uint64_t start = back ? offset - shift - 1 : offset + shift;
+  require(start <= base.size() && bytes.size() <= base.size() - start, "a range beyond the base");
+  const View range = base.subspan(start, bytes.size());
+  if (method <= 2) {
+    forms_met().insert(method == 1 ? "copy of the base" : "xor of the base");
+    for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] ^= range[i];
+    return;
+  }
+  forms_met().insert("ranks of the base");
+  const std::size_t width = method == 3 ? 2 : 4;
+  require(bytes.size() % width == 0, "half an element");
+  std::set<std::uint64_t> distinct;
+  for (std::size_t at = 0; at < range.size(); at += width) {
+    distinct.insert(element_at(range, at, width));
+  }
+  require(distinct.size() <= 4096, "values of the base");
+  const View codebook = codebooks.take(values * width);
+  for (std::size_t at = 0; at < bytes.size(); at += width) {
+    const std::uint64_t difference = element_at(bytes, at, width);
+    require(difference < values, "difference of ranks");
+    const auto rank = static_cast<std::uint64_t>(
+        std::distance(distinct.begin(), distinct.find(element_at(range, at, width))));
+    std::copy_n(
+        codebook.begin() + static_cast<std::ptrdiff_t>((rank + difference) % values * width), width,
+        bytes.begin() + static_cast<std::ptrdiff_t>(at));
+  }
+}
+
 void append(Data& to, View bytes) { to.insert(to.end(), bytes.begin(), bytes.end()); }
 
 void require_digest(const Data& bytes, View digest) {
@@ -217,7 +277,7 @@ void require_digest(const Data& bytes, View digest) {
 
 }  // namespace
 
-std::vector<File> read_container(View container, View dictionary) {
+std::vector<File> read_container(View container, View dictionary, const std::vector<View>& base) {
   static constexpr std::array<std::uint8_t, 8> kMagic = {0x89, 0x51, 0x43, 0x46,
                                                          0x0d, 0x0a, 0x1a, 0x0a};
   static constexpr std::array<std::uint8_t, 4> kEndMagic = {0x51, 0x43, 0x46, 0x89};
@@ -249,20 +309,33 @@ std::vector<File> read_container(View container, View dictionary) {
   Input literals(View(index).first(index_size - manifest_size));
   const Message manifest(View(index).last(manifest_size));
   std::vector<Unit> units = read_units(Message(manifest.text(4)), container, units_end);
-  const Message slot_table(manifest.text(3));
-  const std::vector<Data> slots = read_slots(slot_table, units);
+  const Columns columns = read_columns(Message(manifest.text(3)));
+  std::vector<Data> slots = read_slots(columns, units);
   for (const Unit& unit : units) require(unit.used == unit.decoded.size(), "a unit not used up");
 
-  const std::vector<std::uint64_t> literal_before = slot_table.list(1);
+  const auto messages = [&](std::uint64_t field) {
+    return manifest.bytes.contains(field) ? manifest.bytes.at(field) : std::vector<View>();
+  };
+  const std::vector<View> base_entries = messages(6);
+  require(base.size() == base_entries.size(), "files of the base");
+  for (std::size_t i = 0; i < base.size(); ++i) {
+    const Message entry(base_entries[i]);
+    require(entry.number(2) == base[i].size(), "size of the base");
+    require_digest({base[i].begin(), base[i].end()}, entry.text(3));
+  }
+  const View codebook_bytes = manifest.text(7);
+  Input codebooks(codebook_bytes);
   std::vector<File> files;
   std::size_t slot = 0;
-  for (const View entry : manifest.bytes.contains(2) ? manifest.bytes.at(2) : std::vector<View>()) {
+  for (const View entry : messages(2)) {
     const Message fields(entry);
     const View path = fields.text(1);
     File file{std::string(path.begin(), path.end()), {}};
     for (const std::size_t end = slot + fields.number(4); slot < end; ++slot) {
       require(slot < slots.size(), "slots of a file");
-      append(file.bytes, literals.take(literal_before[slot]));
+      append(file.bytes, literals.take(columns[1][slot]));
+      const View of_base = files.size() < base.size() ? base[files.size()] : View();
+      add_base(columns, slot, file.bytes.size(), of_base, codebooks, slots[slot]);
       append(file.bytes, slots[slot]);
     }
     require(file.bytes.size() <= fields.number(2), "size of a file");
@@ -271,7 +344,7 @@ std::vector<File> read_container(View container, View dictionary) {
     files.push_back(std::move(file));
   }
   require_paths(files);
-  require(slot == slots.size() && literals.at_end(), "bytes left over");
+  require(slot == slots.size() && literals.at_end() && codebooks.at_end(), "bytes left over");
   if (units.empty()) forms_met().insert("model as a whole");
   if (files.size() > 1) forms_met().insert("external file");
   return files;

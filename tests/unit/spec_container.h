@@ -15,7 +15,9 @@ struct File {
   friend bool operator==(const File&, const File&) = default;
 };
 
-/// The files in a container; the dictionary is that of section 10. Throws Broken.
-std::vector<File> read_container(View container, View dictionary);
+/// The files in a container; the dictionary is that of section 10, the base that of an update, file
+/// by file. Throws Broken.
+std::vector<File> read_container(View container, View dictionary,
+                                 const std::vector<View>& base = {});
 
 }  // namespace qc::spec

@@ -26,6 +26,8 @@ export interface Tensor {
 export type Source = string | URL | Response | ArrayBuffer | ArrayBufferView;
 
 export interface Options {
+  /** For an update, the model that it was made from: its .onnx file, or all its files. */
+  base?: Uint8Array | readonly Uint8Array[];
   /** Bytes that reading may take beside what is returned; 0: 128 MiB, or 16 times the container. */
   maxMemory?: number;
   /** Told how many bytes have been fetched. */
@@ -42,6 +44,8 @@ export declare class Container {
   static open(source: Source, options?: Options): Promise<Container>;
   /** The files of the model, the .onnx file first. */
   readonly files: readonly File[];
+  /** Of an update, the files of the model that it was made from. */
+  readonly baseFiles: readonly File[];
   /** The tensors of the model, in its order. */
   readonly tensors: readonly Tensor[];
   decode(name: string): Elements;

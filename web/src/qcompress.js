@@ -95,16 +95,20 @@ export class Container {
 
   /** The files of the model, the .onnx file first. */
   files;
+  /** Of an update, the files of the model that it was made from. */
+  baseFiles;
   /** The tensors of the model, in its order. */
   tensors;
 
   constructor(wasm, handle) {
     this.#wasm = wasm;
     this.#handle = handle;
-    this.files = this.#list(wasm.qcompress_file_count(handle), FILE.size, (index, at) => {
-      wasm.qcompress_get_file(handle, index, at);
+    const files = (count, get) => this.#list(count(handle), FILE.size, (index, at) => {
+      get(handle, index, at);
       return {path: this.#text(at + FILE.path), size: this.#long(at + FILE.bytes)};
     });
+    this.files = files(wasm.qcompress_file_count, wasm.qcompress_get_file);
+    this.baseFiles = files(wasm.qcompress_base_count, wasm.qcompress_get_base);
     this.tensors = this.#list(wasm.qcompress_tensor_count(handle), TENSOR.size, (index, at) => {
       wasm.qcompress_get_tensor(handle, index, at);
       const view = this.#view();
@@ -126,7 +130,7 @@ export class Container {
   }
 
   /** Opens an URL, a Response, or bytes. */
-  static async open(source, {maxMemory = 0, onProgress} = {}) {
+  static async open(source, {base, maxMemory = 0, onProgress} = {}) {
     const bytes = await bytesOf(source, onProgress);
     const wasm = await instantiate();
     const at = wasm.malloc(Math.max(bytes.length, 1) + OPTIONS.size + ERROR.size + 16);
@@ -141,7 +145,30 @@ export class Container {
     const status = wasm.qcompress_open_memory(at, bytes.length, options, handle, error);
     if (status !== 0) throw failure(wasm, error, status);
     const opened = new DataView(wasm.memory.buffer).getUint32(handle, true);
-    return new Container(wasm, opened);
+    const container = new Container(wasm, opened);
+    if (base !== undefined) container.#setBase(Array.isArray(base) ? base : [base]);
+    return container;
+  }
+
+  // Copies the files of the base into the module's memory, where they stay.
+  #setBase(files) {
+    const wasm = this.#wasm;
+    if (files.map((file) => file.length).join() !== this.baseFiles.map(({size}) => size).join()) {
+      throw new QcompressError('usage', 'the base is not the model that it updates');
+    }
+    const addresses = files.map((file) => {
+      const at = wasm.malloc(Math.max(file.length, 1));
+      if (at === 0) throw new QcompressError('memory', 'there is no memory for the base');
+      new Uint8Array(wasm.memory.buffer).set(file, at);
+      return at;
+    });
+    const error = wasm.malloc(ERROR.size + 4 * files.length);
+    const list = error + ERROR.size;
+    addresses.forEach((at, i) => this.#view().setUint32(list + 4 * i, at, true));
+    const status = wasm.qcompress_set_base(this.#handle, list, files.length, error);
+    const refused = status === 0 ? undefined : failure(wasm, error, status);
+    wasm.free(error);
+    if (refused !== undefined) throw refused;
   }
 
   /** The elements of a tensor, by its name. */
@@ -164,7 +191,7 @@ export class Container {
 
   /** Decodes everything and compares all checksums. */
   verify() {
-    this.#filled(0, (_, error) => this.#wasm.qcompress_verify(this.#handle, error));
+    this.files.forEach((_, index) => this.readFile(index));
   }
 
   /** What was stored with the model under a key; undefined when there is nothing. */
@@ -249,7 +276,7 @@ export async function load(source, options) {
 }
 
 /** The same, decoded in a worker of its own. */
-export function loadInWorker(url, {maxMemory = 0, onProgress} = {}) {
+export function loadInWorker(url, {base, maxMemory = 0, onProgress} = {}) {
   const worker = new Worker(new URL('./worker.js', import.meta.url), {type: 'module'});
   return new Promise((resolve, reject) => {
     worker.onmessage = ({data}) => {
@@ -265,6 +292,6 @@ export function loadInWorker(url, {maxMemory = 0, onProgress} = {}) {
       worker.terminate();
       reject(new QcompressError('file', event.message ?? 'the worker cannot be started'));
     };
-    worker.postMessage({url: new URL(url, globalThis.location?.href).href, maxMemory});
+    worker.postMessage({url: new URL(url, globalThis.location?.href).href, base, maxMemory});
   });
 }

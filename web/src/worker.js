@@ -1,10 +1,10 @@
-// Loads a model beside the page: {url, maxMemory} -> {progress}..., then {model} or {status, text}.
+// Loads a model beside the page: {url, base, maxMemory} -> {progress}..., then {model} or {status, text}.
 import {load} from './qcompress.js';
 
-self.onmessage = async ({data: {url, maxMemory}}) => {
+self.onmessage = async ({data: {url, base, maxMemory}}) => {
   try {
     const onProgress = (progress) => self.postMessage({progress});
-    const model = await load(url, {maxMemory, onProgress});
+    const model = await load(url, {base, maxMemory, onProgress});
     self.postMessage({model}, [model.buffer]);
   } catch (error) {
     self.postMessage({status: error.status ?? 'file', text: error.message});

@@ -1,6 +1,6 @@
 // The package as its users have it, in node.
 // QCOMPRESS_WEB: the folder of the built package; QCOMPRESS_PAIRS: CONTAINER and MODEL in turn, between
-// colons.
+// colons, of which the first is complete and the last an update of the model before.
 import assert from 'node:assert/strict';
 import {readFile, readdir} from 'node:fs/promises';
 import {createServer} from 'node:http';
@@ -16,6 +16,8 @@ const pairs = [];
 for (let i = 0; i < paths.length; i += 2) {
   pairs.push({name: paths[i], packed: await readFile(paths[i]), model: await readFile(paths[i + 1])});
 }
+const update = pairs.pop();
+const base = pairs.at(-1).model;
 const [{packed, model}] = pairs;
 
 const with_status = (status) => (error) => error instanceof QcompressError && error.status === status;
@@ -49,6 +51,20 @@ for (const pair of pairs) {
     container.close();
   });
 }
+
+test('an update wants its base', async () => {
+  assert.ok(update.model.equals(await load(update.packed, {base})));
+  assert.ok(update.model.equals(await load(update.packed, {base: [base]})));
+  const container = await Container.open(update.packed, {base});
+  assert.deepEqual(container.baseFiles.map(({size}) => size), [base.length]);
+  container.verify();
+  container.close();
+  const damaged = Uint8Array.from(base);
+  damaged[base.length >> 1] ^= 1;
+  for (const wrong of [undefined, damaged, base.subarray(1), []]) {
+    await assert.rejects(load(update.packed, {base: wrong}), with_status('usage'));
+  }
+});
 
 test('a container comes as bytes of any kind', async () => {
   const padded = new Uint8Array(packed.length + 9);

@@ -48,7 +48,9 @@ ContainerFailure Container::open(ByteView bytes) noexcept {
   ManifestTable manifest(*memory_);
   if (const auto failed = manifest.parse(manifest_bytes())) return failed;
   if (const auto failed = place_units(manifest, index_start)) return failed;
-  if (const auto failed = check_paths(manifest)) return failed;
+  if (const auto failed = check_paths(manifest.files())) return failed;
+  if (const auto failed = check_paths(manifest.base())) return failed;
+  if (const auto failed = place_base_files(manifest)) return failed;
   if (const auto failed = place_slots(manifest)) return failed;
   if (!notes_.create(manifest.notes().size())) {
     return no_memory(manifest.notes().size_bytes(), kTooManyEntries);
@@ -84,8 +86,7 @@ ContainerFailure Container::read_index(const QcFooter& footer, ByteView stored) 
   return {};
 }
 
-ContainerFailure Container::check_paths(const ManifestTable& manifest) const noexcept {
-  const auto files = manifest.files();
+ContainerFailure Container::check_paths(std::span<const ManifestTable::File> files) const noexcept {
   FixedArray<std::string_view> paths(*memory_);
   FixedArray<std::size_t> order(*memory_);
   if (!paths.create(files.size()) || !order.create(files.size())) {
@@ -142,6 +143,7 @@ ContainerFailure Container::place_slots(const ManifestTable& manifest) noexcept 
   }
   ByteView literals =
       ByteView(index_.span()).first(static_cast<std::size_t>(overhead_.literal_raw));
+  ByteView codebooks = manifest.codebooks();
   std::size_t next = 0;
   for (std::size_t file = 0; file < entries.size(); ++file) {
     const ManifestTable::File& entry = entries[file];
@@ -157,9 +159,13 @@ ContainerFailure Container::place_slots(const ManifestTable& manifest) noexcept 
       }
       slots_[next].file = file;
       slots_[next].offset = at + in.literal_before;
+      slots_[next].size = in.size;
       slots_[next].literal_before = slots_[next].offset - (entry.size - literal_size);
       at = slots_[next].offset + in.size;
       literal_size -= in.size;
+      if (in.base) {
+        if (const auto failed = place_in_base(*in.base, codebooks, slots_[next])) return failed;
+      }
       if (const auto failed = place_in_units(in, next, filled.span())) return failed;
     }
     if (literal_size > literals.size()) return corrupt("literal bytes are missing");
@@ -168,7 +174,7 @@ ContainerFailure Container::place_slots(const ManifestTable& manifest) noexcept 
                     first,      next - first, literals.first(literal)};
     literals = literals.subspan(literal);
   }
-  if (entries.empty() || next != slots_.size() || !literals.empty()) {
+  if (entries.empty() || next != slots_.size() || !literals.empty() || !codebooks.empty()) {
     return corrupt("there are bytes that belong to no file");
   }
   for (std::size_t unit = 0; unit < units_.size(); ++unit) {
@@ -181,10 +187,11 @@ ContainerFailure Container::place_slots(const ManifestTable& manifest) noexcept 
 ContainerFailure Container::place_in_units(const ManifestSlot& in, std::size_t index,
                                            std::span<std::uint64_t> filled) noexcept {
   QcSlot& slot = slots_[index];
-  slot.size = in.size;
+  if (slot.is_base_copy()) return {};
   if (in.repeat_of) {
     const std::uint64_t source = *in.repeat_of;
     if (source >= index || slots_[static_cast<std::size_t>(source)].repeat_of ||
+        slots_[static_cast<std::size_t>(source)].base ||
         slots_[static_cast<std::size_t>(source)].size != slot.size) {
       return corrupt("a slot repeats one that it cannot");
     }

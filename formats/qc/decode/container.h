@@ -10,6 +10,7 @@
 
 #include "codecs/decode/tensor_decoder.h"
 #include "core/bytes.h"
+#include "formats/qc/decode/base_slot.h"
 #include "formats/qc/decode/container_failure.h"
 #include "formats/qc/decode/fixed_array.h"
 #include "formats/qc/decode/manifest_table.h"
@@ -38,7 +39,14 @@ struct QcUnit {
   bool is_shared() const noexcept { return slot_count > 1; }
 };
 
-/// A range of a file whose bytes are in units, or are those of another slot.
+/// A range of the base that a slot is made of.
+struct QcBaseRange {
+  BaseMethod method = BaseMethod::kCopy;
+  std::uint64_t offset = 0;  ///< in the file of the same index
+  ByteView codebook;         ///< of a method of ranks
+};
+
+/// A range of a file whose bytes are in units, are those of another slot, or are made of the base.
 struct QcSlot {
   std::size_t file = 0;
   std::uint64_t offset = 0;  ///< in the file
@@ -48,6 +56,12 @@ struct QcSlot {
   std::uint64_t unit_offset = 0;     ///< of its first byte in that unit
   std::optional<std::size_t> repeat_of;
   std::optional<Transposition> transposed;
+  std::optional<QcBaseRange> base;
+
+  /// Whether its bytes are those of the base, and in no unit.
+  bool is_base_copy() const noexcept { return base && base->method == BaseMethod::kCopy; }
+  /// Whether it is decoded all at once.
+  bool is_whole() const noexcept { return transposed || (base && rank_width(base->method) != 0); }
 };
 
 /// Some bytes of a unit, and where in a slot they go.
@@ -75,6 +89,8 @@ class Container {
       : memory_(&memory),
         index_(memory),
         files_(memory),
+        base_files_(memory),
+        base_(memory),
         units_(memory),
         slots_(memory),
         notes_(memory) {}
@@ -82,6 +98,15 @@ class Container {
   /// Reads header, footer and index of bytes that outlive the container. Fails with kCorrupt,
   /// kUnsupported or kLimit. Of an empty container.
   ContainerFailure open(ByteView bytes) noexcept;
+
+  /// The files of the model that this one updates, its base: what the manifest says of them,
+  /// without bytes. None where it is no update.
+  std::span<const QcFile> base_files() const noexcept { return base_files_.span(); }
+
+  /// Gives an update the bytes of its base, file by file, which outlive the container; without
+  /// them, slots that are made of them are not decoded. Fails with kUsage when they are not those
+  /// that the update was made for, and with kLimit.
+  ContainerFailure set_base(std::span<const ByteView> files) noexcept;
 
   std::uint64_t size() const noexcept { return bytes_.size(); }
   std::string_view writer() const noexcept { return writer_; }
@@ -101,9 +126,10 @@ class Container {
   }
 
   /// Calls take(const UnitPart&) for each part of a slot that repeats no other, until it returns
-  /// false; returns whether it never did.
+  /// false; returns whether it never did. A copy of the base has no parts.
   template <typename Take>
   bool each_part(const QcSlot& slot, Take&& take) const {
+    if (slot.is_base_copy()) return true;
     std::uint64_t begin = slot.unit_offset;
     std::uint64_t offset = 0;
     for (std::size_t unit = slot.unit; offset < slot.size; ++unit) {
@@ -120,6 +146,12 @@ class Container {
   /// Decodes a unit into `out`, of the unit's size. Fails with kCorrupt or kLimit.
   ContainerFailure decode_unit(std::size_t unit, MutableBytes out, DecodeContext& context,
                                StoreMode mode = StoreMode::kCached) const noexcept;
+
+  /// Makes bytes of a slot of an update, from `offset` in it on, of what its units hold there; of a
+  /// slot of its own nothing. All of them at once for a slot by ranks. Fails with kUsage without
+  /// the base, and with kCorrupt and kLimit.
+  ContainerFailure restore(const QcSlot& slot, std::uint64_t offset, MutableBytes bytes,
+                           Allocator& memory) const noexcept;
 
   /// Decodes a slot, repeated ones too, into `out`, of the slot's size.
   ContainerFailure decode_slot(std::size_t slot, MutableBytes out,
@@ -145,9 +177,11 @@ class Container {
     return slots_.span().subspan(file.first_slot, file.slot_count);
   }
   ContainerFailure read_index(const QcFooter& footer, ByteView stored) noexcept;
-  ContainerFailure check_paths(const ManifestTable& manifest) const noexcept;
+  ContainerFailure check_paths(std::span<const ManifestTable::File> files) const noexcept;
   ContainerFailure place_units(const ManifestTable& manifest, std::uint64_t units_end) noexcept;
   ContainerFailure place_slots(const ManifestTable& manifest) noexcept;
+  ContainerFailure place_base_files(const ManifestTable& manifest) noexcept;
+  ContainerFailure place_in_base(const BaseUse& use, ByteView& codebooks, QcSlot& slot) noexcept;
   ContainerFailure place_in_units(const ManifestSlot& in, std::size_t index,
                                   std::span<std::uint64_t> filled) noexcept;
 
@@ -155,6 +189,8 @@ class Container {
   ByteView bytes_;
   FixedArray<std::uint8_t> index_;  // uncompressed
   FixedArray<QcFile> files_;
+  FixedArray<QcFile> base_files_;
+  FixedArray<ByteView> base_;  // once it is given
   FixedArray<QcUnit> units_;
   FixedArray<QcSlot> slots_;
   FixedArray<ManifestTable::Note> notes_;

@@ -9,6 +9,8 @@ namespace qc {
 namespace {
 
 constexpr const char* kTooLarge = "a tensor is too large";
+// Bytes of the base that are hashed at a time.
+constexpr std::uint64_t kCopyStep = std::uint64_t{1} << 16;
 
 // Decodes slots one after the other. The cache was told of each; without one, units that slots
 // share are decoded for each of them.
@@ -19,6 +21,10 @@ class SlotDecoder {
 
   // Into `out`, of the slot's size.
   ContainerFailure decode(const QcSlot& slot, MutableBytes out) noexcept {
+    if (slot.base) {
+      if (const auto failed = decode_parts(slot, out)) return failed;
+      return container_.restore(slot, 0, out, context_.allocator());
+    }
     if (!slot.transposed) return decode_parts(container_.source_of(slot), out);
     FixedArray<std::uint8_t> source(context_.allocator());
     if (!source.create(slot.size)) return no_memory(slot.size, kTooLarge);
@@ -74,7 +80,18 @@ ContainerFailure hash_slot(const Container& container, const QcSlot& slot, SlotD
                            Allocator& memory, Hasher& hasher) noexcept {
   ContainerFailure failed;
   FixedArray<std::uint8_t> piece(memory);
-  if (slot.transposed) {
+  if (slot.is_base_copy()) {
+    if (!piece.create(std::min(slot.size, kCopyStep))) return no_memory(kCopyStep, kTooLarge);
+    for (std::uint64_t done = 0; done < slot.size; done += piece.size()) {
+      const auto some =
+          static_cast<std::size_t>(std::min<std::uint64_t>(piece.size(), slot.size - done));
+      const MutableBytes bytes = piece.span().first(some);
+      if ((failed = container.restore(slot, done, bytes, memory))) return failed;
+      hasher.update(bytes);
+    }
+    return {};
+  }
+  if (slot.is_whole()) {
     if (!piece.create(slot.size)) return no_memory(slot.size, kTooLarge);
     if ((failed = decoder.decode(slot, piece.span()))) return failed;
     hasher.update(piece.span());
@@ -90,6 +107,7 @@ ContainerFailure hash_slot(const Container& container, const QcSlot& slot, SlotD
     }
     const MutableBytes bytes = piece.span().first(static_cast<std::size_t>(part.size));
     if ((failed = decoder.decode_part(part, bytes))) return false;
+    if ((failed = container.restore(slot, part.offset, bytes, memory))) return false;
     hasher.update(bytes);
     return true;
   });

@@ -48,9 +48,12 @@ std::optional<std::size_t> find_refused_path(std::span<const std::string_view> p
     if (!is_plain(paths[i]) || (i == 0 && in_folder)) return i;
   }
   std::iota(order.begin(), order.end(), std::size_t{0});
-  std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+  // std::sort would be a hundredth of the decoder that pages fetch.
+  const auto before = [&](std::size_t a, std::size_t b) {
     return paths[a] == paths[b] ? a < b : comes_before(paths[a], paths[b]);
-  });
+  };
+  std::make_heap(order.begin(), order.end(), before);
+  std::sort_heap(order.begin(), order.end(), before);
   for (std::size_t i = 1; i < order.size(); ++i) {
     if (is_within(paths[order[i]], paths[order[i - 1]])) return std::max(order[i - 1], order[i]);
   }

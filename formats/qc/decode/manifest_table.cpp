@@ -15,6 +15,8 @@ constexpr std::uint64_t kFiles = 2;
 constexpr std::uint64_t kSlots = 3;
 constexpr std::uint64_t kUnits = 4;
 constexpr std::uint64_t kMetadata = 5;
+constexpr std::uint64_t kBase = 6;
+constexpr std::uint64_t kCodebooks = 7;
 
 // Calls take(number) for what a field adds to a list of varints, which stand alone or one after the
 // other; false where they are damaged.
@@ -78,6 +80,7 @@ bool ManifestTable::measure(ByteView bytes, Lengths& lengths) noexcept {
   const bool whole = for_each_field(bytes, [&](const WireField& field) {
     if (field.is(kFiles, kLengthDelimited)) ++lengths.files;
     if (field.is(kMetadata, kLengthDelimited)) ++lengths.notes;
+    if (field.is(kBase, kLengthDelimited)) ++lengths.base;
     if (field.is(kSlots, kLengthDelimited)) {
       valid &= each_slot_number(field.bytes, kSlotColumns,
                                 [&](std::size_t list, std::uint64_t) { ++lengths.slots[list]; });
@@ -93,6 +96,7 @@ bool ManifestTable::measure(ByteView bytes, Lengths& lengths) noexcept {
 bool ManifestTable::fill(ByteView bytes) noexcept {
   bool valid = true;
   std::size_t files = 0;
+  std::size_t base = 0;
   std::size_t notes = 0;
   std::array<std::size_t, kSlotColumns> slots{};
   std::array<std::size_t, kUnitColumns> units{};
@@ -101,6 +105,8 @@ bool ManifestTable::fill(ByteView bytes) noexcept {
     if (field.number == kWriter) writer_ = field.text();
     if (field.number == kFiles) valid &= read_file(field.bytes, files_[files++]);
     if (field.number == kMetadata) valid &= read_note(field.bytes, notes_[notes++]);
+    if (field.number == kBase) valid &= read_file(field.bytes, base_[base++]);
+    if (field.number == kCodebooks) codebooks_ = field.bytes;
     if (field.number == kSlots) {
       each_slot_number(field.bytes, kSlotColumns, [&](std::size_t list, std::uint64_t number) {
         slots_[slots[list]++][list] = number;
@@ -144,6 +150,12 @@ bool ManifestTable::is_valid(const SlotRow& row) noexcept {
   const bool is_transposed = row[4] != 0;
   if (is_repeat ? row[2] != 0 : is_transposed) return false;
   if (!is_transposed && (row[5] != 0 || row[6] != 0)) return false;
+  const auto method = static_cast<BaseMethod>(row[7]);
+  if (row[7] > static_cast<std::uint64_t>(BaseMethod::kRanks32)) return false;
+  if (row[7] == 0 ? row[8] != 0 || row[9] != 0 : is_repeat) return false;
+  if (method == BaseMethod::kCopy && row[2] != 0) return false;
+  if (row[7] != 0 && (row[9] != 0) != (rank_width(method) != 0)) return false;
+  if (row[9] > kMaxBaseValues) return false;
   return std::all_of(row.begin(), row.end(),
                      [](std::uint64_t number) { return number <= kMaxNumber; });
 }
@@ -152,9 +164,10 @@ ContainerFailure ManifestTable::parse(ByteView bytes) noexcept {
   constexpr const char* kDamaged = "the manifest is damaged";
   Lengths lengths;
   if (!measure(bytes, lengths)) return corrupt(kDamaged);
-  if (!files_.create(lengths.files) || !notes_.create(lengths.notes) ||
-      !slots_.create(lengths.slots[1]) || !units_.create(lengths.units[0])) {
-    return no_memory(lengths.files * sizeof(File) + lengths.notes * sizeof(Note) +
+  if (!files_.create(lengths.files) || !base_.create(lengths.base) ||
+      !notes_.create(lengths.notes) || !slots_.create(lengths.slots[1]) ||
+      !units_.create(lengths.units[0])) {
+    return no_memory((lengths.files + lengths.base) * sizeof(File) + lengths.notes * sizeof(Note) +
                          lengths.slots[1] * sizeof(SlotRow) +
                          lengths.units[0] * sizeof(ManifestUnit),
                      "its manifest is too long");
@@ -171,9 +184,14 @@ ContainerFailure ManifestTable::parse(ByteView bytes) noexcept {
 
 ManifestSlot ManifestTable::slot(std::size_t index) const noexcept {
   const SlotRow& row = slots_[index];
-  ManifestSlot slot{row[0], row[1], row[2], std::nullopt, std::nullopt};
+  ManifestSlot slot{row[0], row[1], row[2], std::nullopt, std::nullopt, std::nullopt};
   if (row[3] != 0) slot.repeat_of = row[3] - 1;
   if (row[4] != 0) slot.transposed = Transposition{row[4], row[5], row[6]};
+  if (row[7] != 0) {
+    const auto half = static_cast<std::int64_t>(row[8] >> 1);
+    slot.base =
+        BaseUse{static_cast<BaseMethod>(row[7]), (row[8] & 1) != 0 ? -half - 1 : half, row[9]};
+  }
   return slot;
 }
 

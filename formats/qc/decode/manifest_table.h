@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "core/bytes.h"
+#include "formats/qc/decode/base_slot.h"
 #include "formats/qc/decode/checksum.h"
 #include "formats/qc/decode/container_failure.h"
 #include "formats/qc/decode/fixed_array.h"
@@ -24,6 +25,7 @@ struct ManifestSlot {
   std::uint64_t unit = 0;  ///< that holds its first byte, unless it repeats another slot
   std::optional<std::uint64_t> repeat_of;
   std::optional<Transposition> transposed;  ///< of the slot it repeats
+  std::optional<BaseUse> base;              ///< of an update: it is made of its base
 
   friend bool operator==(const ManifestSlot&, const ManifestSlot&) = default;
 };
@@ -57,7 +59,7 @@ class ManifestTable {
   };
 
   explicit ManifestTable(Allocator& memory) noexcept
-      : files_(memory), slots_(memory), units_(memory), notes_(memory) {}
+      : files_(memory), base_(memory), slots_(memory), units_(memory), notes_(memory) {}
 
   /// Fails with kCorrupt when the bytes are no manifest, and with kLimit when there is no memory
   /// for what it lists. Only the form is checked: that lists agree in length, and that every number
@@ -66,6 +68,10 @@ class ManifestTable {
 
   std::string_view writer() const noexcept { return writer_; }
   std::span<const File> files() const noexcept { return files_.span(); }
+  /// The files of the model that this updates, without slots; none where it is no update.
+  std::span<const File> base() const noexcept { return base_.span(); }
+  /// Of the slots by ranks, one after the other.
+  ByteView codebooks() const noexcept { return codebooks_; }
   std::size_t slot_count() const noexcept { return slots_.size(); }
   ManifestSlot slot(std::size_t index) const noexcept;
   std::span<const ManifestUnit> units() const noexcept { return units_.span(); }
@@ -73,7 +79,7 @@ class ManifestTable {
   std::span<const Note> notes() const noexcept { return notes_.span(); }
 
  private:
-  static constexpr std::size_t kSlotColumns = 7;
+  static constexpr std::size_t kSlotColumns = 10;
   static constexpr std::size_t kUnitColumns = 3;
   // An entry of each list of the message Slots, in the order of its fields.
   using SlotRow = std::array<std::uint64_t, kSlotColumns>;
@@ -81,6 +87,7 @@ class ManifestTable {
   // How long the lists of the manifest are.
   struct Lengths {
     std::uint64_t files = 0;
+    std::uint64_t base = 0;
     std::uint64_t notes = 0;
     std::array<std::uint64_t, kSlotColumns> slots{};
     std::array<std::uint64_t, kUnitColumns> units{};
@@ -95,7 +102,9 @@ class ManifestTable {
   static bool is_valid(const SlotRow& row) noexcept;
 
   std::string_view writer_;
+  ByteView codebooks_;
   FixedArray<File> files_;
+  FixedArray<File> base_;
   FixedArray<SlotRow> slots_;
   FixedArray<ManifestUnit> units_;
   FixedArray<Note> notes_;

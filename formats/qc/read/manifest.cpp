@@ -20,6 +20,10 @@ Manifest parse_manifest(ByteView bytes) {
   for (const ManifestTable::File& file : table.files()) {
     manifest.files.push_back({std::string(file.path), file.size, file.digest, file.slots});
   }
+  for (const ManifestTable::File& file : table.base()) {
+    manifest.base.push_back({std::string(file.path), file.size, file.digest, file.slots});
+  }
+  manifest.codebooks.assign(table.codebooks().begin(), table.codebooks().end());
   for (std::size_t i = 0; i < table.slot_count(); ++i) manifest.slots.push_back(table.slot(i));
   manifest.units.assign(table.units().begin(), table.units().end());
   manifest.metadata = metadata_by_key(table.notes());

@@ -26,6 +26,8 @@ struct ManifestFile {
 struct Manifest {
   std::string writer;
   std::vector<ManifestFile> files;
+  std::vector<ManifestFile> base;  ///< of the model that this updates
+  Bytes codebooks;                 ///< of the slots by ranks
   std::vector<ManifestSlot> slots;
   std::vector<ManifestUnit> units;
   std::map<std::string, std::string> metadata;

@@ -21,6 +21,9 @@ namespace {
 // Smaller models are decoded before another thread has started.
 constexpr std::uint64_t kMinParallel = std::uint64_t{1} << 20;
 
+// Bytes of the base that are copied at a time.
+constexpr std::uint64_t kCopyPiece = std::uint64_t{1} << 22;
+
 // Pieces that are laid out at a time: there can be millions.
 constexpr std::size_t kBatch = std::size_t{1} << 12;
 
@@ -61,14 +64,19 @@ class Releaser {
   ByteView pending_;
 };
 
-// A piece of a file: literal bytes, a range of a decoded unit, or a transposed slot.
+// A piece of a file: literal bytes, a range of a decoded unit, a part of a slot that is made of the
+// base, or a slot as a whole.
 struct Piece {
   std::size_t file = 0;
   ByteView bytes;  // of a literal one at once, of others when they are decoded
-  std::optional<std::size_t> unit;
-  std::uint64_t begin = 0;
   std::uint64_t size = 0;
-  std::optional<std::size_t> transposed = {};
+  std::optional<std::size_t> unit = {};
+  std::uint64_t begin = 0;  // in the unit
+  std::optional<std::size_t> whole = {};
+  std::optional<std::size_t> of_base = {};  // the slot
+  std::uint64_t offset = 0;                 // in that slot
+
+  bool is_literal() const { return !unit && !whole && !of_base; }
 };
 
 // Goes through the pieces of all files in order.
@@ -98,19 +106,30 @@ class PieceWalk {
 
  private:
   void add_literal(std::uint64_t size, std::vector<Piece>& pieces) {
-    pieces.push_back({file_, literal_.first(size), std::nullopt, 0, size, {}});
+    pieces.push_back({.file = file_, .bytes = literal_.first(size), .size = size});
     literal_ = literal_.subspan(size);
   }
 
   void add_slot(std::vector<Piece>& pieces) const {
     const QcSlot& slot = reader_.slots()[slot_];
-    if (slot.transposed) {
-      pieces.push_back({file_, {}, std::nullopt, 0, slot.size, slot_});
+    if (slot.is_whole()) {
+      pieces.push_back({.file = file_, .bytes = {}, .size = slot.size, .whole = slot_});
       return;
+    }
+    Piece piece{.file = file_, .bytes = {}};
+    if (slot.base) piece.of_base = slot_;
+    for (std::uint64_t done = 0; slot.is_base_copy() && done < slot.size; done += kCopyPiece) {
+      piece.offset = done;
+      piece.size = std::min(kCopyPiece, slot.size - done);
+      pieces.push_back(piece);
     }
     const QcSlot& source = reader_.slots()[slot.repeat_of.value_or(slot_)];
     for (const UnitPart& part : reader_.unit_parts(source)) {
-      pieces.push_back({file_, {}, part.unit, part.begin, part.size, {}});
+      piece.unit = part.unit;
+      piece.begin = part.begin;
+      piece.size = part.size;
+      piece.offset = part.offset;
+      pieces.push_back(piece);
     }
   }
 
@@ -148,7 +167,7 @@ class FileDecoder {
     PieceWalk walk(reader_);
     for (pieces_ = walk.next(); !pieces_.empty(); pieces_ = walk.next()) {
       decoded_.resize(pieces_.size());
-      turned_.resize(pieces_.size());
+      slots_.resize(pieces_.size());
       ordered_pipeline(
           pieces_.size(), team_.threads, team_.in_flight, [&](std::size_t i) { decode(i); },
           [&](std::size_t i) { hand_on(i); });
@@ -172,7 +191,10 @@ class FileDecoder {
       if (!unit.is_shared()) largest = std::max(largest, unit.size);
     }
     for (const QcSlot& slot : reader_.slots()) {
-      if (slot.transposed) largest = std::max(largest, 2 * slot.size);
+      if (slot.is_whole()) largest = std::max(largest, 2 * slot.size);
+      if (slot.is_base_copy()) largest = std::max(largest, std::min(kCopyPiece, slot.size));
+      if (!slot.base) continue;
+      for (const UnitPart& part : reader_.unit_parts(slot)) largest = std::max(largest, part.size);
     }
     return largest;
   }
@@ -191,17 +213,24 @@ class FileDecoder {
 
   void decode(std::size_t i) {
     Piece& piece = pieces_[i];
-    if (!piece.unit && !piece.transposed) return;
+    if (piece.is_literal()) return;
     auto context = contexts_.take();
-    if (piece.transposed) {
-      turned_[i] = reader_.decode_slot(*piece.transposed, *context, shared_);
-      piece.bytes = turned_[i];
-    } else if (is_shared(*piece.unit)) {
+    if (piece.whole) {
+      slots_[i] = reader_.decode_slot(*piece.whole, *context, shared_);
+      piece.bytes = slots_[i];
+    } else if (piece.unit && is_shared(*piece.unit) && !piece.of_base) {
       piece.bytes = shared_.use(*piece.unit, *context).subspan(piece.begin, piece.size);
     } else {
       decoded_[i] = buffers_.take(largest_);
-      piece.bytes = decoded_[i].bytes().first(piece.size);
-      reader_.decode_unit(*piece.unit, decoded_[i].bytes().first(piece.size), *context);
+      const MutableBytes target = decoded_[i].bytes().first(piece.size);
+      if (piece.unit && is_shared(*piece.unit)) {
+        const ByteView unit = shared_.use(*piece.unit, *context);
+        std::copy_n(unit.data() + piece.begin, piece.size, target.data());
+      } else if (piece.unit) {
+        reader_.decode_unit(*piece.unit, target, *context);
+      }
+      if (piece.of_base) reader_.restore(reader_.slots()[*piece.of_base], piece.offset, target);
+      piece.bytes = target;
     }
     contexts_.give(std::move(context));
   }
@@ -209,7 +238,7 @@ class FileDecoder {
   void hand_on(std::size_t i) {
     const Piece& piece = pieces_[i];
     PageBuffer own = std::exchange(decoded_[i], {});
-    const Bytes turned = std::exchange(turned_[i], {});
+    const Bytes slot = std::exchange(slots_[i], {});
     hashers_[piece.file].update(piece.bytes);
     if (sinks_[piece.file] != nullptr) sinks_[piece.file]->write(piece.bytes);
     if (progress_) progress_(piece.bytes.size());
@@ -233,7 +262,7 @@ class FileDecoder {
   // A batch of pieces, and what became of each.
   std::vector<Piece> pieces_;
   std::vector<PageBuffer> decoded_;
-  std::vector<Bytes> turned_;
+  std::vector<Bytes> slots_;
 };
 
 }  // namespace

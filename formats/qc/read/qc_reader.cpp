@@ -25,9 +25,12 @@ constexpr std::uint64_t kIndexPart = 2;
 }  // namespace
 
 void throw_failure(const ContainerFailure& failure) {
-  const char* const advice = failure.code == ErrorCode::kLimit && failure.wanted != 0
-                                 ? "; if you trust the container, allow more with --max-memory"
-                                 : "";
+  const char* advice = "";
+  if (failure.code == ErrorCode::kLimit && failure.wanted != 0) {
+    advice = "; if you trust the container, allow more with --max-memory";
+  } else if (failure.code == ErrorCode::kUsage) {
+    advice = "; qcompress unpack --base takes that model, and gives the new one";
+  }
   throw Error(failure.code, fmt::format("{}{}", failure.text.data(), advice));
 }
 
@@ -66,6 +69,14 @@ void QcReader::parse(ByteView bytes) {
       failed.code,
       fmt::format("{}; if you trust the container, allow --max-memory {}", failed.text.data(),
                   byte_size_text(kIndexPart * (memory_->used() + failed.wanted))));
+}
+
+void QcReader::set_base(std::span<const ByteView> files) {
+  if (const auto failed = container_.set_base(files)) throw_failure(failed);
+}
+
+void QcReader::restore(const QcSlot& slot, std::uint64_t offset, MutableBytes bytes) const {
+  if (const auto failed = container_.restore(slot, offset, bytes, heap())) throw_failure(failed);
 }
 
 std::map<std::string, std::string> QcReader::metadata() const {
@@ -119,6 +130,7 @@ void QcReader::load_slot(std::size_t slot_index, MutableBytes out, unsigned thre
     decode_part(parts[i], target, *context);
     contexts.give(std::move(context));
   });
+  restore(slot, 0, target);
   if (transposed) transpose(before_turn, *transposed, out);
 }
 
@@ -136,6 +148,7 @@ Bytes QcReader::decode_slot(std::size_t slot_index, DecodeContext& context,
     std::copy_n(unit.data() + part.begin, part.size, target.data());
     shared.done(part.unit);
   }
+  restore(slot, 0, out);
   const auto& transposed = slots()[slot_index].transposed;
   if (!transposed) return out;
   Bytes turned(out.size());

@@ -47,6 +47,10 @@ class QcReader {
   /// The limits that hold, defaults put in.
   const ReadLimits& limits() const noexcept { return limits_; }
 
+  /// Gives an update its base, as Container::set_base(); the bytes outlive the reader. Throws
+  /// Error.
+  void set_base(std::span<const ByteView> files);
+
   /// Bytes of all files together, as the container says.
   std::uint64_t model_size() const noexcept { return container_.model_size(); }
   /// Throws Error(kLimit) when that is more than ReadLimits::model.
@@ -55,6 +59,9 @@ class QcReader {
   /// Decodes a unit into `out`, of the unit's size. Throws Error(kCorrupt).
   void decode_unit(std::size_t unit, MutableBytes out, DecodeContext& context,
                    StoreMode mode = StoreMode::kCached) const;
+
+  /// Makes bytes of a slot of an update, as Container::restore(). Throws Error: kUsage, kCorrupt.
+  void restore(const QcSlot& slot, std::uint64_t offset, MutableBytes bytes) const;
 
   /// Decodes a slot, repeated ones too, into memory of the caller's: `out` has the slot's size.
   /// Large slots go past the caches. For loading tensors where they are to stay; aligned memory in

@@ -74,7 +74,8 @@ class Assembly {
   std::vector<std::size_t> distinct_slots(bool small) const {
     std::vector<std::size_t> found;
     for (std::size_t i = 0; i < source_.slots.size(); ++i) {
-      if (!repeats_.of[i] && is_small(source_.slots[i]) == small) found.push_back(i);
+      const Slot& slot = source_.slots[i];
+      if (!repeats_.of[i] && !slot.is_base_copy() && is_small(slot) == small) found.push_back(i);
     }
     return found;
   }

@@ -1,5 +1,6 @@
 #include "formats/qc/write/container_index.h"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -35,6 +36,9 @@ class ManifestMaker {
 
   Manifest run() {
     for (std::size_t i = 0; i < indexed_.source.files.size(); ++i) add_file(i);
+    const bool is_update = std::ranges::any_of(
+        manifest_.slots, [](const ManifestSlot& slot) { return slot.base.has_value(); });
+    if (is_update) manifest_.base = indexed_.source.base;
     return std::move(manifest_);
   }
 
@@ -60,12 +64,19 @@ class ManifestMaker {
     const SlotRepeats& repeats = indexed_.repeats;
     ManifestSlot entry;
     entry.literal_before = literal_before;
-    entry.size = indexed_.source.slots[next_].view.data.size();
+    const Slot& slot = indexed_.source.slots[next_];
+    entry.size = slot.view.data.size();
     if (repeats.of[next_]) {
       entry.repeat_of = place_.at(*repeats.of[next_]);
       entry.transposed = repeats.transposed[next_];
-    } else {
+    } else if (!slot.is_base_copy()) {
       entry.unit = units_.first_of(next_);
+    }
+    if (slot.base) {
+      const std::uint64_t width = rank_width(slot.base->method);
+      entry.base = BaseUse{slot.base->method, slot.base->shift,
+                           width == 0 ? 0 : slot.base->codebook.size() / width};
+      append(manifest_.codebooks, slot.base->codebook);
     }
     place_.emplace(next_, manifest_.slots.size());
     manifest_.slots.push_back(entry);

@@ -20,7 +20,9 @@ IndexChoice make_choice(const IndexedSource& indexed, const UnitList& large,
   UnitList units = large;
   std::vector<std::size_t> small_units;
   std::vector<bool> cut(slots.size(), false);
-  for (std::size_t i = 0; i < cut.size(); ++i) cut[i] = !is_small(slots[i]);
+  for (std::size_t i = 0; i < cut.size(); ++i) {
+    cut[i] = !is_small(slots[i]) || slots[i].is_base_copy();
+  }
   for (std::size_t i = 0; i < small.size(); ++i) {
     const ManifestUnit& unit = small[i].unit.facts.entry;
     if (small[i].slots.size() == 1 && unit.size < threshold) continue;

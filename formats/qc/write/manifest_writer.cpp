@@ -40,17 +40,37 @@ void append_list(Bytes& out, std::uint64_t number, std::span<const std::uint64_t
   append_field(out, number, packed);
 }
 
+// As protocol buffers have sint64.
+std::uint64_t zigzag(std::int64_t number) {
+  return static_cast<std::uint64_t>(number) << 1 ^ static_cast<std::uint64_t>(number >> 63);
+}
+
+Bytes serialize_file(const ManifestFile& file) {
+  Bytes message;
+  if (!file.path.empty()) append_field(message, 1, as_bytes(file.path));
+  append_field(message, 2, file.size);
+  append_field(message, 3, ByteView(file.digest));
+  append_field(message, 4, file.slots);
+  return message;
+}
+
 Bytes serialize_slots(std::span<const ManifestSlot> slots) {
-  std::array<Column, 7> columns;
+  constexpr std::size_t kColumns = 10;
+  std::array<Column, kColumns> columns;
   for (const ManifestSlot& slot : slots) {
     const Transposition transposed = slot.transposed.value_or(Transposition{});
-    const std::array<std::uint64_t, 7> row = {slot.literal_before,
-                                              slot.size,
-                                              slot.repeat_of ? 0 : slot.unit,
-                                              slot.repeat_of ? *slot.repeat_of + 1 : 0,
-                                              transposed.rows,
-                                              transposed.columns,
-                                              transposed.width};
+    const BaseUse base = slot.base.value_or(BaseUse{});
+    const std::array<std::uint64_t, kColumns> row = {
+        slot.literal_before,
+        slot.size,
+        slot.repeat_of ? 0 : slot.unit,
+        slot.repeat_of ? *slot.repeat_of + 1 : 0,
+        transposed.rows,
+        transposed.columns,
+        transposed.width,
+        slot.base ? static_cast<std::uint64_t>(base.method) : 0,
+        zigzag(base.shift),
+        base.values};
     for (std::size_t i = 0; i < row.size(); ++i) columns[i].push_back(row[i]);
   }
   Bytes out;
@@ -84,12 +104,7 @@ Bytes serialize_manifest(const Manifest& manifest) {
   Bytes out;
   if (!manifest.writer.empty()) append_field(out, 1, as_bytes(manifest.writer));
   for (const ManifestFile& file : manifest.files) {
-    Bytes message;
-    if (!file.path.empty()) append_field(message, 1, as_bytes(file.path));
-    append_field(message, 2, file.size);
-    append_field(message, 3, ByteView(file.digest));
-    append_field(message, 4, file.slots);
-    append_field(out, 2, message);
+    append_field(out, 2, serialize_file(file));
   }
   if (!manifest.slots.empty()) append_field(out, 3, serialize_slots(manifest.slots));
   if (!manifest.units.empty()) append_field(out, 4, serialize_units(manifest.units));
@@ -99,6 +114,8 @@ Bytes serialize_manifest(const Manifest& manifest) {
     append_field(message, 2, as_bytes(value));
     append_field(out, 5, message);
   }
+  for (const ManifestFile& file : manifest.base) append_field(out, 6, serialize_file(file));
+  if (!manifest.codebooks.empty()) append_field(out, 7, manifest.codebooks);
   return out;
 }
 

@@ -39,7 +39,7 @@ class RepeatSearch {
   void find_equal() {
     std::map<Digest, std::size_t> first;
     for (std::size_t i = 0; i < slots_.size(); ++i) {
-      if (is_alone(slots_[i]) || !digests_[i]) continue;
+      if (is_alone(slots_[i]) || !digests_[i] || slots_[i].base) continue;
       const ByteView data = slots_[i].view.data;
       const auto [entry, inserted] = first.emplace(*digests_[i], i);
       if (inserted) continue;
@@ -53,6 +53,7 @@ class RepeatSearch {
       const TensorView& view = slots_[i].view;
       const bool small = view.data.size() < kMinTransposed || view.data.size() > kQcMaxUnit;
       if (found_.of[i] || small || slots_[i].dims.size() < 2 || is_alone(slots_[i])) continue;
+      if (slots_[i].base) continue;
       const auto [entry, inserted] =
           first.emplace(std::pair(view.data.size(), order_free_hash_of(view)), i);
       if (inserted) continue;

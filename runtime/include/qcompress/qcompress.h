@@ -72,7 +72,8 @@ typedef struct qcompress_tensor {
                     which cannot be decoded, and for tensors without elements */
   uint64_t
       stored_size; /* bytes in the container; 0 for one that is in the graph or repeats another */
-  const char* layout; /* how it is stored: "csr", "palette", ..., "pool", "repeat" or "graph" */
+  const char* layout; /* how it is stored: "csr", "palette", ..., "pool", "repeat", "base" or
+                         "graph" */
 } qcompress_tensor;
 
 /* "MAJOR.MINOR.PATCH" of this library. */
@@ -106,6 +107,22 @@ QCOMPRESS_API qcompress_status qcompress_get_file(const qcompress_container* con
 QCOMPRESS_API qcompress_status qcompress_read_file(const qcompress_container* container,
                                                    size_t index, void* out, size_t size,
                                                    qcompress_error* error);
+
+/* How many files the base of an update has: the model that it was made from, whose unchanged parts
+ * it does not hold. 0 for a container that is complete. */
+QCOMPRESS_API size_t qcompress_base_count(const qcompress_container* container);
+
+/* File `index` of the base from 0. QCOMPRESS_ERROR_USAGE when there is none. */
+QCOMPRESS_API qcompress_status qcompress_get_base(const qcompress_container* container,
+                                                  size_t index, qcompress_file* file);
+
+/* Gives an update the bytes of its base: for each file `files[i]`, of the size that
+ * qcompress_get_base() says. They outlive the container. Before that, nothing that is made of the
+ * base is decoded. QCOMPRESS_ERROR_USAGE when they are not those of the base. Not while other calls
+ * use the container. */
+QCOMPRESS_API qcompress_status qcompress_set_base(qcompress_container* container,
+                                                  const void* const* files, size_t count,
+                                                  qcompress_error* error);
 
 /* How many tensors the model has: initializers, of subgraphs too, and tensors in attributes. */
 QCOMPRESS_API size_t qcompress_tensor_count(const qcompress_container* container);

@@ -72,6 +72,28 @@ class Container {
     return bytes;
   }
 
+  std::size_t base_count() const noexcept { return qcompress_base_count(get()); }
+
+  File base(std::size_t index) const {
+    File file;
+    require(qcompress_get_base(get(), index, &file), "there is no such file of the base");
+    return file;
+  }
+
+  /// The bytes of the files of the base, which outlive the container.
+  void set_base(std::span<const std::span<const std::byte>> files) {
+    std::vector<const void*> bytes;
+    bool fits = files.size() == base_count();
+    for (std::size_t i = 0; fits && i < files.size(); ++i) {
+      fits = files[i].size() == base(i).size;
+      bytes.push_back(files[i].data());
+    }
+    if (!fits) throw std::invalid_argument("the base is not the model that it updates");
+    call([&](qcompress_error* error) {
+      return qcompress_set_base(container_.get(), bytes.data(), bytes.size(), error);
+    });
+  }
+
   std::size_t tensor_count() const noexcept { return qcompress_tensor_count(get()); }
 
   Tensor tensor(std::size_t index) const {
