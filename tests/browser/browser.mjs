@@ -2,10 +2,14 @@
 import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
 
+// Ends a hang, measures nothing.
+const HANG = 300_000;
+
 /** Runs `task` with a headless Chromium; `modules` is the folder that has playwright-core. */
 export async function with_chromium(modules, task) {
   const { chromium } = createRequire(pathToFileURL(`${modules}/`))('playwright-core');
   const browser = await chromium.launch({
+    timeout: HANG,
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
     // Containers give Chromium no sandbox and little shared memory.
     args: ['--no-sandbox', '--disable-dev-shm-usage', '--disable-gpu'],
@@ -15,6 +19,13 @@ export async function with_chromium(modules, task) {
   } finally {
     await browser.close();
   }
+}
+
+/** An empty page in a context of its own. */
+export async function new_page(browser, options) {
+  const context = await browser.newContext(options);
+  context.setDefaultTimeout(HANG);
+  return context.newPage();
 }
 
 /** Collects what goes wrong in `page`: messages, errors, and requests that `is_allowed` refuses. */

@@ -5,15 +5,13 @@ import assert from 'node:assert/strict';
 import { basename, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
-import { faint_texts, faults_of, is_too_wide, with_chromium } from './browser.mjs';
+import { faint_texts, faults_of, is_too_wide, new_page, with_chromium } from './browser.mjs';
 
 const [modules, folder, ...files] = process.argv.slice(2);
 
 async function check(browser, file, theme, width) {
   const url = pathToFileURL(resolve(file)).href;
-  const context = await browser.newContext({
-    colorScheme: theme, viewport: { width, height: 800 } });
-  const page = await context.newPage();
+  const page = await new_page(browser, { colorScheme: theme, viewport: { width, height: 800 } });
   const faults = faults_of(page, (asked) => asked === url || asked.startsWith('data:'));
   await page.goto(url);
   assert.deepEqual(faults, [], `${file}, ${theme}`);
@@ -33,7 +31,7 @@ async function check(browser, file, theme, width) {
     assert.deepEqual(await faint_texts(page), [], 'faint texts on paper');
     await page.pdf({ path: `${folder}/${name}.pdf`, format: 'A4' });
   }
-  await context.close();
+  await page.context().close();
 }
 
 await with_chromium(modules, async (browser) => {

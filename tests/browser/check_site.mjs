@@ -8,7 +8,7 @@ import { createServer } from 'node:http';
 import { extname, join, normalize, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
-import { faint_texts, faults_of, is_too_wide, with_chromium } from './browser.mjs';
+import { faint_texts, faults_of, is_too_wide, new_page, with_chromium } from './browser.mjs';
 
 const [modules, site, folder, ...files] = process.argv.slice(2);
 const { EXAMPLES } = await import(pathToFileURL(resolve(site, 'drawing.js')));
@@ -32,8 +32,7 @@ async function serve(request, response) {
 }
 
 async function open(browser, address, options) {
-  const context = await browser.newContext(options);
-  const page = await context.newPage();
+  const page = await new_page(browser, options);
   const faults = faults_of(page, (url) => url.startsWith(address) || url.startsWith('blob:'));
   await page.goto(address);
   await page.getByText('The network is ready.').waitFor();
