@@ -102,17 +102,20 @@ std::optional<Candidate> by_ranks(BaseMethod method, ByteView bytes, ByteView ba
     if (entries.emplace(value, codebook.size()).second) codebook.push_back(value);
   }
   if (codebook.size() > kMaxBaseValues) return std::nullopt;
-  const Element element{static_cast<std::uint8_t>(width), false};
-  Candidate made{{method, 0, Bytes(codebook.size() * width)}, Bytes(bytes.size()), element};
+  Candidate made;
+  made.base.method = method;
+  made.base.codebook.resize(codebook.size() * width);
+  made.stored.resize(bytes.size());
+  made.element = {static_cast<std::uint8_t>(width), false};
   for (std::size_t i = 0; i < codebook.size(); ++i) {
-    store_pattern(made.base.codebook.data() + i * width, element.width, codebook[i]);
+    store_pattern(made.base.codebook.data() + i * width, width, codebook[i]);
   }
   for (std::size_t at = 0; at < bytes.size(); at += width) {
     const std::size_t rank = rank_of(*before, load_pattern(base.data() + at, width));
     const std::uint64_t value = load_pattern(bytes.data() + at, width);
     if (codebook[rank] == value) continue;
     const std::size_t moved = codebook.size() + entries.at(value) - rank;
-    store_pattern(made.stored.data() + at, element.width, moved % codebook.size());
+    store_pattern(made.stored.data() + at, width, moved % codebook.size());
   }
   return made;
 }
