@@ -38,7 +38,7 @@ ContainerFailure restore_ranks(BaseMethod method, ByteView base, ByteView codebo
     if (difference >= values) return corrupt("a slot by ranks has a difference that is too large");
     const auto rank = static_cast<std::size_t>(
         std::lower_bound(first, first + count, load_pattern(base.data() + at, width)) - first);
-    const std::size_t entry = (rank + difference) % values;
+    const auto entry = static_cast<std::size_t>((rank + difference) % values);
     std::copy_n(codebook.data() + entry * width, width, stored.data() + at);
   }
   return {};
