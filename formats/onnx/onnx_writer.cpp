@@ -234,7 +234,11 @@ class Writer {
         return;
       }
       if (before_.knows_value(field.begin)) return;  // taken out
-      if (!initializers.contains(text_in(field, onnx_field::value::kName))) return;
+      // A field of another kind is no input, and stays as other fields that nobody knows.
+      if (field.is_delimited() &&
+          !initializers.contains(text_in(field, onnx_field::value::kName))) {
+        return;
+      }
       WireMessage out = empty();
       copy(OnnxMessage::kGraph, field, out);
       fields.emplace_back(names::kInput, std::move(out));

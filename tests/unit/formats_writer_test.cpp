@@ -353,5 +353,24 @@ TEST(Overlay, ReachesTensorsThatShareBytes) {
   EXPECT_TRUE(edited.files()[1].bytes.joined() == weights);
 }
 
+// Protobuf takes a number where a message belongs for a field that it does not know.
+TEST(Writer, FieldsOfAnotherKindStayAsTheyAre) {
+  onnx::ModelProto model = example();
+  model.mutable_unknown_fields()->AddVarint(onnx::ModelProto::kOpsetImportFieldNumber, 7);
+  onnx::GraphProto& graph = *model.mutable_graph();
+  for (const int number :
+       {onnx::GraphProto::kInputFieldNumber, onnx::GraphProto::kOutputFieldNumber,
+        onnx::GraphProto::kNodeFieldNumber, onnx::GraphProto::kInitializerFieldNumber,
+        onnx::GraphProto::kValueInfoFieldNumber}) {
+    graph.mutable_unknown_fields()->AddVarint(number, 10);
+  }
+  const OnnxModel opened = open_model(model);
+  const OnnxModel written = opened.with_graph(opened.edit_graph());
+  EXPECT_EQ(written.tensors().size(), opened.tensors().size());
+  const onnx::ModelProto again = parse(written);
+  EXPECT_EQ(again.graph().input_size(), graph.input_size());
+  EXPECT_EQ(again.graph().node_size(), graph.node_size());
+}
+
 }  // namespace
 }  // namespace qc
