@@ -89,6 +89,7 @@ struct PackCommand {
     }
     const std::filesystem::path target = common.output_or(with_extension(input, ".qc"));
     require_different(input, target);
+    for (const std::string& each : base) require_different(each, target);
     model.refuse_input(target, true);
     AtomicFile out(target, common.overwrite(), common.sync());
     pack(model, params, out);

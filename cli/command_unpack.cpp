@@ -38,6 +38,7 @@ struct UnpackCommand {
     const std::uint64_t total = reader.model_size();
     const std::filesystem::path target = common.output_or(with_extension(input, ".onnx"));
     require_different(input, target);
+    for (const std::string& each : base) require_different(each, target);
     const auto start = std::chrono::steady_clock::now();
     std::vector<std::filesystem::path> left;
     {

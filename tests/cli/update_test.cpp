@@ -63,6 +63,10 @@ TEST_F(UpdateTest, WantsItsBaseAndNoOther) {
   expect_refused({"test", "v2.qc"}, kUsage, {"v2.qc", "--base"});
   expect_refused({"unpack", "v2.qc", "--base", "v2.onnx", "-o", "x.onnx"}, kUsage, {"v2.onnx"});
   expect_refused({"unpack", "v1.qc", "--base", "v2.onnx", "-o", "x.onnx"}, kUsage, {"no update"});
+  // An update without its base would be lost.
+  expect_refused({"pack", "v2.onnx", "--base", "v1.qc", "-o", "v1.qc", "-f"}, kUsage, {"v1.qc"});
+  expect_refused({"unpack", "v2.qc", "--base", "v1.onnx", "-o", "v1.onnx", "-f"}, kUsage,
+                 {"v1.onnx"});
   expect_refused({"inspect", "v2.qc"}, kUsage, {"update", "--base"});
   expect_refused({"eval", "v2.qc", "--data", "data"}, kUsage, {"update", "--base"});
 }
