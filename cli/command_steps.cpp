@@ -87,6 +87,9 @@ struct StepCommand {
                               kind->from_scratch ? "" : ", or --finetune-cmd CMD"));
     }
     require_use(resume, shows_steps() && !sensitivity);
+    if (sensitivity && !tuning.save_calibration.empty()) {
+      throw Error(ErrorCode::kUsage, "--sensitivity changes nothing and saves no calibration");
+    }
     if (tuning.tunes()) return;
     for (const auto& [name, values] : step.given()) {
       const bool judges = name == "steps" || name == "schedule" || name == "max-drop";
@@ -115,6 +118,19 @@ struct StepCommand {
     const std::filesystem::path target = common.output_or(default_output(model));
     require_different(input, target);
     tuning.require_no_data(target);
+    const std::filesystem::path calibration = tuning.save_calibration;
+    if (!calibration.empty()) {
+      require_different(input, calibration);
+      if (std::filesystem::weakly_canonical(calibration) ==
+          std::filesystem::weakly_canonical(target)) {
+        throw Error(ErrorCode::kUsage, fmt::format("{} is the output; name another file for "
+                                                   "--save-calibration",
+                                                   target.string()));
+      }
+      model.refuse_input(calibration, true);
+      tuning.require_no_data(calibration);
+      require_absent(calibration, common.overwrite());
+    }
 
     Tuning tools(tuning, common, step.trains() ? validation_fraction(step.params()) : 0, model);
     tools.adapt(step);
@@ -132,6 +148,10 @@ struct StepCommand {
     pipeline.on_step = [&](const StepReport&) { tools.monitor().clear(); };
     if (common.prints() && !tools.description().empty()) {
       print_progress(printable_lines(tools.description()) + "\n");
+    }
+
+    if (!calibration.empty()) {
+      naming_errors(input, [&] { tools.save_calibration(model, common.overwrite()); });
     }
 
     PipelineReport report;
@@ -244,6 +264,9 @@ void add_step_command(CLI::App& app, const StepKind& kind) {
   if (trains) {
     add_tuning_flags(*sub, command->tuning, kind.from_scratch ? Hooks::kNone : Hooks::kBoth);
     if (!kind.from_scratch) add_imitation_flags(*sub, command->tuning);
+    if (kind.pass != nullptr && kind.pass->calibrates != nullptr) {
+      add_calibration_flags(*sub, command->tuning);
+    }
   }
   if (kind.name == kPrunePass.name) {
     sub->add_flag("--sensitivity", command->sensitivity,

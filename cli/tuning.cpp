@@ -97,6 +97,24 @@ void add_imitation_flags(CLI::App& command, TuningFlags& flags) {
       "(data/DATA.md)");
 }
 
+void add_calibration_flags(CLI::App& command, TuningFlags& flags) {
+  const std::string group = "Data and engine";
+  command
+      .add_option("--save-calibration", flags.save_calibration,
+                  "Write what the samples show of the weights to this file, for --calibration; a "
+                  "layer with n inputs takes 4 n^2 bytes")
+      ->type_name("FILE")
+      ->needs(command.get_option("--data"))
+      ->group(group);
+  command
+      .add_option("--calibration", flags.calibration,
+                  "Take from such a file what the method would look for in --data; of the network "
+                  "before any change, so later layers cannot make up for earlier ones")
+      ->check(CLI::ExistingFile)
+      ->type_name("FILE")
+      ->group(group);
+}
+
 Tuning::Tuning(const TuningFlags& flags, const CommonOptions& common)
     : flags_(flags),
       threads_(common.threads),
@@ -115,6 +133,9 @@ Tuning::Tuning(const TuningFlags& flags, const CommonOptions& common, double val
       threads_(common.threads),
       monitor_(common.prints(), common.verbose && common.prints()) {
   open_hooks(common);
+  if (!flags.calibration.empty()) {
+    calibration_ = std::make_unique<CalibrationFile>(flags.calibration);
+  }
   if (flags.data.empty()) return;
   const EngineOptions engine = {common.threads, flags.device, flags.limits};
   const DataSource data = {flags.data, flags.data_config};
@@ -171,6 +192,10 @@ void Tuning::open_hooks(const CommonOptions& common) {
   }
 }
 
+void Tuning::save_calibration(const OnnxModel& model, Overwrite overwrite) const {
+  qc::save_calibration(flags_.save_calibration, overwrite, model, *workbench_);
+}
+
 void Tuning::adapt(Step& step) const {
   if (imitates_) step.imitate();
 }
@@ -180,6 +205,7 @@ PipelineTools Tuning::pipeline_tools() {
   tools.evaluator = evaluator_;
   tools.tuner = tuner_;
   tools.calibration = workbench_.get();
+  if (calibration_ != nullptr) tools.calibration = calibration_.get();
   tools.threads = threads_;
   // Passes alone are over soon: a signal ends them at once.
   if (evaluator_ != nullptr || tuner_ != nullptr) {
@@ -206,6 +232,7 @@ CheckpointIdentity Tuning::identity(const std::string& steps_name, const std::st
     identity["data set"] =
         fmt::format("{}\n{}\n{}", path.string(), flags_.data_config, workbench_->samples_text());
   }
+  if (!flags_.calibration.empty()) identity["calibration"] = flags_.calibration;
   if (!teacher_digest_.empty()) identity["teacher"] = teacher_digest_;
   if (!flags_.finetune_command.empty()) identity["fine-tuning command"] = flags_.finetune_command;
   if (!flags_.eval_command.empty()) identity["evaluation command"] = flags_.eval_command;

@@ -9,6 +9,7 @@
 #include "cli/common.h"
 #include "cli/judging.h"
 #include "cli/monitor.h"
+#include "pipeline/calibration_file.h"
 #include "pipeline/checkpoint.h"
 #include "pipeline/hooks.h"
 #include "pipeline/runner.h"
@@ -21,6 +22,8 @@ struct TuningFlags {
   std::string data_config;
   std::string teacher;
   JudgingFlags judging;
+  std::string calibration;
+  std::string save_calibration;
   std::string finetune_command;
   std::string eval_command;
   int timeout = 0;  ///< seconds
@@ -45,6 +48,9 @@ void add_tuning_flags(CLI::App& command, TuningFlags& flags, Hooks hooks);
 /// Adds --teacher and the flags of judgement without labels, for commands that take any samples.
 void add_imitation_flags(CLI::App& command, TuningFlags& flags);
 
+/// Adds --calibration and --save-calibration, for passes that may look at samples.
+void add_calibration_flags(CLI::App& command, TuningFlags& flags);
+
 /// Says in the help of a command with these flags that --data may be samples of any kind.
 void allow_any_samples(CLI::App& command);
 
@@ -63,6 +69,9 @@ class Tuning {
   ConsoleMonitor& monitor() { return monitor_; }
   /// For run_steps(): both of them, the threads, and what Ctrl-C does to them.
   PipelineTools pipeline_tools();
+  /// Writes what --save-calibration asks for, of a model. Throws Error as qc::save_calibration()
+  /// does.
+  void save_calibration(const OnnxModel& model, Overwrite overwrite) const;
   /// Makes a step fit the samples (Step::imitate). Throws Error(kUsage) as that does.
   void adapt(Step& step) const;
   /// "libtorch 1.13.1, 2 threads, cpu"; empty without the built-in engine.
@@ -81,6 +90,7 @@ class Tuning {
   unsigned threads_;
   ConsoleMonitor monitor_;
   std::unique_ptr<Workbench> workbench_;
+  std::unique_ptr<CalibrationFile> calibration_;
   bool imitates_ = false;
   std::string teacher_digest_;
   std::unique_ptr<HookEvaluator> hook_evaluator_;

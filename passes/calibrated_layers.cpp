@@ -163,7 +163,9 @@ std::vector<Outcome> change_by_samples(const OnnxModel& model, const Params& par
                                        std::vector<std::string>& notes) {
   if (context.calibration == nullptr) {
     throw Error(ErrorCode::kUsage,
-                fmt::format("--method {} needs samples: --data DIR", method.name));
+                fmt::format("--method {} needs samples: --data DIR, or --calibration FILE with "
+                            "what some showed",
+                            method.name));
   }
   std::map<std::size_t, WeightLayer> waiting =
       layers_of(model, params, {tensors.begin(), tensors.end()}, method.takes_tables);

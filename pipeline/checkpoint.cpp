@@ -12,7 +12,7 @@
 #include <utility>
 
 #include "core/error.h"
-#include "formats/qc/decode/checksum.h"
+#include "pipeline/hashed_file.h"
 #include "system/file.h"
 
 namespace qc {
@@ -20,6 +20,7 @@ namespace {
 
 using nlohmann::json;
 
+constexpr std::string_view kKind = "checkpoint";
 constexpr std::string_view kMagic = "qcompress checkpoint 2\n";
 
 // Names of tensors need not be text, and JSON has no NaN.
@@ -198,41 +199,8 @@ class Models {
 
 json reference(std::optional<std::size_t> number) { return number ? json(*number) : json(); }
 
-// Hashes what is written.
-class HashingFile {
- public:
-  explicit HashingFile(const std::filesystem::path& path) : file_(path, Overwrite::kReplace) {}
-
-  void write(ByteView bytes) {
-    hasher_.update(bytes);
-    file_.write(bytes);
-  }
-  void write_number(std::uint64_t number) {
-    Bytes bytes;
-    append_le(bytes, number);
-    write(bytes);
-  }
-  void commit() {
-    file_.write(hasher_.digest());
-    file_.commit();
-  }
-
- private:
-  AtomicFile file_;
-  Hasher hasher_;
-};
-
 Checkpoint parse(ByteView bytes, const CheckpointIdentity& identity, const OnnxModel& input) {
-  const auto refuse = [] { throw Error(ErrorCode::kCorrupt, "is no checkpoint of this version"); };
-  ByteReader reader(bytes);
-  if (as_text(reader.take(kMagic.size())) != kMagic) refuse();
-  if (bytes.size() < kMagic.size() + sizeof(Digest)) refuse();
-  const ByteView body = bytes.first(bytes.size() - sizeof(Digest));
-  Digest stored;
-  std::ranges::copy(bytes.last(sizeof(Digest)), stored.begin());
-  if (!checksum_matches(xxh3_128(body), stored)) {
-    throw Error(ErrorCode::kCorrupt, "is damaged: its checksum does not match");
-  }
+  ByteReader reader(hashed_content(bytes, kMagic, kKind));
   const json document = json::parse(as_text(reader.take(reader.le<std::uint64_t>())));
   require_same(document.at("identity"), identity);
 
@@ -263,7 +231,9 @@ Checkpoint parse(ByteView bytes, const CheckpointIdentity& identity, const OnnxM
   state.training.assign(training.begin(), training.end());
   const ByteView search = reader.take(document.at("search").get<std::uint64_t>());
   checkpoint.search.assign(search.begin(), search.end());
-  if (!reader.ok() || reader.rest().size() != sizeof(Digest)) refuse();
+  if (!reader.ok() || !reader.rest().empty()) {
+    throw Error(ErrorCode::kCorrupt, "cannot be understood");
+  }
   return checkpoint;
 }
 
@@ -291,10 +261,8 @@ void write_checkpoint(const std::filesystem::path& path, const Checkpoint& check
     document["models"].push_back(std::move(sizes));
   }
   const std::string text = dump(document);
-  HashingFile file(path);
-  file.write(as_bytes(kMagic));
-  file.write_number(text.size());
-  file.write(as_bytes(text));
+  HashedFile file(path, kMagic, Overwrite::kReplace);
+  file.write_text(text);
   for (const auto& model : models.all()) {
     for (const ModelFile& part : model->files()) {
       part.bytes.each(0, part.bytes.size(), [&](ByteView piece) { file.write(piece); });

@@ -87,6 +87,35 @@ TEST_F(UnlabelledTest, PassesLookAtSamples) {
                  {"--method obs", "--data"});
 }
 
+// What samples showed serves later, and elsewhere: neither samples nor the engine are needed then.
+TEST_F(UnlabelledTest, PassesTakeASavedCalibration) {
+  const Args prune = {"prune", "trained.onnx", "--rate", "0.9", "--method", "obs"};
+  const auto pruned = [&](const Args& flags, const std::string& output) {
+    Args args = prune;
+    args.insert(args.end(), flags.begin(), flags.end());
+    args.insert(args.end(), {"-o", output});
+    return args;
+  };
+  run_well(pruned({"--data", "data", "--epochs", "0", "--save-calibration", "moments"}, "a.onnx"));
+  run_well(pruned({"--data", "data", "--epochs", "0"}, "plain.onnx"));
+  EXPECT_TRUE(content("a.onnx") == content("plain.onnx"));
+  run_well(pruned({"--calibration", "moments"}, "b.onnx"));
+  run_well({"prune", "trained.onnx", "--rate", "0.9", "-o", "magnitude.onnx"});
+  EXPECT_EQ(weights("b.onnx", "nonzero"), weights("magnitude.onnx", "nonzero"));
+  EXPECT_GT(snr("b.onnx"), snr("magnitude.onnx") + 1);
+  // A network that was changed since has the same layers.
+  run_well({"share", "b.onnx", "--bits", "3", "--method", "weighted", "--calibration", "moments",
+            "-o", "shared.onnx"});
+
+  expect_refused(pruned({"--data", "data", "--save-calibration", "moments"}, "c.onnx"), kFile,
+                 {"moments", "-f"});
+  expect_refused(pruned({"--data", "data", "--save-calibration", "c.onnx"}, "c.onnx"), kUsage,
+                 {"c.onnx"});
+  expect_refused(pruned({"--calibration", "trained.onnx"}, "c.onnx"), kCorrupt,
+                 {"trained.onnx", "calibration file"});
+  expect_refused(pruned({"--save-calibration", "other"}, "c.onnx"), kUsage, {"--data"});
+}
+
 TEST_F(UnlabelledTest, RecipesRunWithoutLabels) {
   write("recipe.toml",
         "[[step]]\ndo = \"prune\"\nrate = 0.5\nepochs = 1\n[[step]]\ndo = \"share\"\nbits = 4\n"

@@ -243,10 +243,11 @@ TEST_F(ObsPrune, RefusesWhatCountsOtherwise) {
 
 TEST_F(Calibrated, SamplesAreAskedFor) {
   EXPECT_EQ(error_of(kPrunePass, model(), {{"method", "obs"}, {"rate", "0.5"}}, nullptr),
-            "--method obs needs samples: --data DIR");
+            "--method obs needs samples: --data DIR, or --calibration FILE with what some showed");
   for (const std::string method : {"weighted", "rate"}) {
     EXPECT_EQ(error_of(kSharePass, model(), {{"method", method}, {"bits", "4"}}, nullptr),
-              "--method " + method + " needs samples: --data DIR");
+              "--method " + method +
+                  " needs samples: --data DIR, or --calibration FILE with what some showed");
     EXPECT_TRUE(kSharePass.calibrates(params_of(kSharePass, {{"method", method}})));
   }
   EXPECT_TRUE(kPrunePass.calibrates(params_of(kPrunePass, {{"method", "obs"}})));
