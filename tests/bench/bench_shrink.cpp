@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "bench.h"
+#include "core/error.h"
 #include "data/feed_source.h"
 #include "harness.h"
 #include "kept_rows.h"
@@ -195,10 +196,16 @@ nlohmann::json measure(const SubjectInfo& info, const fs::path& shared, Engine& 
     }
   }
   if (quick) targets.resize(1);
-  for (const std::uint64_t target : targets) {
-    ShrinkCandidate candidate = calibrated.of_size(target);
-    others.push_back(std::move(*candidate.model));
-    sizes.push_back(candidate.bytes);
+  std::size_t met = 0;
+  try {
+    for (; met < targets.size(); ++met) {
+      ShrinkCandidate candidate = calibrated.of_size(targets[met]);
+      others.push_back(std::move(*candidate.model));
+      sizes.push_back(candidate.bytes);
+    }
+  } catch (const Error&) {
+    // The curve ends where what is not rounded takes more.
+    if (met == 0) throw;
   }
   const std::vector<double> judged = calibrated.judged(others);
   // Sharing itself is among what is as close.
@@ -218,14 +225,20 @@ nlohmann::json measure(const SubjectInfo& info, const fs::path& shared, Engine& 
       fmt::format("{:.2f}", static_cast<double>(as_close) / static_cast<double>(plain)),
       fmt::format("{:.0f}", seconds)};
   std::vector<std::vector<std::string>> curve;
-  for (std::size_t i = 0; i < targets.size(); ++i) {
-    const bool plain_too = i < kBits.size();
-    const std::size_t at = kBits.size() + 1 + i;
-    curve.push_back({i == 0 ? std::string(info.name) : std::string(),
-                     plain_too ? fmt::format("{}", kBits[i]) : std::string(),
-                     plain_too ? kilobytes(sizes[i]) : std::string(),
-                     plain_too ? calibrated.text(judged[i]) : std::string(), kilobytes(sizes[at]),
-                     calibrated.text(judged[at])});
+  for (std::size_t i = 0; i < std::max(met, kBits.size()); ++i) {
+    std::vector<std::string> row = {
+        i == 0 ? std::string(info.name) : std::string(), "", "", "", "", ""};
+    if (i < kBits.size()) {
+      row[1] = fmt::format("{}", kBits[i]);
+      row[2] = kilobytes(sizes[i]);
+      row[3] = calibrated.text(judged[i]);
+    }
+    if (i < met) {
+      const std::size_t at = kBits.size() + 1 + i;
+      row[4] = kilobytes(sizes[at]);
+      row[5] = calibrated.text(judged[at]);
+    }
+    curve.push_back(std::move(row));
   }
   return {{"beside", beside}, {"curve", curve}, {"share_bytes", plain}, {"shrink_bytes", as_close}};
 }
