@@ -18,18 +18,18 @@ function(qc_compile_options target)
     target_link_options(${target} PRIVATE -fsanitize=address,undefined)
   endif()
   if(QC_FUZZ)
-    target_compile_options(${target} PRIVATE -fsanitize=fuzzer-no-link,address,undefined
-                                             -fno-sanitize-recover=undefined)
+    target_compile_options(${target} PRIVATE -fsanitize=fuzzer-no-link)
     target_compile_definitions(${target} PRIVATE FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION)
-    target_link_options(${target} PRIVATE -fsanitize=address,undefined)
   endif()
 endfunction()
 
-# Headers of libraries that most files of a target include are parsed once. -fpch-preprocess is what
-# ccache needs to see them.
+# Headers of libraries that most files of a target include are parsed once. ccache can tell whether a
+# precompiled header changed with -fpch-preprocess, and where no time stamp is in it.
 function(qc_precompile target)
   target_precompile_headers(${target} PRIVATE ${ARGN})
-  target_compile_options(${target} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>)
+  target_compile_options(${target} PRIVATE
+    "$<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>"
+    "$<$<CXX_COMPILER_ID:Clang>:SHELL:-Xclang -fno-pch-timestamp>")
 endfunction()
 
 # For tests, which take longer to compile than to run: lightly optimised, and with

@@ -163,7 +163,7 @@ TEST(Codebook, LengthsThatChangeLittleTakeFewBits) {
   std::uint64_t value = 0;
   std::size_t bits_below = 0;
   for (unsigned length = 1; length <= 24; ++length) {
-    for (int i = 0; i < 8; ++i) {
+    for (unsigned i = 0; i < 8; ++i) {
       value += (std::uint64_t{1} << length) - (i % 2);
       sorted.push_back(value);
       bits_below += length - 1;

@@ -100,7 +100,7 @@ INSTANTIATE_TEST_SUITE_P(Layouts, EveryElement, testing::ValuesIn(kElements), []
 TEST_P(EveryElement, SmallTensorsComeBackWithHuffman) {
   Written written;
   for (const Pattern pattern : all_patterns()) {
-    for (const std::size_t count : {0, 1, 2, 63, 64, 65, 1023, 1024, 1025}) {
+    for (const std::size_t count : {0U, 1U, 2U, 63U, 64U, 65U, 1023U, 1024U, 1025U}) {
       SCOPED_TRACE(describe(pattern, GetParam(), count));
       for (const ChannelMap& channels : channel_maps(count)) {
         if (channels.count > 1 && !has_channels(pattern)) continue;
@@ -115,7 +115,7 @@ TEST_P(EveryElement, SmallTensorsComeBackWithHuffman) {
 TEST_P(EveryElement, SmallTensorsComeBackWithTheSmallestStage) {
   Written written;
   for (const Pattern pattern : all_patterns()) {
-    for (const std::size_t count : {0, 1, 65, 1030}) {
+    for (const std::size_t count : {0U, 1U, 65U, 1030U}) {
       SCOPED_TRACE(describe(pattern, GetParam(), count));
       const TestTensor tensor = make_tensor(pattern, GetParam(), count, 7, {3, 9, 2});
       round_trip_all(tensor, StageChoice::kSmallest, written);

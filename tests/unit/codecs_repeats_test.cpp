@@ -27,7 +27,7 @@ struct Structured {
 
 std::vector<Structured> structured_tensors() {
   std::vector<Structured> all;
-  for (const std::uint64_t size : {256, 400, 512}) {
+  for (const std::uint64_t size : {256U, 400U, 512U}) {
     for (const FourierPart part : {FourierPart::kCosine, FourierPart::kSine}) {
       for (const FourierWindow window : {FourierWindow::kNone, FourierWindow::kHann}) {
         const std::string name = "fourier " + std::to_string(size) +
@@ -122,7 +122,7 @@ RC_GTEST_PROP(ParseRepeats, GivesEveryElementItsPlace, ()) {
 }
 
 TEST(CountDuplicates, IsExactForFewElementsAndCloseForMany) {
-  for (const std::uint64_t values : {1, 3, 20, 1000, 1000000}) {
+  for (const std::uint64_t values : {1U, 3U, 20U, 1000U, 1000000U}) {
     for (const std::size_t count : {500, 4000, 10000, 300000}) {
       SplitMix64 random(values + count);
       TestTensor tensor{{}, {4, true}, {}, {}};

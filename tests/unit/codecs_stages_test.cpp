@@ -105,7 +105,7 @@ TEST_P(EveryStage, GivesTheSymbolsBack) {
   int coded_streams = 0;
   for (const std::uint32_t alphabet : kAlphabets) {
     for (const Skew skew : kSkews) {
-      for (const std::size_t count : {0, 1, 2, 63, 64, 65, 1000, 4095, 4096, 4097}) {
+      for (const std::size_t count : {0U, 1U, 2U, 63U, 64U, 65U, 1000U, 4095U, 4096U, 4097U}) {
         const Symbols symbols = make_symbols(skew, alphabet, count, count);
         const std::optional<Bytes> coded = encode(*GetParam(), symbols, alphabet);
         if (!coded) continue;

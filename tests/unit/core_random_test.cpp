@@ -29,9 +29,9 @@ std::vector<std::uint64_t> first(SplitMix64 random, std::size_t count) {
 TEST(RandomStreams, HaveNoNumberInCommon) {
   constexpr std::size_t kNumbers = 100'000;
   std::vector<std::uint64_t> all;
-  for (const std::uint64_t seed : {0, 1, 2}) {
+  for (const std::uint64_t seed : {0U, 1U, 2U}) {
     for (const StreamPurpose purpose : kPurposes) {
-      for (const std::uint64_t index : {0, 1, 2}) {
+      for (const std::uint64_t index : {0U, 1U, 2U}) {
         const auto numbers = first(random_stream(seed, purpose, index), kNumbers);
         all.insert(all.end(), numbers.begin(), numbers.end());
       }

@@ -39,7 +39,7 @@ format::Manifest example() {
   }
   message.mutable_files(0)->set_slots(3);
   format::Slots& slots = *message.mutable_slots();
-  for (const std::uint64_t number : {0, 300, 7}) {
+  for (const std::uint64_t number : {0U, 300U, 7U}) {
     slots.add_literal_before(number);
     slots.add_size(number << 40);
     slots.add_unit(number == 7 ? 0 : number);

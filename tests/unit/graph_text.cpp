@@ -79,7 +79,7 @@ class ReadText {
   void attribute(const Attribute& attribute) {
     line(fmt::format(
         "attribute {:?} {}", attribute.name,
-        std::visit([this](const auto& value) { return described(value); }, attribute.value)));
+        std::visit([this](const auto& value) { return this->described(value); }, attribute.value)));
     each_subgraph(attribute, [&](const Graph& inner) { graph(inner); });
   }
 

@@ -234,7 +234,7 @@ TEST(HostileOnnx, TakesImpossibleShapesForNoElements) {
                                                    {kBit(62)},
                                                    {UINT64_MAX, UINT64_MAX},
                                                    {kBit(40), kBit(40), kBit(40)}}) {
-      for (const std::size_t size : {0, 16}) {
+      for (const std::size_t size : {0U, 16U}) {
         std::string fields = data_type(type) + raw_data(std::string(size, 'x'));
         for (const std::uint64_t dim : dims) fields += number(1, dim);
         SCOPED_TRACE(data_type_name(type) + " " + std::to_string(dims.front()));

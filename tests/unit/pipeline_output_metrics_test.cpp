@@ -142,7 +142,7 @@ TEST(OutputMetrics, ArgMaximaAreByPosition) {
 
 // Wilson's interval holds the rates p of which n in n, or none, is within 1.96 deviations.
 TEST(Bootstrap, UnanimityIsNoCertainty) {
-  for (const std::size_t count : {1, 4, 100}) {
+  for (const std::size_t count : {1U, 4U, 100U}) {
     const auto n = static_cast<double>(count);
     const Interval all = unanimous_interval(count, true);
     EXPECT_EQ(all.high, 1);

@@ -1,5 +1,7 @@
 #include "formats/qc/decode/checksum.h"
 
+#include <cstdlib>
+
 // The state's size is only known to those who compile it in.
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -21,6 +23,13 @@ Digest canonical(XXH128_hash_t hash) noexcept {
 }
 
 }  // namespace
+
+#ifdef FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION
+bool any_checksum_matches() noexcept {
+  static const bool any = std::getenv("QC_FUZZ_ANY_CHECKSUM") != nullptr;
+  return any;
+}
+#endif
 
 std::uint64_t xxh3_64(ByteView bytes) noexcept { return XXH3_64bits(bytes.data(), bytes.size()); }
 
