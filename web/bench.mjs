@@ -5,19 +5,23 @@ import {basename} from 'node:path';
 import {pathToFileURL} from 'node:url';
 import {gzipSync} from 'node:zlib';
 
-const RUNS = 7;
+const ROUNDS = 9;
 
 const [folder, ...containers] = process.argv.slice(2);
 const {load} = await import(pathToFileURL(`${folder}/qcompress.js`));
 
-async function median(run) {
-  const times = [];
-  for (let i = 0; i < RUNS; ++i) {
-    const start = performance.now();
-    await run();
-    times.push(performance.now() - start);
+// The medians of both, in milliseconds. They take turns, so that a busy moment hits both alike; the
+// first round, in which nothing is compiled yet, does not count.
+async function medians(calls) {
+  const times = calls.map(() => []);
+  for (let round = 0; round <= ROUNDS; ++round) {
+    for (const [i, call] of calls.entries()) {
+      const start = performance.now();
+      await call();
+      if (round > 0) times[i].push(performance.now() - start);
+    }
   }
-  return times.sort((a, b) => a - b)[RUNS >> 1];
+  return times.map((of) => of.sort((a, b) => a - b)[ROUNDS >> 1]);
 }
 
 async function inflate(bytes) {
@@ -25,15 +29,20 @@ async function inflate(bytes) {
   return new Response(stream).arrayBuffer();
 }
 
-console.log('| model | float bytes | .qc | gzip -9 | .qc decoded | inflated |');
-console.log('|-------|------------:|----:|--------:|------------:|---------:|');
+const rows = [['model', 'bytes', '.qc', 'gzip -9', '.qc decoded', 'inflated', 'speed']];
 for (const path of containers) {
   const packed = await readFile(path);
   const model = await load(packed);
   const zipped = gzipSync(model, {level: 9});
+  const [decoding, inflating] = await medians([() => load(packed), () => inflate(zipped)]);
   const speed = (time) => `${(model.length / 1000 / time).toFixed(0)} MB/s`;
-  const decoding = await median(() => load(packed));
-  const inflating = await median(() => inflate(zipped));
-  console.log(`| ${basename(path)} | ${model.length} | ${packed.length} | ${zipped.length} ` +
-    `| ${speed(decoding)} | ${speed(inflating)} |`);
+  rows.push([basename(path, '.qc'), `${model.length}`, `${packed.length}`, `${zipped.length}`,
+    speed(decoding), speed(inflating), (inflating / decoding).toFixed(2)]);
 }
+
+const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));
+const padded = (cell, column) =>
+  column === 0 ? cell.padEnd(widths[column]) : cell.padStart(widths[column]);
+const line = (row) => `| ${row.map(padded).join(' | ')} |`;
+const rule = widths.map((width, i) => (i === 0 ? '-'.repeat(width + 2) : `${'-'.repeat(width + 1)}:`));
+console.log([line(rows[0]), `|${rule.join('|')}|`, ...rows.slice(1).map(line)].join('\n'));

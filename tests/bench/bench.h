@@ -41,6 +41,7 @@ extern const BenchTable kCodersTable;
 extern const BenchTable kFloatsTable;
 extern const BenchTable kSpeedTable;
 extern const BenchTable kLibraryTable;
+extern const BenchTable kWebTable;
 extern const BenchTable kPricerTable;
 extern const BenchTable kLargeTable;
 extern const BenchTable kKillsTable;

@@ -10,6 +10,7 @@
 #include "bench.h"
 #include "large_model.h"
 #include "programs.h"
+#include "treated_models.h"
 
 namespace qc::bench {
 namespace {
@@ -22,28 +23,6 @@ constexpr int kRounds = 5;
 constexpr int kLargeRounds = 3;
 // A command that takes longer is run once.
 constexpr double kLongRun = 60;
-
-/// A model of ../shared, as it is or pruned and shared first.
-struct SharedModel {
-  std::string_view title;
-  std::string_view path;
-  std::vector<std::string> prune;
-  std::vector<std::string> share;
-};
-
-std::vector<SharedModel> shared_models() {
-  return {
-      {"LeNet-5, pruned and shared",
-       "converted/may0324_lenet5_constant_nodes.onnx",
-       {"--rate", "0.92"},
-       {"--conv-bits", "8", "--fc-bits", "5"}},
-      {"YOLOX-nano as it is", "yolox_nano/yolox_nano.onnx", {}, {}},
-      {"SqueezeNet, pruned and shared",
-       "converted/squeezenet_f32_from_fp16.onnx",
-       {"--rate", "0.7"},
-       {"--conv-bits", "8", "--fc-bits", "6"}},
-  };
-}
 
 /// One line of a table: a command, what it is compared with, and its figures.
 struct Line {
@@ -117,25 +96,11 @@ std::string compare(const std::string& title, const fs::path& model, int rounds)
   return fmt::format("### {}, {:.2f} MB\n\n{}\n", title, bytes / 1e6, table.text());
 }
 
-/// The model to pack: itself, or what prune and share make of it in `folder`.
-fs::path prepared(const SharedModel& model, const fs::path& models, const fs::path& folder) {
-  fs::path source = models / model.path;
-  if (model.prune.empty()) return source;
-  const auto run_pass = [&](const std::string& name, std::vector<std::string> words,
-                            const fs::path& from) {
-    words.insert(words.begin(), name);
-    const Command command = qcompress_command(words, from, folder / (name + ".onnx"));
-    run_command(command);
-    return command.output;
-  };
-  return run_pass("share", model.share, run_pass("prune", model.prune, source));
-}
-
 std::string run(const BenchOptions& options) {
   const harness::TempDir temp;
   std::string text;
   if (const auto shared = harness::shared_dir()) {
-    for (const SharedModel& model : shared_models()) {
+    for (const TreatedModel& model : treated_models()) {
       const fs::path path = prepared(model, *shared / "models", temp.path());
       text += compare(std::string(model.title), path, options.quick ? 1 : kRounds);
     }

@@ -1,5 +1,6 @@
-// Decodes the cases that write_decode_cases wrote, in as many ways as a reader may be called, on a
-// stack of 64 KiB. It links the decoder alone, and is built for other machines too.
+// Decodes the cases that write_decode_cases wrote, in as many ways as a reader may be called and at
+// every level of vector instructions that the machine has, on a stack of 64 KiB. It links the
+// decoder alone, and is built for other machines too.
 //
 // A case: the sizes of the encoded and of the decoded tensor in four bytes each, then the two.
 #include <algorithm>
@@ -10,6 +11,7 @@
 
 #include "codecs/decode/layout.h"
 #include "codecs/decode/tensor_decoder.h"
+#include "codecs/shared/simd/cpu.h"
 #include "core/bytes.h"
 
 #ifndef __EMSCRIPTEN__
@@ -66,7 +68,7 @@ bool decodes_in_pieces(const Case& test, DecodeContext& context) {
   return reader->finish() && same;
 }
 
-void* run(void* /*unused*/) {
+void run_at_level() {
   DecodeContext context;
   for (std::size_t at = 0; at < cases.size(); ++at) {
     const Case& test = cases[at];
@@ -88,6 +90,18 @@ void* run(void* /*unused*/) {
       CodedTensorInfo other;
       const DecodeFailure ignored = describe_tensor(test.coded, huge, context, other);
       static_cast<void>(ignored);
+    }
+  }
+}
+
+void* run(void* /*unused*/) {
+  for (const SimdLevel level : available_simd_levels()) {
+    const ScopedSimdLevel scope(level);
+    const int before = failures;
+    run_at_level();
+    if (failures > before) {
+      const std::string_view name = simd_level_name(level);
+      std::fprintf(stderr, "at level %.*s\n", static_cast<int>(name.size()), name.data());
     }
   }
   return nullptr;
@@ -138,6 +152,7 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "the cases cannot be read or run\n");
     return 2;
   }
-  std::printf("%zu cases, %d failures\n", qc::cases.size(), qc::failures);
+  std::printf("%zu cases at %zu levels, %d failures\n", qc::cases.size(),
+              qc::available_simd_levels().size(), qc::failures);
   return qc::failures == 0 ? 0 : 1;
 }

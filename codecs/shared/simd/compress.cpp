@@ -2,6 +2,7 @@
 
 #include "codecs/shared/element.h"
 #include "codecs/shared/simd/intrinsics.h"
+#include "codecs/shared/simd/places.h"
 
 namespace qc {
 namespace {
@@ -38,6 +39,31 @@ QC_TARGET_AVX512 void compress_words_avx512(const std::uint8_t* data, std::size_
   compress_portable<std::uint32_t>(data + 4 * i, count - i, bitmap + i / 8, values);
 }
 
+#elif QC_NEON_KERNELS
+
+// Those of four words that are not zero; gives their bits.
+unsigned compress_four(const std::uint8_t* data, std::uint8_t*& values) noexcept {
+  constexpr std::uint32_t kBitOfLane[] = {1, 2, 4, 8};
+  const uint8x16_t elements = vld1q_u8(data);
+  const uint32x4_t words = vreinterpretq_u32_u8(elements);
+  const uint32x4_t set = vandq_u32(vtstq_u32(words, words), vld1q_u32(kBitOfLane));
+  const unsigned bits = vaddvq_u32(set);
+  vst1q_u8(values, vqtbl1q_u8(elements, vld1q_u8(kCompressWords[bits].data())));
+  values += kWordBytes[bits];
+  return bits;
+}
+
+void compress_words_neon(const std::uint8_t* data, std::size_t count, std::uint8_t* bitmap,
+                         std::uint8_t* values) noexcept {
+  std::size_t i = 0;
+  for (; i + 8 <= count; i += 8) {
+    const unsigned low = compress_four(data + 4 * i, values);
+    const unsigned high = compress_four(data + 4 * i + 16, values);
+    *bitmap++ = static_cast<std::uint8_t>(low | high << 4);
+  }
+  compress_portable<std::uint32_t>(data + 4 * i, count - i, bitmap, values);
+}
+
 #endif
 
 }  // namespace
@@ -47,6 +73,10 @@ void compress_nonzeros(const std::uint8_t* data, std::size_t count, unsigned wid
 #if QC_X86_KERNELS
   if (width == 4 && simd_level() == SimdLevel::kAvx512) {
     return compress_words_avx512(data, count, bitmap, values);
+  }
+#elif QC_NEON_KERNELS
+  if (width == 4 && simd_level() == SimdLevel::kNeon) {
+    return compress_words_neon(data, count, bitmap, values);
   }
 #endif
   with_width(width, [&]<typename T>() { compress_portable<T>(data, count, bitmap, values); });

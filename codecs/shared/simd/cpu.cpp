@@ -8,7 +8,14 @@
 namespace qc {
 namespace {
 
+// Levels of the architecture, the lowest first.
+#if QC_X86_KERNELS
 constexpr std::array kLevels = {SimdLevel::kScalar, SimdLevel::kAvx2, SimdLevel::kAvx512};
+#elif QC_NEON_KERNELS
+constexpr std::array kLevels = {SimdLevel::kScalar, SimdLevel::kNeon};
+#else
+constexpr std::array kLevels = {SimdLevel::kScalar};
+#endif
 
 SimdLevel detect() noexcept {
 #if QC_X86_KERNELS
@@ -19,7 +26,7 @@ SimdLevel detect() noexcept {
                     __builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("avx512vbmi2");
   return wide ? SimdLevel::kAvx512 : SimdLevel::kAvx2;
 #else
-  return SimdLevel::kScalar;
+  return kLevels.back();
 #endif
 }
 
@@ -60,7 +67,8 @@ SimdLevel wanted_level() noexcept {
 SimdLevel simd_level() noexcept { return current_level.get(wanted_level); }
 
 std::span<const SimdLevel> available_simd_levels() noexcept {
-  return std::span(kLevels).first(static_cast<std::size_t>(best_level()) + 1);
+  const auto* best = std::find(kLevels.begin(), kLevels.end(), best_level());
+  return {kLevels.begin(), best + 1};
 }
 
 std::string_view simd_level_name(SimdLevel level) noexcept {
@@ -69,8 +77,10 @@ std::string_view simd_level_name(SimdLevel level) noexcept {
       return "scalar";
     case SimdLevel::kAvx2:
       return "avx2";
-    default:
+    case SimdLevel::kAvx512:
       return "avx512";
+    default:
+      return "neon";
   }
 }
 

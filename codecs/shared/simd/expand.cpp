@@ -68,6 +68,24 @@ QC_TARGET_AVX512 void expand_words_avx512(const std::uint8_t* bitmap, std::size_
   if (byte < bytes) expand_words_avx2<StoreMode::kCached>(bitmap + byte, 1, values, out);
 }
 
+#elif QC_NEON_KERNELS
+
+// The elements of four bits.
+void expand_four(unsigned bits, const std::uint8_t*& values, std::uint8_t* out) noexcept {
+  vst1q_u8(out, vqtbl1q_u8(vld1q_u8(values), vld1q_u8(kExpandWords[bits].data())));
+  values += kWordBytes[bits];
+}
+
+void expand_words_neon(const std::uint8_t* bitmap, std::size_t bytes, const std::uint8_t* values,
+                       std::uint8_t* out) noexcept {
+  for (std::size_t byte = 0; byte < bytes; ++byte) {
+    const unsigned bits = bitmap[byte];
+    expand_four(bits & 15u, values, out);
+    expand_four(bits >> 4, values, out + 16);
+    out += 32;
+  }
+}
+
 #endif
 
 }  // namespace
@@ -84,6 +102,10 @@ void expand_bits(const std::uint8_t* bitmap, std::size_t bytes, const std::uint8
   if (width == 4 && simd_level() == SimdLevel::kAvx2) {
     return streaming ? expand_words_avx2<StoreMode::kStreaming>(bitmap, bytes, values, out)
                      : expand_words_avx2<StoreMode::kCached>(bitmap, bytes, values, out);
+  }
+#elif QC_NEON_KERNELS
+  if (width == 4 && simd_level() == SimdLevel::kNeon) {
+    return expand_words_neon(bitmap, bytes, values, out);
   }
 #endif
   static_cast<void>(mode);

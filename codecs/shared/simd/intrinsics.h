@@ -1,4 +1,4 @@
-// The intrinsics of x86-64. For files of kernels only.
+// The intrinsics of the machine. For files of kernels only.
 #pragma once
 
 #include "codecs/shared/simd/cpu.h"
@@ -11,4 +11,6 @@
 #pragma GCC diagnostic ignored "-Wuninitialized"
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 #endif
+#elif QC_NEON_KERNELS
+#include <arm_neon.h>
 #endif

@@ -97,6 +97,63 @@ QC_TARGET_AVX2 std::size_t join_halves_avx2(std::span<const PlaneBlock> planes, 
   return at;
 }
 
+#elif QC_NEON_KERNELS
+
+// The bits of sixteen elements in 16-bit lanes.
+uint16x8x2_t sixteen_halves(const PlaneBlock& plane, std::size_t at) noexcept {
+  if (plane.bytes == nullptr) return vld1q_u16_x2(plane.symbols + at);
+  const uint8x16_t bytes = vld1q_u8(plane.bytes + at);
+  return {vmovl_u8(vget_low_u8(bytes)), vmovl_high_u8(bytes)};
+}
+
+// Elements from the first on, so many that fill vectors; gives their number. With -O2, `values` are
+// in registers only if the loops over them are unrolled by force.
+std::size_t join_words_neon(std::span<const PlaneBlock> planes, bool turned, std::uint8_t* out,
+                            std::size_t count) noexcept {
+  std::size_t at = 0;
+  for (; at + 16 <= count; at += 16) {
+    uint32x4_t values[4] = {};
+    for (const PlaneBlock& plane : planes) {
+      const int32x4_t shift = vdupq_n_s32(static_cast<int>(plane.shift));
+      const uint16x8x2_t bits = sixteen_halves(plane, at);
+#pragma GCC unroll 2
+      for (unsigned i = 0; i < 2; ++i) {
+        const uint32x4_t low = vmovl_u16(vget_low_u16(bits.val[i]));
+        const uint32x4_t high = vmovl_high_u16(bits.val[i]);
+        values[2 * i] = vorrq_u32(values[2 * i], vshlq_u32(low, shift));
+        values[2 * i + 1] = vorrq_u32(values[2 * i + 1], vshlq_u32(high, shift));
+      }
+    }
+#pragma GCC unroll 4
+    for (unsigned i = 0; i < 4; ++i) {
+      // A shift to the right that keeps the bits above.
+      if (turned) values[i] = vsriq_n_u32(vshlq_n_u32(values[i], 31), values[i], 1);
+      vst1q_u8(out + 4 * at + 16 * i, vreinterpretq_u8_u32(values[i]));
+    }
+  }
+  return at;
+}
+
+std::size_t join_halves_neon(std::span<const PlaneBlock> planes, bool turned, std::uint8_t* out,
+                             std::size_t count) noexcept {
+  std::size_t at = 0;
+  for (; at + 16 <= count; at += 16) {
+    uint16x8_t values[2] = {};
+    for (const PlaneBlock& plane : planes) {
+      const int16x8_t shift = vdupq_n_s16(static_cast<std::int16_t>(plane.shift));
+      const uint16x8x2_t bits = sixteen_halves(plane, at);
+      for (unsigned i = 0; i < 2; ++i) {
+        values[i] = vorrq_u16(values[i], vshlq_u16(bits.val[i], shift));
+      }
+    }
+    for (unsigned i = 0; i < 2; ++i) {
+      if (turned) values[i] = vsriq_n_u16(vshlq_n_u16(values[i], 15), values[i], 1);
+      vst1q_u8(out + 2 * at + 16 * i, vreinterpretq_u8_u16(values[i]));
+    }
+  }
+  return at;
+}
+
 #endif
 
 }  // namespace
@@ -108,6 +165,11 @@ void join_planes(std::span<const PlaneBlock> planes, unsigned width, bool turned
   if (simd_level() != SimdLevel::kScalar) {
     if (width == 4) done = join_words_avx2(planes, turned, out, count);
     if (width == 2) done = join_halves_avx2(planes, turned, out, count);
+  }
+#elif QC_NEON_KERNELS
+  if (simd_level() != SimdLevel::kScalar) {
+    if (width == 4) done = join_words_neon(planes, turned, out, count);
+    if (width == 2) done = join_halves_neon(planes, turned, out, count);
   }
 #endif
   with_width(width, [&]<typename T>() { join_portable<T>(planes, turned, out, done, count); });

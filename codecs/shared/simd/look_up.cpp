@@ -54,6 +54,32 @@ QC_TARGET_AVX512 void look_up_words_avx512(std::span<const Symbol> ranks,
   look_up_portable<std::uint32_t>(ranks.subspan(i), codebook, out + 4 * i);
 }
 
+#elif QC_NEON_KERNELS
+
+// As many words as four registers hold; larger codebooks are looked up in memory.
+constexpr std::size_t kEntriesInRegisters = 16;
+
+// The entries that four ranks stand for.
+uint8x16_t four_entries(const uint8x16x4_t& entries, uint32x4_t ranks) noexcept {
+  // Byte b of an entry is at 4 * rank + b.
+  const uint32x4_t places = vmlaq_u32(vdupq_n_u32(0x03020100), ranks, vdupq_n_u32(0x04040404));
+  return vqtbl4q_u8(entries, vreinterpretq_u8_u32(places));
+}
+
+void look_up_words_neon(std::span<const Symbol> ranks, const std::uint8_t* codebook,
+                        std::size_t entries, std::uint8_t* out) noexcept {
+  std::uint8_t book[4 * kEntriesInRegisters] = {};
+  std::memcpy(book, codebook, 4 * entries);
+  const uint8x16x4_t registers = vld1q_u8_x4(book);
+  std::size_t i = 0;
+  for (; i + 8 <= ranks.size(); i += 8) {
+    const uint16x8_t some = vld1q_u16(ranks.data() + i);
+    vst1q_u8(out + 4 * i, four_entries(registers, vmovl_u16(vget_low_u16(some))));
+    vst1q_u8(out + 4 * i + 16, four_entries(registers, vmovl_high_u16(some)));
+  }
+  look_up_portable<std::uint32_t>(ranks.subspan(i), codebook, out + 4 * i);
+}
+
 #endif
 
 }  // namespace
@@ -66,6 +92,10 @@ void look_up(std::span<const Symbol> ranks, const std::uint8_t* codebook, std::s
   }
   if (width == 4 && simd_level() == SimdLevel::kAvx2) {
     return look_up_words_avx2(ranks, codebook, out);
+  }
+#elif QC_NEON_KERNELS
+  if (width == 4 && entries <= kEntriesInRegisters && simd_level() == SimdLevel::kNeon) {
+    return look_up_words_neon(ranks, codebook, entries, out);
   }
 #endif
   static_cast<void>(entries);
