@@ -193,10 +193,12 @@ void add_export_command(CLI::App& app) {
   add_input(*sub, command->input, "model", "A .onnx or .qc file");
   std::vector<std::string> names;
   for (const auto& [name, family] : kinds()) names.push_back(name);
-  sub->add_option("--as", command->kind,
-                  "compact: the smallest form of each tensor; codebook: Gather(codebook, codes); "
-                  "qdq: DequantizeLinear where that gives the same bits; float: a plain file; "
-                  "brotli: a plain file that brotli and zstd make small")
+  sub->add_option(
+         "--as", command->kind,
+         "compact: the smallest form of each tensor; codebook: Gather(codebook, codes); "
+         "qdq: DequantizeLinear where that gives the same bits, or, --for a runtime that folds "
+         "all but that operator, the same integers by Cast and Mul; float: a plain file; "
+         "brotli: a plain file that brotli and zstd make small")
       ->check(CLI::IsMember(names))
       ->type_name("FORM")
       ->capture_default_str();

@@ -61,6 +61,8 @@ extern const TensorForm kGolombForm;
 extern const TensorForm kNarrowForm;
 extern const TensorForm kInt8Form;
 extern const TensorForm kInt4Form;
+extern const TensorForm kScaled8Form;
+extern const TensorForm kScaled4Form;
 
 /// Values that a runtime computes on the way are not larger than this, so that it folds them, and
 /// loads the model, in moderate memory.

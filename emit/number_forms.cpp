@@ -131,52 +131,101 @@ std::optional<std::vector<float>> find_steps(std::span<const float> values,
   return steps;
 }
 
+// A tensor as integers of few bits times a step, or one for each channel.
+struct StepGrid {
+  HostTensor integers;
+  std::vector<float> steps;
+
+  bool has_channels() const noexcept { return steps.size() > 1; }
+};
+
+// Elements of fewer than eight bits share bytes, the first one in the lowest bits.
+void append_integer(int value, std::size_t index, HostTensor& integers) {
+  const unsigned bits = data_type_bits(integers.type);
+  const auto shift = static_cast<unsigned>(index * bits % 8);
+  if (shift == 0) integers.bytes.push_back(0);
+  const unsigned pattern = static_cast<unsigned>(value) & ((1U << bits) - 1);
+  integers.bytes.back() = static_cast<std::uint8_t>(integers.bytes.back() | pattern << shift);
+}
+
 // With one step where that is enough.
-bool make_integers(const TensorCodes& tensor, std::int64_t opset, Range range, DataType type,
-                   Decoding& decoding) {
-  constexpr std::int64_t kFirstWithAxis = 13;
-  if (tensor.type != DataType::kFloat) return false;
+std::optional<StepGrid> find_grid(const TensorCodes& tensor, DataType type,
+                                  bool may_have_channels) {
+  if (tensor.type != DataType::kFloat) return std::nullopt;
+  const int least = -(1 << (data_type_bits(type) - 1));
+  const Range range{least, -least - 1};
   const std::vector<float> values = load_floats(tensor.type, tensor.elements);
   ChannelMap channels;
   auto steps = find_steps(values, channels, range);
-  const bool has_channels = tensor.channel_axis >= 0 && opset >= kFirstWithAxis;
-  if (!steps && has_channels) {
+  if (!steps && may_have_channels && tensor.channel_axis >= 0) {
     channels = channel_map(tensor.dims, tensor.channel_axis);
     if (channels.count > 1) steps = find_steps(values, channels, range);
   }
-  if (!steps) return false;
-  HostTensor integers{type, tensor.dims, {}};
+  if (!steps) return std::nullopt;
+  StepGrid grid{{type, tensor.dims, {}}, std::move(*steps)};
   for (std::size_t i = 0; i < values.size(); ++i) {
-    const int q = multiple(values[i], (*steps)[channels.channel_of(i)], range).value_or(0);
-    if (type == DataType::kInt8) {
-      integers.bytes.push_back(static_cast<std::uint8_t>(q));
-    } else if (i % 2 == 0) {
-      integers.bytes.push_back(static_cast<std::uint8_t>(q & 0xf));
-    } else {
-      integers.bytes.back() = static_cast<std::uint8_t>(integers.bytes.back() | (q & 0xf) << 4);
-    }
+    const float step = grid.steps[channels.channel_of(i)];
+    append_integer(multiple(values[i], step, range).value_or(0), i, grid.integers);
   }
-  HostTensor scale{DataType::kFloat, {}, {}};
+  return grid;
+}
+
+HostTensor step_tensor(const std::vector<float>& steps, std::vector<std::int64_t> dims) {
+  HostTensor tensor{DataType::kFloat, std::move(dims), {}};
+  for (const float step : steps) append_le(tensor.bytes, step);
+  return tensor;
+}
+
+// ONNX Runtime leaves this operator in the graph, for those that compute with integers.
+bool make_dequantized(const TensorCodes& tensor, std::int64_t opset, DataType type,
+                      Decoding& decoding) {
+  constexpr std::int64_t kFirstWithAxis = 13;
+  auto grid = find_grid(tensor, type, opset >= kFirstWithAxis);
+  if (!grid) return false;
+  std::vector<std::int64_t> dims;
   std::vector<Attribute> axis;
-  if (channels.count > 1) {
-    scale.dims = {static_cast<std::int64_t>(channels.count)};
+  if (grid->has_channels()) {
+    dims = {static_cast<std::int64_t>(grid->steps.size())};
     constexpr int kDefaultAxis = 1;
     if (tensor.channel_axis != kDefaultAxis) {
       axis.push_back({"axis", std::int64_t{tensor.channel_axis}});
     }
   }
-  for (const float step : *steps) append_le(scale.bytes, step);
-  const std::string name = decoding.tensor(std::move(integers));
-  decoding.finish("DequantizeLinear", {name, decoding.tensor(std::move(scale))}, std::move(axis));
+  const std::string name = decoding.tensor(std::move(grid->integers));
+  const std::string steps = decoding.tensor(step_tensor(grid->steps, std::move(dims)));
+  decoding.finish("DequantizeLinear", {name, steps}, std::move(axis));
+  return true;
+}
+
+// The same product in operators that every runtime folds.
+bool make_scaled(const TensorCodes& tensor, DataType type, Decoding& decoding) {
+  auto grid = find_grid(tensor, type, true);
+  if (!grid) return false;
+  std::vector<std::int64_t> dims;
+  if (grid->has_channels()) {
+    dims.assign(tensor.dims.size() - static_cast<std::size_t>(tensor.channel_axis), 1);
+    dims.front() = static_cast<std::int64_t>(grid->steps.size());
+  }
+  const std::string floats =
+      decoding.cast(decoding.tensor(std::move(grid->integers)), DataType::kFloat);
+  decoding.finish("Mul", {floats, decoding.tensor(step_tensor(grid->steps, std::move(dims)))});
   return true;
 }
 
 bool make_int8(const TensorCodes& tensor, std::int64_t opset, Decoding& decoding) {
-  return make_integers(tensor, opset, {-128, 127}, DataType::kInt8, decoding);
+  return make_dequantized(tensor, opset, DataType::kInt8, decoding);
 }
 
 bool make_int4(const TensorCodes& tensor, std::int64_t opset, Decoding& decoding) {
-  return make_integers(tensor, opset, {-8, 7}, DataType::kInt4, decoding);
+  return make_dequantized(tensor, opset, DataType::kInt4, decoding);
+}
+
+bool make_scaled8(const TensorCodes& tensor, std::int64_t /*opset*/, Decoding& decoding) {
+  return make_scaled(tensor, DataType::kInt8, decoding);
+}
+
+bool make_scaled4(const TensorCodes& tensor, std::int64_t /*opset*/, Decoding& decoding) {
+  return make_scaled(tensor, DataType::kInt4, decoding);
 }
 
 }  // namespace
@@ -198,5 +247,17 @@ const TensorForm kInt4Form = {.name = "int4",
                               .opset = 21,
                               .operators = {"DequantizeLinear"},
                               .make = make_int4};
+
+const TensorForm kScaled8Form = {.name = "scaled8",
+                                 .families = {FormFamily::kQdq},
+                                 .opset = 7,
+                                 .operators = {"Cast", "Mul"},
+                                 .make = make_scaled8};
+
+const TensorForm kScaled4Form = {.name = "scaled4",
+                                 .families = {FormFamily::kQdq},
+                                 .opset = 21,
+                                 .operators = {"Cast", "Mul"},
+                                 .make = make_scaled4};
 
 }  // namespace qc

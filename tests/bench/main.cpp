@@ -138,9 +138,9 @@ int run_command_line(int argc, char** argv) {
       ->check(CLI::IsMember(known));
   CLI::Option* quick = app.add_flag("--quick", options.quick, "As little as shows that it works");
   app.add_option("--only", options.only,
-                 "Of the tables of shrink, only networks whose names contain this");
+                 "Of the tables of shrink and export, only networks whose names contain this");
   app.add_option("--keep", options.keep,
-                 "Of the tables of shrink: keep the rows of each network in this file, and take "
+                 "Of these tables: keep the rows of each network in this file, and take "
                  "those that are there")
       ->excludes(quick);
   app.add_option("--report", report, "Write the tables to a file, too; other tables there stay");

@@ -24,8 +24,8 @@ TEST(Runtimes, VersionsAreComparedByNumber) {
   EXPECT_TRUE(forms_for("onnxruntime:1.20")(kGapsForm));
   EXPECT_TRUE(forms_for("onnxruntime:1.10.0")(kGapsForm));
   EXPECT_FALSE(forms_for("onnxruntime:1.9")(kGapsForm));
-  EXPECT_TRUE(forms_for("onnxruntime:2")(kInt4Form));
-  EXPECT_FALSE(forms_for("onnxruntime:1.17")(kInt4Form));
+  EXPECT_TRUE(forms_for("onnxruntime:2")(kScaled4Form));
+  EXPECT_FALSE(forms_for("onnxruntime:1.20")(kScaled4Form));
 }
 
 TEST(Runtimes, AnyIsWhatAllRun) {
@@ -38,6 +38,18 @@ TEST(Runtimes, AnyIsWhatAllRun) {
     for (const std::string& name : runtime_names()) all &= forms_for(name)(form);
     EXPECT_EQ(any(form), all) << form.name;
   }
+}
+
+// DequantizeLinear stays in its graphs, and gives other outputs there.
+TEST(Runtimes, OnnxRuntimeGetsIntegersThatItFolds) {
+  for (const char* target : {"onnxruntime", "onnxruntime-web", "any"}) {
+    const auto allows = forms_for(target);
+    EXPECT_TRUE(allows(kScaled8Form)) << target;
+    for (const TensorForm* form : {&kInt4Form, &kInt8Form}) {
+      EXPECT_FALSE(allows(*form)) << target << ' ' << form->name;
+    }
+  }
+  EXPECT_TRUE(forms_for("openvino")(kInt8Form));
 }
 
 TEST(Runtimes, OthersAreRefused) {

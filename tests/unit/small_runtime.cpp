@@ -33,9 +33,11 @@ unsigned width_of(DataType type) { return data_type_bits(type) / 8; }
 Value value_of(const HostTensor& tensor) {
   Value value{tensor.type, tensor.dims, {}};
   if (tensor.type == DataType::kInt4) {
+    const unsigned bits = data_type_bits(tensor.type);
     for (std::uint64_t i = 0; i < element_count(tensor.dims).value_or(0); ++i) {
-      const int nibble = tensor.bytes[i / 2] >> (i % 2 * 4) & 0xf;
-      value.elements.push_back(nibble < 8 ? nibble : nibble - 16);
+      const int pattern = tensor.bytes[i * bits / 8] >> (i * bits % 8) & ((1 << bits) - 1);
+      const bool negative = pattern >> (bits - 1) != 0;
+      value.elements.push_back(negative ? pattern - (1 << bits) : pattern);
     }
     return value;
   }
@@ -124,7 +126,11 @@ Value mat_mul(const Value& a, const Value& b) {
 
 Value cast(const Value& in, DataType to) {
   Value out{to, in.dims, in.elements};
+  const bool from_integer = !is_value_type(in.type);
   for (std::int64_t& each : out.elements) {
+    if (from_integer && to == DataType::kFloat) {
+      each = bit_cast<std::uint32_t>(static_cast<float>(each));
+    }
     const auto pattern = static_cast<std::uint64_t>(each);
     if (in.type == DataType::kFloat16) each = static_cast<std::int64_t>(from_half(pattern));
     if (in.type == DataType::kBfloat16) each = static_cast<std::int64_t>(add_low_half(pattern));
@@ -245,6 +251,13 @@ Value run(const Node& node, const std::vector<Value>& in, const std::vector<Host
     require(in[0].count() == 1, "Expand: of one element");
     const auto count = static_cast<std::size_t>(size_of(in[1].elements));
     return {in[0].type, in[1].elements, std::vector<std::int64_t>(count, in[0].elements[0])};
+  }
+  if (op == "Mul" && in[0].type == DataType::kFloat) {
+    return broadcast(in[0], in[1], [](std::int64_t a, std::int64_t b) {
+      const float product =
+          as_float(static_cast<std::uint64_t>(a)) * as_float(static_cast<std::uint64_t>(b));
+      return std::int64_t{bit_cast<std::uint32_t>(product)};
+    });
   }
   const std::map<std::string, std::function<std::int64_t(std::int64_t, std::int64_t)>> kBinary = {
       {"Div", std::divides<>()},
