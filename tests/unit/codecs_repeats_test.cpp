@@ -123,7 +123,7 @@ RC_GTEST_PROP(ParseRepeats, GivesEveryElementItsPlace, ()) {
 
 TEST(CountDuplicates, IsExactForFewElementsAndCloseForMany) {
   for (const std::uint64_t values : {1U, 3U, 20U, 1000U, 1000000U}) {
-    for (const std::size_t count : {500, 4000, 10000, 300000}) {
+    for (const std::size_t count : {500U, 4000U, 10000U, 300000U}) {
       SplitMix64 random(values + count);
       TestTensor tensor{{}, {4, true}, {}, {}};
       std::set<std::uint32_t> seen;

@@ -18,7 +18,7 @@ const std::vector<unsigned> kThreads = {1, 2, 7};
 
 TEST(ParallelFor, CallsTheBodyOnceForEveryIndex) {
   for (const unsigned threads : kThreads) {
-    for (const std::size_t count : {0, 1, 2, 1000}) {
+    for (const std::size_t count : {0U, 1U, 2U, 1000U}) {
       std::vector<std::atomic<int>> calls(count);
       parallel_for(count, threads, [&](std::size_t i) { ++calls[i]; });
       for (const auto& of_one : calls) EXPECT_EQ(of_one, 1);
@@ -40,7 +40,7 @@ TEST(ParallelFor, RethrowsAndCallsNoMore) {
 
 TEST(OrderedPipeline, ConsumesInOrderWhatWasProduced) {
   for (const unsigned threads : kThreads) {
-    for (const std::size_t count : {0, 1, 3, 500}) {
+    for (const std::size_t count : {0U, 1U, 3U, 500U}) {
       std::vector<std::size_t> made(count);
       std::vector<std::size_t> consumed;
       ordered_pipeline(
