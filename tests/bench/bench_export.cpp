@@ -215,8 +215,9 @@ nlohmann::json measure(const OnnxModel& plain, const Runtime& runtime, bool quic
 struct Sum {
   int models = 0;
   int equal = 0;
-  std::vector<double> ratio, load,
-      run;  // the plain model's bytes over its own; its times over those
+  std::vector<double> ratio;  // the plain model's bytes over the form's
+  std::vector<double> load;   // the form's time over the plain model's
+  std::vector<double> run;    // likewise
 };
 
 class Tables {

@@ -18,43 +18,39 @@ inline constexpr auto kExpandPlaces = [] {
   return places;
 }();
 
-/// Bytes that are picked (pick_bytes) to move four words to other lanes.
+/// For each byte of a vector of four words, the place of the byte that it takes; kNoPlace for none.
 using WordPlaces = std::array<std::uint8_t, 16>;
 
-/// A place where there is no byte.
+/// Beyond the vector: table look-ups give 0 there.
 inline constexpr std::uint8_t kNoPlace = 0xff;
 
-constexpr void place_word(WordPlaces& places, unsigned to, unsigned from) noexcept {
-  for (unsigned byte = 0; byte < 4; ++byte) {
-    places[4 * to + byte] = static_cast<std::uint8_t>(4 * from + byte);
+/// Which way words go between the lanes whose bits are set and the first lanes.
+enum class WordMove { kExpand, kCompress };
+
+/// The places for every four bits; lanes that get no word have none.
+constexpr std::array<WordPlaces, 16> word_places(WordMove move) noexcept {
+  std::array<WordPlaces, 16> places{};
+  for (unsigned bits = 0; bits < 16; ++bits) {
+    places[bits].fill(kNoPlace);
+    unsigned next = 0;
+    for (unsigned lane = 0; lane < 4; ++lane) {
+      if ((bits >> lane & 1u) == 0) continue;
+      const unsigned to = move == WordMove::kExpand ? lane : next;
+      const unsigned from = move == WordMove::kExpand ? next : lane;
+      for (unsigned byte = 0; byte < 4; ++byte) {
+        places[bits][4 * to + byte] = static_cast<std::uint8_t>(4 * from + byte);
+      }
+      ++next;
+    }
   }
+  return places;
 }
 
-/// For every four bits: the next word for each bit that is set, nothing for the others.
-alignas(16) inline constexpr auto kExpandWords = [] {
-  std::array<WordPlaces, 16> places{};
-  for (unsigned bits = 0; bits < 16; ++bits) {
-    places[bits].fill(kNoPlace);
-    unsigned next = 0;
-    for (unsigned lane = 0; lane < 4; ++lane) {
-      if ((bits >> lane & 1u) != 0) place_word(places[bits], lane, next++);
-    }
-  }
-  return places;
-}();
+/// The next word for each bit that is set, nothing for the others.
+alignas(16) inline constexpr auto kExpandWords = word_places(WordMove::kExpand);
 
-/// For every four bits: the words whose bits are set, side by side, then nothing.
-alignas(16) inline constexpr auto kCompressWords = [] {
-  std::array<WordPlaces, 16> places{};
-  for (unsigned bits = 0; bits < 16; ++bits) {
-    places[bits].fill(kNoPlace);
-    unsigned next = 0;
-    for (unsigned lane = 0; lane < 4; ++lane) {
-      if ((bits >> lane & 1u) != 0) place_word(places[bits], next++, lane);
-    }
-  }
-  return places;
-}();
+/// The words whose bits are set, side by side, then nothing.
+alignas(16) inline constexpr auto kCompressWords = word_places(WordMove::kCompress);
 
 /// Bytes of as many words as there are bits set in four bits.
 inline constexpr std::array<std::uint8_t, 16> kWordBytes = {0, 4, 4, 8,  4, 8,  8,  12,
