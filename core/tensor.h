@@ -38,6 +38,9 @@ enum class DataType : std::int32_t {
   kUint4 = 21,
   kInt4 = 22,
   kFloat4E2M1 = 23,
+  kFloat8E8M0 = 24,
+  kUint2 = 25,
+  kInt2 = 26,
 };
 
 /// The short name users know ("float32", "int8"); "type 99" for an unknown number.

@@ -5,9 +5,9 @@
 namespace qc {
 
 std::span<const TensorForm> tensor_forms() {
-  static const std::array kForms = {kInt4Form,     kInt8Form,        kScaled4Form,     kScaled8Form,
-                                    kCodebookForm, kNarrowForm,      kPackedCodesForm, kGapsForm,
-                                    kGolombForm,   kChannelCodesForm};
+  static const std::array kForms = {kInt2Form,    kInt4Form,     kInt8Form,        kScaled4Form,
+                                    kScaled8Form, kCodebookForm, kNarrowForm,      kPackedCodesForm,
+                                    kGapsForm,    kGolombForm,   kChannelCodesForm};
   return kForms;
 }
 

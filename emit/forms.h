@@ -61,6 +61,7 @@ extern const TensorForm kGolombForm;
 extern const TensorForm kNarrowForm;
 extern const TensorForm kInt8Form;
 extern const TensorForm kInt4Form;
+extern const TensorForm kInt2Form;
 extern const TensorForm kScaled8Form;
 extern const TensorForm kScaled4Form;
 

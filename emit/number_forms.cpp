@@ -220,6 +220,10 @@ bool make_int4(const TensorCodes& tensor, std::int64_t opset, Decoding& decoding
   return make_dequantized(tensor, opset, DataType::kInt4, decoding);
 }
 
+bool make_int2(const TensorCodes& tensor, std::int64_t opset, Decoding& decoding) {
+  return make_dequantized(tensor, opset, DataType::kInt2, decoding);
+}
+
 bool make_scaled8(const TensorCodes& tensor, std::int64_t /*opset*/, Decoding& decoding) {
   return make_scaled(tensor, DataType::kInt8, decoding);
 }
@@ -247,6 +251,12 @@ const TensorForm kInt4Form = {.name = "int4",
                               .opset = 21,
                               .operators = {"DequantizeLinear"},
                               .make = make_int4};
+
+const TensorForm kInt2Form = {.name = "int2",
+                              .families = {FormFamily::kQdq},
+                              .opset = 25,
+                              .operators = {"DequantizeLinear"},
+                              .make = make_int2};
 
 const TensorForm kScaled8Form = {.name = "scaled8",
                                  .families = {FormFamily::kQdq},

@@ -31,7 +31,7 @@ using testing::SizeIs;
 
 // A model that multiplies with a tensor "w", whatever its shape.
 OnnxModel model_of(DataType type, const std::vector<std::int64_t>& dims, ByteView elements,
-                   std::int64_t opset = 21) {
+                   std::int64_t opset = 25) {
   test::ModelBuilder builder;
   builder.add_initializer("w", type, dims, elements);
   const char* op = dims.size() == 4 ? "Conv" : dims.size() == 2 ? "Gemm" : "Mul";

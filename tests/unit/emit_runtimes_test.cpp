@@ -45,7 +45,7 @@ TEST(Runtimes, OnnxRuntimeGetsIntegersThatItFolds) {
   for (const char* target : {"onnxruntime", "onnxruntime-web", "any"}) {
     const auto allows = forms_for(target);
     EXPECT_TRUE(allows(kScaled8Form)) << target;
-    for (const TensorForm* form : {&kInt4Form, &kInt8Form}) {
+    for (const TensorForm* form : {&kInt2Form, &kInt4Form, &kInt8Form}) {
       EXPECT_FALSE(allows(*form)) << target << ' ' << form->name;
     }
   }

@@ -32,8 +32,9 @@ unsigned width_of(DataType type) { return data_type_bits(type) / 8; }
 
 Value value_of(const HostTensor& tensor) {
   Value value{tensor.type, tensor.dims, {}};
-  if (tensor.type == DataType::kInt4) {
-    const unsigned bits = data_type_bits(tensor.type);
+  const unsigned bits = data_type_bits(tensor.type);
+  if (bits < 8) {
+    require(tensor.type == DataType::kInt4 || tensor.type == DataType::kInt2, "unsigned elements");
     for (std::uint64_t i = 0; i < element_count(tensor.dims).value_or(0); ++i) {
       const int pattern = tensor.bytes[i * bits / 8] >> (i * bits % 8) & ((1 << bits) - 1);
       const bool negative = pattern >> (bits - 1) != 0;
