@@ -131,14 +131,7 @@ struct RunCommand {
       require_different(read, target);
       if (!onnx_output.empty()) require_different(read, onnx_output);
     }
-    if (onnx_output.empty()) return;
-    const auto absolute = [](const std::filesystem::path& path) {
-      return std::filesystem::weakly_canonical(std::filesystem::absolute(path));
-    };
-    if (absolute(onnx_output) == absolute(target)) {
-      throw Error(ErrorCode::kUsage,
-                  fmt::format("--onnx {} is the packed output; name another file", onnx_output));
-    }
+    if (!onnx_output.empty()) require_other_output(target, "--onnx", onnx_output);
   }
 
   // The page may be none of the other files, and has to be new.

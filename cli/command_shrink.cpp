@@ -137,7 +137,7 @@ struct ShrinkCommand {
     require_different(input, target);
     if (!onnx_output.empty()) {
       require_different(input, onnx_output);
-      require_different(target, onnx_output);
+      require_other_output(target, "--onnx", onnx_output);
     }
     for (const std::filesystem::path& output : {target, std::filesystem::path(onnx_output)}) {
       if (output.empty()) continue;
@@ -165,7 +165,7 @@ struct ShrinkCommand {
 
   // What models that are tried depend on. The goal is none of it.
   CheckpointIdentity identity(const Session& session) const {
-    const auto data = std::filesystem::weakly_canonical(std::filesystem::absolute(tuning.data));
+    const auto data = resolved(tuning.data);
     return {{"model", model_digest(session.model)},
             {"data set", fmt::format("{}\n{}\n{}", data.string(), tuning.data_config,
                                      session.feeds->description())},

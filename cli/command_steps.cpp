@@ -90,6 +90,12 @@ struct StepCommand {
     if (sensitivity && !tuning.save_calibration.empty()) {
       throw Error(ErrorCode::kUsage, "--sensitivity changes nothing and saves no calibration");
     }
+    if (!tuning.calibration.empty() && !kind->pass->calibrates(step.pass_params())) {
+      throw Error(ErrorCode::kUsage,
+                  fmt::format("--calibration {} is not looked at by this --method, which needs no "
+                              "samples",
+                              tuning.calibration));
+    }
     if (tuning.tunes()) return;
     for (const auto& [name, values] : step.given()) {
       const bool judges = name == "steps" || name == "schedule" || name == "max-drop";
@@ -121,12 +127,7 @@ struct StepCommand {
     const std::filesystem::path calibration = tuning.save_calibration;
     if (!calibration.empty()) {
       require_different(input, calibration);
-      if (std::filesystem::weakly_canonical(calibration) ==
-          std::filesystem::weakly_canonical(target)) {
-        throw Error(ErrorCode::kUsage, fmt::format("{} is the output; name another file for "
-                                                   "--save-calibration",
-                                                   target.string()));
-      }
+      require_other_output(target, "--save-calibration", calibration);
       model.refuse_input(calibration, true);
       tuning.require_no_data(calibration);
       require_absent(calibration, common.overwrite());

@@ -159,11 +159,27 @@ Error error_of(const std::system_error& failure) {
   return {ErrorCode::kInternal, fmt::format("internal error: {}", failure.what())};
 }
 
-void require_different(const std::filesystem::path& input, const std::filesystem::path& output) {
+std::filesystem::path resolved(const std::filesystem::path& path) {
+  return std::filesystem::weakly_canonical(std::filesystem::absolute(path));
+}
+
+bool is_same_file(const std::filesystem::path& a, const std::filesystem::path& b) {
   std::error_code error;
-  if (std::filesystem::equivalent(input, output, error)) {
+  return std::filesystem::equivalent(a, b, error) || resolved(a) == resolved(b);
+}
+
+void require_different(const std::filesystem::path& input, const std::filesystem::path& output) {
+  if (is_same_file(input, output)) {
     throw Error(ErrorCode::kUsage,
                 fmt::format("{} is the input; name another output", output.string()));
+  }
+}
+
+void require_other_output(const std::filesystem::path& output, std::string_view flag,
+                          const std::filesystem::path& file) {
+  if (is_same_file(output, file)) {
+    throw Error(ErrorCode::kUsage,
+                fmt::format("{} {} is the output itself; name another file", flag, file.string()));
   }
 }
 

@@ -143,7 +143,17 @@ QcReader open_container(const std::string& input, ByteView stdin_bytes, const Re
 /// that cannot be started, else kInternal.
 Error error_of(const std::system_error& failure);
 
-/// Throws Error(kUsage) when both paths name one file.
+/// Without links, from the root; the end of it need not exist.
+std::filesystem::path resolved(const std::filesystem::path& path);
+
+/// Whether both paths name one file, or would once it is there.
+bool is_same_file(const std::filesystem::path& a, const std::filesystem::path& b);
+
+/// Throws Error(kUsage) when an output is an input, which would be lost.
 void require_different(const std::filesystem::path& input, const std::filesystem::path& output);
+
+/// Throws Error(kUsage) when the file of a flag is the output itself.
+void require_other_output(const std::filesystem::path& output, std::string_view flag,
+                          const std::filesystem::path& file);
 
 }  // namespace qc

@@ -17,8 +17,6 @@ namespace fs = std::filesystem;
 // Between two checkpoints in one training: epochs may be shorter than it takes to write one.
 constexpr std::chrono::seconds kInterval{10};
 
-fs::path resolved(const fs::path& path) { return fs::weakly_canonical(fs::absolute(path)); }
-
 }  // namespace
 
 std::string resume_hint(const fs::path& checkpoint) {
@@ -59,7 +57,7 @@ Resumption::Resumption(const ResumeFlags& flags, const fs::path& beside,
       checkpoint_{.identity = std::move(identity), .state = {}},
       resumes_(flags.resume) {
   for (const fs::path& other : others) {
-    if (!other.empty() && resolved(other) == resolved(path_)) {
+    if (!other.empty() && is_same_file(other, path_)) {
       throw Error(ErrorCode::kUsage,
                   fmt::format("--checkpoint {} is another file of this command; name another one",
                               path_.string()));

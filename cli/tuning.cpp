@@ -228,7 +228,7 @@ CheckpointIdentity Tuning::identity(const std::string& steps_name, const std::st
                                     const OnnxModel& input) const {
   CheckpointIdentity identity = {{steps_name, steps}, {"model", model_digest(input)}};
   if (workbench_ != nullptr) {
-    const auto path = std::filesystem::weakly_canonical(std::filesystem::absolute(flags_.data));
+    const auto path = resolved(flags_.data);
     identity["data set"] =
         fmt::format("{}\n{}\n{}", path.string(), flags_.data_config, workbench_->samples_text());
   }

@@ -133,6 +133,8 @@ TEST_F(ShrinkTest, RefusesWhatCannotBeMeant) {
   expect_refused(shrink({"--target-size", "100B"}), kUsage, {"target", "100"});
   expect_refused(with_data({"shrink", "trained.onnx", "--samples", "1", "--min-snr", "9"}), kUsage,
                  {"three"});
+  expect_refused(shrink({"--target-size", "9KB", "-o", "new", "--onnx", "./new"}), kUsage,
+                 {"--onnx", "output itself"});
   expect_refused(shrink({"--target-size", "9KB", "-o", "trained.onnx", "-f"}), kUsage,
                  {"trained.onnx"});
 }

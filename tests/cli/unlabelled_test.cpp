@@ -114,6 +114,8 @@ TEST_F(UnlabelledTest, PassesTakeASavedCalibration) {
   expect_refused(pruned({"--calibration", "trained.onnx"}, "c.onnx"), kCorrupt,
                  {"trained.onnx", "calibration file"});
   expect_refused(pruned({"--save-calibration", "other"}, "c.onnx"), kUsage, {"--data"});
+  expect_refused({"share", "trained.onnx", "--bits", "3", "--calibration", "moments"}, kUsage,
+                 {"--calibration", "--method"});
 }
 
 TEST_F(UnlabelledTest, RecipesRunWithoutLabels) {
