@@ -1,25 +1,10 @@
 #include "core/float_types.h"
 
-#include <bit>
 #include <cmath>
 
 #include "core/bit_cast.h"
 
 namespace qc {
-
-std::uint32_t half_to_float_bits(std::uint16_t bits) noexcept {
-  const std::uint32_t sign = static_cast<std::uint32_t>(bits & 0x8000u) << 16;
-  const std::uint32_t exponent = (bits >> 10) & 0x1fu;
-  std::uint32_t mantissa = bits & 0x3ffu;
-  if (exponent == 0x1f) return sign | 0x7f800000u | (mantissa << 13);
-  if (exponent != 0) {
-    return sign | ((exponent + 112) << 23) | (mantissa << 13);
-  }
-  if (mantissa == 0) return sign;
-  const auto shift = static_cast<std::uint32_t>(std::countl_zero(mantissa)) - 21;
-  mantissa = (mantissa << shift) & 0x3ffu;
-  return sign | ((113 - shift) << 23) | (mantissa << 13);
-}
 
 float half_to_float(std::uint16_t bits) noexcept {
   return bit_cast<float>(half_to_float_bits(bits));

@@ -5,6 +5,7 @@
 #include <span>
 #include <vector>
 
+#include "core/bit_cast.h"
 #include "core/bytes.h"
 #include "core/tensor.h"
 
@@ -15,7 +16,21 @@ float half_to_float(std::uint16_t bits) noexcept;
 
 /// The bits of that float32. Where floats pass through registers of another width (x87), a
 /// signalling NaN survives only as an integer.
-std::uint32_t half_to_float_bits(std::uint16_t bits) noexcept;
+inline std::uint32_t half_to_float_bits(std::uint16_t bits) noexcept {
+  // Without branches, so that compilers use vectors for loops over it.
+  constexpr std::uint32_t kBias = (127 - 15) << 23;
+  constexpr std::uint32_t kSmallest = kBias + (1 << 23);  // 2^-14
+  const std::uint32_t exponent = bits & 0x7c00u;
+  const std::uint32_t moved = (bits & 0x7fffu) << 13;
+  // 2^-14 (1 + mantissa) - 2^-14, which is exact.
+  const auto subnormal =
+      bit_cast<std::uint32_t>(bit_cast<float>(moved + kSmallest) - bit_cast<float>(kSmallest));
+  const std::uint32_t is_infinite = (exponent + 0x0400u) >> 15;  // or not a number
+  const std::uint32_t normal = moved + kBias + is_infinite * kBias;
+  const std::uint32_t is_normal = 0u - ((exponent + 0x7c00u) >> 15);
+  return (static_cast<std::uint32_t>(bits & 0x8000u) << 16) | (normal & is_normal) |
+         (subnormal & ~is_normal);
+}
 
 /// float32 to binary16 bits, rounded to nearest even; overflow gives infinity. A NaN keeps the top
 /// ten bits of its payload and stays a NaN.

@@ -18,8 +18,16 @@ constexpr std::size_t kMinStreamed = std::size_t{1} << 20;
 // Opens the outermost layout; null with the reason in the context.
 ElementReader* open_tensor(ByteReader& in, std::uint64_t size, DecodeContext& context,
                            Element& element, CodedStats* stats) noexcept {
-  const LayoutDecoder* layout = find_layout_decoder(in.u8());
+  const std::uint8_t id = in.u8();
+  const LayoutDecoder* layout = find_layout_decoder(id);
   const std::uint8_t code = in.u8();
+#ifdef QC_NO_CONTEXT_LAYOUTS
+  for (const LayoutId left_out : {LayoutId::kContextPalette, LayoutId::kContextFloats}) {
+    if (in.ok() && id == static_cast<std::uint8_t>(left_out)) {
+      return context.refuse("this decoder was built without the context layouts of pack --max");
+    }
+  }
+#endif
   if (!in.ok() || layout == nullptr) return context.refuse("it names an unknown layout");
   if (!element_from_code(code, element) || size % element.width != 0) {
     return context.refuse("it names an unknown element");

@@ -86,8 +86,8 @@ class BitmapReader final : public ElementReader {
   std::uint8_t bits_[kBlock];
 };
 
-ElementReader* open(ByteReader& in, Element element, std::uint64_t count, DecodeContext& context,
-                    CodedStats* stats) noexcept {
+[[gnu::cold]] ElementReader* open(ByteReader& in, Element element, std::uint64_t count,
+                                  DecodeContext& context, CodedStats* stats) noexcept {
   const std::uint64_t stored = read_varint(in);
   if (!in.ok() || stored > count) return context.refuse("too many values for the tensor");
   auto* reader = context.make<BitmapReader>();

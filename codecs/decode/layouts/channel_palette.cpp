@@ -65,8 +65,8 @@ class ChannelPaletteReader final : public ElementReader {
   bool valid_ = true;
 };
 
-ElementReader* open(ByteReader& in, Element element, std::uint64_t count, DecodeContext& context,
-                    CodedStats* stats) noexcept {
+[[gnu::cold]] ElementReader* open(ByteReader& in, Element element, std::uint64_t count,
+                                  DecodeContext& context, CodedStats* stats) noexcept {
   ChannelMap channels;
   if (!read_channel_map(in, count, channels)) return context.refuse("a channel map is damaged");
   auto* reader = context.make<ChannelPaletteReader>();

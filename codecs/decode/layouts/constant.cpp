@@ -21,8 +21,8 @@ class ConstantReader final : public ElementReader {
   ByteView value_;
 };
 
-ElementReader* open(ByteReader& in, Element element, std::uint64_t /*count*/,
-                    DecodeContext& context, CodedStats* stats) noexcept {
+[[gnu::cold]] ElementReader* open(ByteReader& in, Element element, std::uint64_t /*count*/,
+                                  DecodeContext& context, CodedStats* stats) noexcept {
   const ByteView value = in.take(element.width);
   if (!in.ok()) return context.refuse("a constant is cut short");
   auto* reader = context.make<ConstantReader>();

@@ -73,8 +73,8 @@ class ContextFloatsReader final : public ElementReader {
   bool valid_ = true;
 };
 
-ElementReader* open(ByteReader& in, Element element, std::uint64_t count, DecodeContext& context,
-                    CodedStats* stats) noexcept {
+[[gnu::cold]] ElementReader* open(ByteReader& in, Element element, std::uint64_t count,
+                                  DecodeContext& context, CodedStats* stats) noexcept {
   FloatFormat format{element.width, in.u8()};
   const std::uint64_t head = read_varint(in);
   const std::uint64_t stored = read_varint(in);

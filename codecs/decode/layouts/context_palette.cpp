@@ -39,8 +39,8 @@ class ContextPaletteReader final : public ElementReader {
   bool finish() noexcept override { return coder.at_end(); }
 };
 
-ElementReader* open(ByteReader& in, Element element, std::uint64_t count, DecodeContext& context,
-                    CodedStats* stats) noexcept {
+[[gnu::cold]] ElementReader* open(ByteReader& in, Element element, std::uint64_t count,
+                                  DecodeContext& context, CodedStats* stats) noexcept {
   const std::uint64_t size = read_varint(in);
   if (!in.ok() || size < 1 || size > kMaxAlphabet) return context.refuse("a codebook is damaged");
   auto* reader = context.make<ContextPaletteReader>();

@@ -85,8 +85,8 @@ class CsrReader final : public ElementReader {
   Symbol block_[kBlock];
 };
 
-ElementReader* open(ByteReader& in, Element element, std::uint64_t count, DecodeContext& context,
-                    CodedStats* stats) noexcept {
+[[gnu::cold]] ElementReader* open(ByteReader& in, Element element, std::uint64_t count,
+                                  DecodeContext& context, CodedStats* stats) noexcept {
   const std::uint8_t head = in.u8();
   const unsigned bits = head & kGapBitsMask;
   const std::uint64_t stored = read_varint(in);

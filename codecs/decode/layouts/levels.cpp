@@ -74,8 +74,8 @@ class LevelsReader final : public ElementReader {
   std::uint64_t entered_ = 0;  // elements up to the end of the run of one channel
 };
 
-ElementReader* open(ByteReader& in, Element element, std::uint64_t count, DecodeContext& context,
-                    CodedStats* stats) noexcept {
+[[gnu::cold]] ElementReader* open(ByteReader& in, Element element, std::uint64_t count,
+                                  DecodeContext& context, CodedStats* stats) noexcept {
   const std::uint32_t set = in.u8();
   const unsigned mantissa = set == kMostInSet ? in.u8() : 0;
   if (!in.ok() || !element.is_float || !is_level_set(set) ||

@@ -30,8 +30,8 @@ class PaletteReader final : public ElementReader {
   bool finish() noexcept override { return ranks->finish(); }
 };
 
-ElementReader* open(ByteReader& in, Element element, std::uint64_t count, DecodeContext& context,
-                    CodedStats* stats) noexcept {
+[[gnu::cold]] ElementReader* open(ByteReader& in, Element element, std::uint64_t count,
+                                  DecodeContext& context, CodedStats* stats) noexcept {
   const std::uint64_t size = read_varint(in);
   if (!in.ok() || size < 1 || size > kMaxAlphabet) return context.refuse("a codebook is damaged");
   auto* reader = context.make<PaletteReader>();

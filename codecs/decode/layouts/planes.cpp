@@ -51,8 +51,8 @@ class PlanesReader final : public ElementReader {
   }
 };
 
-ElementReader* open(ByteReader& in, Element element, std::uint64_t count, DecodeContext& context,
-                    CodedStats* stats) noexcept {
+[[gnu::cold]] ElementReader* open(ByteReader& in, Element element, std::uint64_t count,
+                                  DecodeContext& context, CodedStats* stats) noexcept {
   const unsigned head_bits = in.u8();
   if (element.width == 1 || head_bits < kMinHeadBits || head_bits > kMaxHeadBits) {
     return context.refuse("byte planes are damaged");

@@ -35,8 +35,8 @@ class RawReader final : public ElementReader {
   unsigned width_ = 1;
 };
 
-ElementReader* open(ByteReader& in, Element element, std::uint64_t count, DecodeContext& context,
-                    CodedStats* stats) noexcept {
+[[gnu::cold]] ElementReader* open(ByteReader& in, Element element, std::uint64_t count,
+                                  DecodeContext& context, CodedStats* stats) noexcept {
   SymbolReader* bytes =
       open_stream(in, count * element.width, 256, StreamUse::kValues, context, stats);
   auto* reader = context.make<RawReader>();

@@ -160,8 +160,8 @@ class RepeatsReader final : public ElementReader {
   std::uint64_t read_ = 0;
 };
 
-ElementReader* open(ByteReader& in, Element element, std::uint64_t count, DecodeContext& context,
-                    CodedStats* stats) noexcept {
+[[gnu::cold]] ElementReader* open(ByteReader& in, Element element, std::uint64_t count,
+                                  DecodeContext& context, CodedStats* stats) noexcept {
   auto* reader = context.make<RepeatsReader>();
   if (reader == nullptr) return context.refuse("too much memory wanted");
   reader->element = element;

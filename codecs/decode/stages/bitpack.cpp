@@ -53,8 +53,8 @@ class BitpackReader final : public SymbolReader {
   bool valid_ = true;
 };
 
-SymbolReader* open(ByteView coded, std::uint64_t count, std::uint32_t alphabet,
-                   DecodeContext& context, std::uint64_t& /*table_bytes*/) noexcept {
+[[gnu::cold]] SymbolReader* open(ByteView coded, std::uint64_t count, std::uint32_t alphabet,
+                                 DecodeContext& context, std::uint64_t& /*table_bytes*/) noexcept {
   ByteReader in(coded);
   const unsigned width = in.u8();
   if (!in.ok() || width > kMaxWidth) return context.refuse("a bit width is out of range");

@@ -96,8 +96,8 @@ bool place_parts(ByteReader& in, unsigned log_parts, HuffmanReader& reader) noex
   return true;
 }
 
-SymbolReader* open(ByteView coded, std::uint64_t /*count*/, std::uint32_t alphabet,
-                   DecodeContext& context, std::uint64_t& table_bytes) noexcept {
+[[gnu::cold]] SymbolReader* open(ByteView coded, std::uint64_t /*count*/, std::uint32_t alphabet,
+                                 DecodeContext& context, std::uint64_t& table_bytes) noexcept {
   ByteReader in(coded);
   const std::uint8_t head = in.u8();
   const unsigned longest = head & 0x0fu;

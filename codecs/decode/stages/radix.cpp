@@ -74,8 +74,8 @@ class RadixReader final : public SymbolReader {
   bool valid_ = true;
 };
 
-SymbolReader* open(ByteView coded, std::uint64_t count, std::uint32_t alphabet,
-                   DecodeContext& context, std::uint64_t& /*table_bytes*/) noexcept {
+[[gnu::cold]] SymbolReader* open(ByteView coded, std::uint64_t count, std::uint32_t alphabet,
+                                 DecodeContext& context, std::uint64_t& /*table_bytes*/) noexcept {
   ByteReader in(coded);
   const std::uint32_t number = in.u8();
   const auto base = std::find_if(kRadixBases.begin(), kRadixBases.end(),

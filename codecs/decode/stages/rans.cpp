@@ -53,8 +53,8 @@ bool read_ranges(ByteReader& in, std::uint32_t alphabet, unsigned bits,
   return true;
 }
 
-SymbolReader* open(ByteView coded, std::uint64_t /*count*/, std::uint32_t alphabet,
-                   DecodeContext& context, std::uint64_t& table_bytes) noexcept {
+[[gnu::cold]] SymbolReader* open(ByteView coded, std::uint64_t /*count*/, std::uint32_t alphabet,
+                                 DecodeContext& context, std::uint64_t& table_bytes) noexcept {
   ByteReader in(coded);
   const std::uint8_t head = in.u8();
   const unsigned bits = head & 0x0fu;

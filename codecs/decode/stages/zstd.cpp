@@ -52,8 +52,8 @@ class ZstdReader final : public SymbolReader {
   bool valid_ = true;
 };
 
-SymbolReader* open(ByteView coded, std::uint64_t count, std::uint32_t alphabet,
-                   DecodeContext& context, std::uint64_t& /*table_bytes*/) noexcept {
+[[gnu::cold]] SymbolReader* open(ByteView coded, std::uint64_t count, std::uint32_t alphabet,
+                                 DecodeContext& context, std::uint64_t& /*table_bytes*/) noexcept {
   const unsigned width = alphabet <= kByteAlphabet ? 1 : 2;
   if (count > UINT64_MAX / width) return context.refuse("a stream is too long");
   const std::uint64_t size = count * width;

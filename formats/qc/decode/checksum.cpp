@@ -39,7 +39,7 @@ void Hasher::update(ByteView bytes) noexcept {
   XXH3_128bits_update(state_in(state_), bytes.data(), bytes.size());
 }
 
-Digest Hasher::digest() const noexcept {
+[[gnu::cold]] Digest Hasher::digest() const noexcept {
   return canonical(XXH3_128bits_digest(reinterpret_cast<const XXH3_state_t*>(state_.data())));
 }
 
