@@ -6,6 +6,7 @@
 #include <deque>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -59,19 +60,67 @@ struct Argument {
   /// Memory that the call alone uses.
   struct Scratch {
     std::uint64_t bytes;
+    std::uint64_t offset = 0;  ///< in the arena
+  };
+  /// The function that multiplies with the weights of a layer.
+  struct Function {
+    std::size_t product;  ///< in Plan::products
+  };
+  /// Memory of that function for so many pixels at a time; NULL where its form needs none.
+  struct ProductScratch {
+    std::size_t product;
+    std::uint64_t pixels;
+  };
+  /// Its bias, or NULL.
+  struct ProductBias {
+    std::size_t product;
   };
   /// An expression of C: a number, or NULL.
   struct Literal {
     std::string text;
   };
-  std::variant<Read, Written, Array, Scratch, Literal> what;
+  std::variant<Read, Written, Array, Scratch, Function, ProductScratch, ProductBias, Literal>
+      what;
+};
+
+/// The weights of a layer: a matrix a group. Once coded it is a C function of its own, which calls
+/// the kernel of the form:
+///   static void NAME(size_t group, const float *x, size_t pixels, float *y, size_t stride,
+///                    void *scratch);
+struct Product {
+  std::string name;
+  std::size_t groups = 1;
+  std::size_t rows = 0;  ///< of a group
+  std::size_t columns = 0;
+  std::vector<float> weights;  ///< groups x rows x columns, until they are coded
+  std::vector<float> bias;     ///< of each channel, or none
+  std::size_t channel_axis = 1;  ///< of the layer's output
+  std::size_t channel_rows = 1;  ///< rows of the matrices that make a channel
+  /// The form's kernel adds the bias; else the layer's does, which has it as an argument.
+  bool adds_bias = true;
+  bool signs_only = false;       ///< what it is multiplied with is -1, 0 or 1
+  std::uint64_t vectors = 1;     ///< columns of activations that a group is multiplied with
+
+  std::size_t channels() const noexcept { return groups * rows / channel_rows; }
+
+  /// A call of a form's kernel; the arguments are those before x.
+  struct Call {
+    std::string kernel;
+    std::vector<Argument> arguments;
+    bool takes_scratch = false;
+  };
+  std::vector<Call> calls = {};   ///< one a group
+  std::string form = {};          ///< by name; several with commas
+  std::uint64_t scratch = 0;      ///< bytes, for one pixel
+  std::uint64_t operations = 0;   ///< for one column of activations, over all groups
 };
 
 /// A call of a kernel.
 struct Step {
   std::string kernel;  ///< the function's name
   std::vector<Argument> arguments;
-  std::string layer;  ///< what a reader sees: operator, node, shapes, form, bytes
+  std::string op;     ///< the operator
+  std::string layer;  ///< what a reader knows it by: the node's name
   /// The output may take the memory of this input, whose elements are read before those of the
   /// same place are written.
   std::optional<ValueId> in_place = std::nullopt;
@@ -80,19 +129,42 @@ struct Step {
 };
 
 struct Plan {
-  std::vector<Value> values;
+  std::deque<Value> values;  ///< references to them stay valid as it grows
   std::vector<ValueId> inputs;
   std::vector<ValueId> outputs;
-  std::vector<Step> steps;
+  std::deque<Step> steps;
   std::deque<ConstantArray> arrays;
+  std::deque<Product> products;
+  std::uint64_t arena_bytes = 0;
+  /// The most that is alive at a time: no placement takes less.
+  std::uint64_t arena_bound = 0;
 
   std::uint64_t constant_bytes() const;
 };
+
+/// The value whose memory a value is in.
+ValueId storage_of(const Plan& plan, ValueId value);
+
+/// Calls body(argument) for each argument of a step, and for those of its products' calls.
+template <typename Body>
+void each_argument(const Plan& plan, const Step& step, const Body& body) {
+  for (const Argument& argument : step.arguments) {
+    body(argument);
+    const auto* function = std::get_if<Argument::Function>(&argument.what);
+    if (function == nullptr) continue;
+    for (const Product::Call& call : plan.products[function->product].calls) {
+      for (const Argument& inner : call.arguments) body(inner);
+    }
+  }
+}
 
 /// Elements of a shape without open sizes.
 std::uint64_t count_of(const Shape& shape);
 
 /// Bytes of an element in C.
 std::uint64_t element_bytes(DataType type);
+
+/// The type of an element in C.
+std::string_view type_in_c(DataType type);
 
 }  // namespace qc::c
