@@ -6,8 +6,10 @@ std::span<const OperatorRow> operator_rows() {
   static const std::vector<OperatorRow> kAll = [] {
     std::vector<OperatorRow> all;
     for (const auto rows :
-         {elementwise_operators(), layer_operators(), pooling_operators(), movement_operators(),
-          reduction_operators(), recurrent_operators(), resize_operators()}) {
+         {elementwise_operators(), binary_operators(), layer_operators(), pooling_operators(),
+          movement_operators(), indexing_operators(), reduction_operators(),
+          normalization_operators(), quantization_operators(), recurrent_operators(),
+          resize_operators()}) {
       all.insert(all.end(), rows.begin(), rows.end());
     }
     return all;

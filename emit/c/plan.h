@@ -75,7 +75,7 @@ struct Argument {
   struct ProductBias {
     std::size_t product;
   };
-  /// An expression of C: a number, or NULL.
+  /// An expression of C: a number, NULL, or a kernel that another calls.
   struct Literal {
     std::string text;
   };

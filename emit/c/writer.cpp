@@ -243,6 +243,8 @@ std::string Writer::source() {
     for (const Argument& each : step.arguments) {
       const auto* function = std::get_if<Argument::Function>(&each.what);
       if (function != nullptr) products.insert(function->product);
+      const auto* literal = std::get_if<Argument::Literal>(&each.what);
+      if (literal != nullptr && literal->text.starts_with("qk_")) used.insert(literal->text);
     }
   }
   std::string functions;

@@ -3,11 +3,6 @@
 
 namespace qc::c {
 
-std::span<const OperatorRow> elementwise_operators() { return {}; }
 std::span<const OperatorRow> pooling_operators() { return {}; }
-std::span<const OperatorRow> movement_operators() { return {}; }
-std::span<const OperatorRow> reduction_operators() { return {}; }
-std::span<const OperatorRow> recurrent_operators() { return {}; }
-std::span<const OperatorRow> resize_operators() { return {}; }
 
 }  // namespace qc::c
