@@ -1,5 +1,6 @@
 # Writes the bytes of all C files of the folder INPUT, each with a form feed after it, to OUTPUT as
 # the elements of a C++ array. Refuses kernels of the same name: programs that are written have both.
+cmake_minimum_required(VERSION 3.25)
 file(GLOB files "${INPUT}/*.c")
 set(bytes "")
 set(seen "")

@@ -30,24 +30,24 @@ void code(Planner& planner, Product& product) {
     const std::string part_of = product.groups == 1 ? "" : fmt::format("_{}", group);
     for (CodedWeights::Part& part : chosen.weights.parts) {
       if (part.suffix.empty()) {
-        call.arguments.push_back({Argument::Literal{part.literal}});
+        call.arguments.emplace_back(Argument::Literal{part.literal});
         continue;
       }
       const std::string comment = fmt::format("{}, {}x{}", chosen.form->name, product.rows,
                                               product.columns);
-      call.arguments.push_back({Argument::Array{planner.array(
+      call.arguments.emplace_back(Argument::Array{planner.array(
           {fmt::format("{}{}_{}", label, part_of, part.suffix), part.type, std::move(part.bytes),
-           comment})}});
+           comment})});
     }
     call.arguments.push_back(literal(product.rows));
     call.arguments.push_back(literal(product.columns));
     if (product.bias.empty() || !product.adds_bias) {
-      call.arguments.push_back({Argument::Literal{"NULL"}});
+      call.arguments.emplace_back(Argument::Literal{"NULL"});
     } else {
       const auto bias = std::span<const float>(product.bias)
                             .subspan(group * product.rows, product.rows);
-      call.arguments.push_back({Argument::Array{planner.array(
-          {fmt::format("{}{}_bias", label, part_of), "float", float_bytes(bias), "bias"})}});
+      call.arguments.emplace_back(Argument::Array{planner.array(
+          {fmt::format("{}{}_bias", label, part_of), "float", float_bytes(bias), "bias"})});
     }
     product.scratch = std::max(product.scratch, chosen.weights.scratch);
     product.operations += chosen.weights.operations;

@@ -52,7 +52,7 @@ std::string unique_identifier(std::string_view text, std::set<std::string>& take
   while (!name.empty() && name.back() == '_') name.pop_back();
   while (!name.empty() && name.front() == '_') name.erase(0, 1);
   if (name.empty()) name = "value";
-  if (!is_letter(name[0])) name = "v" + name;
+  if (!is_letter(name[0])) name.insert(name.begin(), 'v');
   if (!is_identifier(name)) name += "_value";
   std::string unique = name;
   for (int i = 2; !taken.insert(unique).second; ++i) unique = fmt::format("{}_{}", name, i);
@@ -71,7 +71,7 @@ std::string comment_text(std::string_view text) {
   }
   // It may stand before the end of the comment.
   if (!quoted.empty() && (quoted.back() == '*' || quoted.back() == '/')) quoted += ' ';
-  if (!quoted.empty() && (quoted.front() == '*' || quoted.front() == '/')) quoted.insert(0, " ");
+  if (!quoted.empty() && (quoted.front() == '*' || quoted.front() == '/')) quoted.insert(quoted.begin(), ' ');
   return quoted;
 }
 

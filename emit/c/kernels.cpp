@@ -15,6 +15,7 @@ constexpr std::uint8_t kText[] = {
 };
 
 constexpr std::string_view kMarker = "/* kernel ";
+constexpr std::string_view kNextMarker = "\n/* kernel ";
 constexpr char kEndOfFile = '\f';
 
 std::string_view line_at(std::string_view text, std::size_t at) {
@@ -73,7 +74,7 @@ std::vector<Kernel> parse_all(std::string_view text) {
     std::size_t begin = file.find(kMarker);
     while (begin != std::string_view::npos) {
       // Markers begin lines.
-      std::size_t end = file.find("\n" + std::string(kMarker), begin);
+      std::size_t end = file.find(kNextMarker, begin);
       if (end != std::string_view::npos) ++end;
       all.push_back(parse(file.substr(begin, end == std::string_view::npos ? end : end - begin)));
       begin = end;

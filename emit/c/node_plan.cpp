@@ -143,14 +143,14 @@ void NodePlan::read(Step& step, ValueId value) {
   if (planner_->plan().values[value].constant) {
     if (count_of(planner_->plan().values[value].shape) == 0) refuse("an input has no elements");
     element_bytes(planner_->plan().values[value].type);
-    step.arguments.push_back({Argument::Array{planner_->constant_array(value)}});
+    step.arguments.emplace_back(Argument::Array{planner_->constant_array(value)});
   } else {
-    step.arguments.push_back({Argument::Read{value}});
+    step.arguments.emplace_back(Argument::Read{value});
   }
 }
 
 void NodePlan::write(Step& step, ValueId value) {
-  step.arguments.push_back({Argument::Written{value}});
+  step.arguments.emplace_back(Argument::Written{value});
 }
 
 void NodePlan::array(Step& step, std::string_view what, std::string_view type, Bytes bytes) {
@@ -161,7 +161,7 @@ void NodePlan::array(Step& step, std::string_view what, std::string_view type, B
   const std::size_t index =
       planner_->array({fmt::format("{}_{}", node_->label(), what), std::string(type),
                        std::move(bytes), std::string(what)});
-  step.arguments.push_back({Argument::Array{index}});
+  step.arguments.emplace_back(Argument::Array{index});
 }
 
 void NodePlan::array(Step& step, std::string_view what, std::span<const float> values) {
@@ -178,33 +178,33 @@ void NodePlan::array(Step& step, std::string_view what, std::span<const std::int
 
 void NodePlan::scratch(Step& step, std::uint64_t bytes) {
   if (bytes > kLargestMemory) refuse("it needs too much memory");
-  step.arguments.push_back({Argument::Scratch{bytes}});
+  step.arguments.emplace_back(Argument::Scratch{bytes});
 }
 
 void NodePlan::size(Step& step, std::int64_t number) {
-  step.arguments.push_back({Argument::Literal{fmt::format("{}", number)}});
+  step.arguments.emplace_back(Argument::Literal{fmt::format("{}", number)});
 }
 
 void NodePlan::number(Step& step, float number) {
-  step.arguments.push_back({Argument::Literal{float_literal(number)}});
+  step.arguments.emplace_back(Argument::Literal{float_literal(number)});
 }
 
-void NodePlan::null(Step& step) { step.arguments.push_back({Argument::Literal{"NULL"}}); }
+void NodePlan::null(Step& step) { step.arguments.emplace_back(Argument::Literal{"NULL"}); }
 
 std::size_t NodePlan::product(Step& step, Product product) {
   auto& products = planner_->plan().products;
   product.name = fmt::format("{}_products", node_->label());
-  step.arguments.push_back({Argument::Function{products.size()}});
+  step.arguments.emplace_back(Argument::Function{products.size()});
   products.push_back(std::move(product));
   return products.size() - 1;
 }
 
 void NodePlan::product_scratch(Step& step, std::size_t product, std::uint64_t pixels) {
-  step.arguments.push_back({Argument::ProductScratch{product, pixels}});
+  step.arguments.emplace_back(Argument::ProductScratch{product, pixels});
 }
 
 void NodePlan::product_bias(Step& step, std::size_t product) {
-  step.arguments.push_back({Argument::ProductBias{product}});
+  step.arguments.emplace_back(Argument::ProductBias{product});
 }
 
 bool NodePlan::signs_only(std::size_t i) const {

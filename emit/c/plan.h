@@ -79,8 +79,11 @@ struct Argument {
   struct Literal {
     std::string text;
   };
-  std::variant<Read, Written, Array, Scratch, Function, ProductScratch, ProductBias, Literal>
-      what;
+  using What =
+      std::variant<Read, Written, Array, Scratch, Function, ProductScratch, ProductBias, Literal>;
+  What what;
+
+  Argument(What of) : what(std::move(of)) {}  // NOLINT(google-explicit-constructor)
 };
 
 /// The weights of a layer: a matrix a group. Once coded it is a C function of its own, which calls

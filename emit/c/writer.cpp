@@ -160,7 +160,8 @@ std::string wrapped(const std::string& text, std::size_t indent) {
     const std::size_t size = end - begin;
     if (width + size > kWidth && width > indent) {
       while (lines.ends_with(' ')) lines.pop_back();
-      lines += "\n" + std::string(indent, ' ');
+      lines += '\n';
+      lines.append(indent, ' ');
       width = indent;
     }
     lines += text.substr(begin, size);
@@ -176,25 +177,25 @@ std::string Writer::product_text(const Product& product) const {
                   "size_t stride, void *scratch) {{\n",
                   names_.name, product.name),
       4);
-  const auto call = [&](const Product::Call& of) {
+  const auto call = [&](std::size_t indent, const Product::Call& of) {
     std::vector<std::string> arguments;
     for (const Argument& each : of.arguments) arguments.push_back(argument(each));
     for (const char* last : {"x", "pixels", "y", "stride"}) arguments.emplace_back(last);
     if (of.takes_scratch) arguments.emplace_back("scratch");
-    return fmt::format("{}({});\n", of.kernel, fmt::join(arguments, ", "));
+    return fmt::format("{:{}}{}({});\n", "", indent, of.kernel, fmt::join(arguments, ", "));
   };
   if (std::ranges::none_of(product.calls, &Product::Call::takes_scratch)) {
     text += "  (void)scratch;\n";
   }
   if (product.calls.size() == 1) {
-    text += "  (void)group;\n" + wrapped("  " + call(product.calls[0]), 6) + "}\n";
+    text += "  (void)group;\n" + wrapped(call(2, product.calls[0]), 6) + "}\n";
     return text;
   }
   text += "  switch (group) {\n";
   for (std::size_t i = 0; i < product.calls.size(); ++i) {
     const bool is_last = i + 1 == product.calls.size();
     text += is_last ? "    default:\n" : fmt::format("    case {}:\n", i);
-    text += wrapped("      " + call(product.calls[i]), 10) + "      break;\n";
+    text += wrapped(call(6, product.calls[i]), 10) + "      break;\n";
   }
   return text + "  }\n}\n";
 }
@@ -250,16 +251,16 @@ std::string Writer::source() {
   std::string functions;
   for (const std::size_t index : products) {
     for (const Product::Call& call : plan_.products[index].calls) used.insert(call.kernel);
-    functions += "\n" + product_text(plan_.products[index]);
+    functions += fmt::format("\n{}", product_text(plan_.products[index]));
   }
   std::string text = fmt::format(
       "/* {}: the kernels that it needs, and the calls of them. */\n#include \"{}.h\"\n\n"
       "#include <math.h>\n#include <stddef.h>\n#include <stdint.h>\n#include <string.h>\n\n",
       names_.name, names_.name);
   text += array_declarations(plan_, names_.name);
-  for (const Kernel* kernel : kernels_for(used)) text += "\n" + kernel->text;
+  for (const Kernel* kernel : kernels_for(used)) text += fmt::format("\n{}", kernel->text);
   text += functions;
-  text += "\n" + wrapped(signature() + " {\n", 4);
+  text += wrapped(fmt::format("\n{} {{\n", signature()), 4);
   if (body.find("(arena + ") != std::string::npos) {
     text += "  unsigned char *arena;\n";
   }
