@@ -22,6 +22,9 @@ struct WeightMatrix {
   std::span<const float> values;
   /// What it is multiplied with is -1 or 1, or 0 where a convolution pads.
   bool signs_only = false;
+  /// Vectors that it is multiplied with in one call: 1 in a fully connected layer, 8 or more in a
+  /// convolution. Only the choice of a form depends on it.
+  std::size_t pixels = 1;
 };
 
 /// A matrix in a form: the arrays and numbers that the kernel takes, in their order.
@@ -36,6 +39,8 @@ struct CodedWeights {
   std::uint64_t flash = 0;       ///< bytes of the arrays
   std::uint64_t operations = 0;  ///< additions, multiplications and look-ups for one input vector
   std::uint64_t scratch = 0;     ///< bytes the kernel needs beside its inputs, for one pixel
+  /// For one input vector, in thousandths of the time of a product in a dense matrix, as measured.
+  std::uint64_t time = 0;
 };
 
 /// A form of weights. The kernel is the C function `kernel`, which computes
@@ -57,7 +62,7 @@ std::span<const WeightForm> weight_forms();
 
 enum class Goal { kSize, kSpeed };
 
-/// The form of least cost: bytes of flash, or operations, the other where these are equal.
+/// The form of least cost: bytes of flash, or time, the other where these are equal.
 /// `only`: the name of the one form to take where it applies; empty for all. Dense always applies.
 struct ChosenForm {
   const WeightForm* form = nullptr;
