@@ -53,9 +53,8 @@ Kernel parse(std::string_view block) {
     if (rest.starts_with("needs ")) rest.remove_prefix(6);
     while (!rest.empty()) {
       const std::size_t comma = rest.find(',');
-      if (const auto name = trimmed(rest.substr(0, comma)); !name.empty()) {
-        kernel.needs.push_back(in_block(name));
-      }
+      const std::string_view name = trimmed(rest.substr(0, comma));
+      if (!name.empty()) kernel.needs.push_back(in_block(name.substr(0, name.find(' '))));
       rest = comma == std::string_view::npos ? std::string_view() : rest.substr(comma + 1);
     }
   }

@@ -29,7 +29,8 @@ bool NodePlan::has_input(std::size_t i) const {
 }
 
 bool NodePlan::has_output(std::size_t i) const {
-  return i < node_->outputs.size() && !node_->outputs[i].empty();
+  return i < node_->outputs.size() && !node_->outputs[i].empty() &&
+         planner_->uses(node_->outputs[i]) > 0;
 }
 
 ValueId NodePlan::input(std::size_t i) const {
@@ -99,7 +100,9 @@ std::size_t NodePlan::axis(std::int64_t axis, std::size_t rank) const {
 }
 
 ValueId NodePlan::output(std::size_t i, DataType type, Shape shape) {
-  if (!has_output(i)) refuse(fmt::format("output {} is missing", i));
+  if (i >= node_->outputs.size() || node_->outputs[i].empty()) {
+    refuse(fmt::format("output {} is missing", i));
+  }
   const std::string& name = node_->outputs[i];
   return planner_->declare(*node_, name, {name, type, std::move(shape)});
 }

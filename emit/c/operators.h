@@ -24,6 +24,7 @@ class NodePlan {
   std::size_t inputs() const noexcept { return node_->inputs.size(); }
   std::size_t outputs() const noexcept { return node_->outputs.size(); }
   bool has_input(std::size_t i) const;
+  /// Whether anything reads it.
   bool has_output(std::size_t i) const;
   ValueId input(std::size_t i) const;
   const Shape& shape(std::size_t i) const;
