@@ -16,10 +16,10 @@ QK_INLINE void qk_add_column(float *one, qk_lanes *lanes, float w, const float *
   }
 }
 
-/* kernel qk_finish: needs qk_lanes
+/* kernel qk_finish: needs qk_inline, qk_lanes
  * y[p] = bias + scale * sum; nothing for what is NULL. */
-static void qk_finish(float *y, float one, const qk_lanes *lanes, size_t pixels, size_t count,
-                      const float *bias, const float *scales, size_t row) {
+QK_INLINE void qk_finish(float *y, float one, const qk_lanes *lanes, size_t pixels, size_t count,
+                         const float *bias, const float *scales, size_t row) {
   float sums[8];
   size_t p;
   memcpy(sums, lanes, sizeof sums);

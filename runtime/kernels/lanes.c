@@ -14,9 +14,9 @@
 /* kernel qk_lanes
  * Eight floats as one vector, two or no vectors, aligned as floats are. */
 #if defined(__AVX__)
-typedef float qk_part __attribute__((vector_size(32), aligned(4)));
+typedef float qk_part __attribute__((vector_size(32), aligned(4), may_alias));
 #elif defined(__GNUC__)
-typedef float qk_part __attribute__((vector_size(16), aligned(4)));
+typedef float qk_part __attribute__((vector_size(16), aligned(4), may_alias));
 #else
 typedef float qk_part;
 #endif
@@ -27,14 +27,16 @@ typedef struct qk_lanes {
 
 /* kernel qk_lanes_fill: needs qk_inline, qk_lanes */
 QK_INLINE void qk_lanes_fill(qk_lanes *to, float value) {
-  float values[8];
-  size_t i;
-  for (i = 0; i < 8; i++) values[i] = value;
-  memcpy(to, values, sizeof values);
+  const qk_part zeros = {0};
+  int i;
+  for (i = 0; i < QK_PARTS; i++) to->at[i] = zeros + value;
 }
 
 /* kernel qk_lanes_load: needs qk_inline, qk_lanes */
-QK_INLINE void qk_lanes_load(qk_lanes *to, const float *from) { memcpy(to, from, sizeof *to); }
+QK_INLINE void qk_lanes_load(qk_lanes *to, const float *from) {
+  int i;
+  for (i = 0; i < QK_PARTS; i++) to->at[i] = ((const qk_part *)from)[i];
+}
 
 /* kernel qk_load_within: needs qk_inline, qk_lanes, qk_lanes_load
  * Reads nothing from `end` on: lanes without a float are 0. */
@@ -53,13 +55,13 @@ QK_INLINE void qk_load_within(qk_lanes *to, const float *from, const float *end)
 /* kernel qk_lanes_store: needs qk_inline, qk_lanes
  * The first lanes, `count` of them. */
 QK_INLINE void qk_lanes_store(float *to, const qk_lanes *from, size_t count) {
+  int i;
   if (count >= 8) {
-    memcpy(to, from, sizeof *from);
+    for (i = 0; i < QK_PARTS; i++) ((qk_part *)to)[i] = from->at[i];
   } else {
     float values[8];
-    size_t i;
     memcpy(values, from, sizeof values);
-    for (i = 0; i < count; i++) to[i] = values[i];
+    for (i = 0; i < (int)count; i++) to[i] = values[i];
   }
 }
 

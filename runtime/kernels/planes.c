@@ -50,6 +50,32 @@ static void qk_four_lane_sums(qk_lanes *sums, const qk_lanes *x, int signs) {
 
 /* kernel qk_eight_rows
  * Of one plane and eight rows, the sums of what the four bits of each group select. */
+#if defined(__AVX2__)
+#include <immintrin.h>
+static void qk_eight_rows(float *rows, const uint8_t *codes, size_t step, const float *sums,
+                          size_t groups) {
+  const __m256i shifts = _mm256_setr_epi32(0, 4, 8, 12, 16, 20, 24, 28);
+  __m256 sum = _mm256_setzero_ps();
+  for (; groups > 0; groups--, codes += step, sums += 16) {
+    const __m256 low = _mm256_loadu_ps(sums);
+    const __m256 high = _mm256_loadu_ps(sums + 8);
+    int32_t eight;
+    __m256i bits;
+    __m256 selected;
+    memcpy(&eight, codes, sizeof eight);
+    bits = _mm256_srlv_epi32(_mm256_set1_epi32(eight), shifts);
+#if defined(__AVX512VL__)
+    selected = _mm256_permutex2var_ps(low, bits, high);
+#else
+    selected =
+        _mm256_blendv_ps(_mm256_permutevar8x32_ps(low, bits), _mm256_permutevar8x32_ps(high, bits),
+                         _mm256_castsi256_ps(_mm256_slli_epi32(bits, 28)));
+#endif
+    sum = _mm256_add_ps(sum, selected);
+  }
+  _mm256_storeu_ps(rows, sum);
+}
+#else
 static void qk_eight_rows(float *rows, const uint8_t *codes, size_t step, const float *sums,
                           size_t groups) {
   float s0 = 0, s1 = 0, s2 = 0, s3 = 0, s4 = 0, s5 = 0, s6 = 0, s7 = 0;
@@ -72,6 +98,7 @@ static void qk_eight_rows(float *rows, const uint8_t *codes, size_t step, const 
   rows[6] = s6;
   rows[7] = s7;
 }
+#endif
 
 /* kernel qk_planes_of_one: needs qk_four_sums, qk_eight_rows
  * qk_planes of one pixel. The sums of 128 columns at a time. */
@@ -103,8 +130,8 @@ static void qk_planes_of_one(const uint8_t *codes, size_t planes, int signs, con
 }
 
 /* kernel qk_planes_of_many: needs qk_four_lane_sums, qk_load_within, qk_lanes_fill, qk_lanes_add,
- * qk_add_scaled, qk_lanes_store qk_planes of up to eight pixels from x to end. The sums of 16 columns at
- * a time. */
+ * qk_add_scaled, qk_lanes_store
+ * qk_planes of up to eight pixels from x to end. The sums of 16 columns at a time. */
 static void qk_planes_of_many(const uint8_t *codes, size_t planes, int signs, const float *scales,
                               size_t scale_step, size_t rows, size_t columns, const float *x,
                               const float *end, size_t pixels, size_t count, float *y,
@@ -123,19 +150,26 @@ static void qk_planes_of_many(const uint8_t *codes, size_t planes, int signs, co
       }
       qk_four_lane_sums(sums + 16 * g, four, signs);
     }
-    for (r = 0; r < rows; r++) {
+    for (r = 0; r < rows; r += 2) {
+      /* Two rows are in the same bytes. Of an odd number, the last is calculated twice. */
+      const size_t next = r + 1 < rows ? r + 1 : r;
       const uint8_t *code = codes + (r / 8 * groups + first) * planes * 4 + r % 8 / 2;
-      const unsigned shift = 4 * (unsigned)(r & 1);
-      qk_lanes sum;
-      qk_load_within(&sum, y + r * stride, y + r * stride + count);
+      qk_lanes one, two;
+      qk_load_within(&one, y + r * stride, y + r * stride + count);
+      qk_load_within(&two, y + next * stride, y + next * stride + count);
       for (k = 0; k < planes; k++) {
-        qk_lanes selected = sums[(code[4 * k] >> shift) & 15];
+        qk_lanes low = sums[code[4 * k] & 15];
+        qk_lanes high = sums[code[4 * k] >> 4];
         for (g = 1; g < some; g++) {
-          qk_lanes_add(&selected, &sums[16 * g + ((code[4 * (g * planes + k)] >> shift) & 15)]);
+          const uint8_t both = code[4 * (g * planes + k)];
+          qk_lanes_add(&low, &sums[16 * g + (both & 15)]);
+          qk_lanes_add(&high, &sums[16 * g + (both >> 4)]);
         }
-        qk_add_scaled(&sum, scales[r * scale_step + k], &selected);
+        qk_add_scaled(&one, scales[r * scale_step + k], &low);
+        qk_add_scaled(&two, scales[next * scale_step + k], &high);
       }
-      qk_lanes_store(y + r * stride, &sum, count);
+      qk_lanes_store(y + next * stride, &two, count);
+      qk_lanes_store(y + r * stride, &one, count);
     }
   }
 }
