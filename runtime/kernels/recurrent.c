@@ -97,12 +97,13 @@ static void qk_start(float *state, const float *initial, size_t count) {
    states: directions x batch x hidden; or all with the batch first. Those not wanted or not there
    are NULL. `sizes`: steps, batch, input, hidden, directions, gates, whether the first direction
    goes backward, as the second always does, whether the batch is first, and reset_after of a GRU.
-   `functions`: three activations for each direction. `memory`: (2 gates + 2) x hidden floats. */
+   `functions`: three activations for each direction. `lengths`: of the samples' sequences, whose
+   outputs are 0 after their ends, or NULL. `memory`: (2 gates + 2) x hidden floats. */
 static void qk_recurrent(qk_cell *cell, qk_products input, void *input_scratch, qk_products state,
                          void *state_scratch, qk_products candidate, void *candidate_scratch,
                          const int32_t *sizes, const int32_t *functions, const float *peepholes,
-                         const float *x, const float *h0, const float *c0, float *y, float *last_h,
-                         float *last_c, void *memory) {
+                         const float *x, const int32_t *lengths, const float *h0, const float *c0,
+                         float *y, float *last_h, float *last_c, void *memory) {
   const size_t steps = (size_t)sizes[0];
   const size_t batch = (size_t)sizes[1];
   const size_t columns = (size_t)sizes[2];
@@ -128,18 +129,21 @@ static void qk_recurrent(qk_cell *cell, qk_products input, void *input_scratch, 
     step.peepholes = peepholes != NULL ? peepholes + 3 * n * d : NULL;
     for (size_t b = 0; b < batch; ++b) {
       const size_t at = (sizes[7] != 0 ? b * directions + d : d * batch + b) * n;
+      size_t length = steps;
+      if (lengths != NULL) length = lengths[b] < 0 ? 0 : (size_t)lengths[b];
+      if (length > steps) length = steps;
       qk_start(step.h, h0 != NULL ? h0 + at : NULL, n);
       qk_start(step.c, c0 != NULL ? c0 + at : NULL, n);
       for (size_t i = 0; i < steps; ++i) {
-        const size_t t = backward ? steps - 1 - i : i;
+        const size_t t = backward && i < length ? length - 1 - i : i;
         const size_t from = sizes[7] != 0 ? b * steps + t : t * batch + b;
-        input(d, x + from * columns, 1, sums, 1, input_scratch);
-        cell(&step);
-        if (y != NULL) {
-          const size_t to =
-              sizes[7] != 0 ? (b * steps + t) * directions + d : (t * directions + d) * batch + b;
-          memcpy(y + to * n, step.h, n * sizeof(float));
+        const size_t to =
+            sizes[7] != 0 ? (b * steps + t) * directions + d : (t * directions + d) * batch + b;
+        if (i < length) {
+          input(d, x + from * columns, 1, sums, 1, input_scratch);
+          cell(&step);
         }
+        for (size_t k = 0; y != NULL && k < n; ++k) y[to * n + k] = i < length ? step.h[k] : 0.0F;
       }
       if (last_h != NULL) memcpy(last_h + at, step.h, n * sizeof(float));
       if (last_c != NULL) memcpy(last_c + at, step.c, n * sizeof(float));

@@ -226,25 +226,25 @@ static void qk_cumulate(const float *x, float *y, size_t outer, size_t axis, siz
 
 /* kernel qk_top */
 /* The `k` largest elements, sign 1, or smallest, -1, the best first; of equal ones the first. The
-   results so far are kept sorted, which is fast for few of them. */
+   results so far are kept sorted, which is fast for few of them. `indices` may be NULL. */
 static void qk_top(const float *x, float *values, int64_t *indices, size_t outer, size_t axis,
                    size_t inner, size_t k, float sign) {
-  for (size_t o = 0; o < outer; ++o, x += axis * inner, values += k * inner, indices += k * inner) {
+  for (size_t o = 0; o < outer; ++o, x += axis * inner, values += k * inner) {
     for (size_t i = 0; i < inner; ++i) {
       size_t found = 0;
       for (size_t j = 0; j < axis; ++j) {
         const float value = x[j * inner + i];
-        size_t at = found;
+        size_t at = found < k ? found : k - 1;
+        if (found == k && !(sign * value > sign * values[at * inner + i])) continue;
         for (; at > 0 && sign * value > sign * values[(at - 1) * inner + i]; --at) {
-          if (at == k) continue;
           values[at * inner + i] = values[(at - 1) * inner + i];
-          indices[at * inner + i] = indices[(at - 1) * inner + i];
+          if (indices != NULL) indices[at * inner + i] = indices[(at - 1) * inner + i];
         }
-        if (at == k) continue;
         values[at * inner + i] = value;
-        indices[at * inner + i] = (int64_t)j;
+        if (indices != NULL) indices[at * inner + i] = (int64_t)j;
         if (found < k) ++found;
       }
     }
+    if (indices != NULL) indices += k * inner;
   }
 }

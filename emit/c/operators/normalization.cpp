@@ -282,8 +282,8 @@ constexpr std::array kOperators = std::to_array<OperatorRow>({
     {"BatchNormalization", "", 1, plan_batch_normalization},
     {"InstanceNormalization", "", 6, plan_instance_normalization},
     {"GroupNormalization", "", 18, plan_group_normalization},
-    {"LayerNormalization", "", 17, plan_layer_normalization},
-    // ONNX Runtime knows this one without a version.
+    // ONNX Runtime knows these two without a version.
+    {"LayerNormalization", "", 1, plan_layer_normalization},
     {"SimplifiedLayerNormalization", "", 1, plan_layer_normalization},
     {"SimplifiedLayerNormalization", "com.microsoft", 1, plan_layer_normalization},
     {"SkipLayerNormalization", "com.microsoft", 1, plan_skip_layer_normalization},

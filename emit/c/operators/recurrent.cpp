@@ -66,10 +66,9 @@ Layer read_layer(const NodePlan& node, const Kind& kind) {
     if (node.has(attribute)) node.refuse(attribute);
   }
   if (node.integer("input_forget", 0) != 0) node.refuse("input_forget");
-  if (node.has_input(4)) {
-    for (const std::int64_t length : node.integers(4)) {
-      if (length != layer.steps) node.refuse("sequences of other lengths");
-    }
+  if (node.has_input(4) &&
+      (node.type(4) != DataType::kInt32 || node.shape(4) != Shape{layer.batch})) {
+    node.refuse("its lengths do not fit");
   }
   return layer;
 }
@@ -218,6 +217,11 @@ void plan_layer(NodePlan& node, const Kind& kind) {
   node.array(step, "functions", functions);
   node.array(step, "peepholes", peepholes);
   node.read(step, node.input(0));
+  if (node.has_input(4)) {
+    node.read(step, node.input(4));
+  } else {
+    node.null(step);
+  }
   read_state(node, step, 5, state);
   if (is_lstm) {
     read_state(node, step, 6, state);

@@ -129,13 +129,17 @@ void plan_top_k(NodePlan& node) {
   if (k < 1 || k > lanes.axis) node.refuse(fmt::format("{} of {} elements", k, lanes.axis));
   Shape shape = from;
   shape[axis] = k;
-  if (!node.has_output(0) || !node.has_output(1)) node.refuse("an output is missing");
   const ValueId values = node.output(0, DataType::kFloat, shape);
-  const ValueId indices = node.output(1, DataType::kInt64, shape);
+  const bool gives_indices = node.has_output(1);
+  const ValueId indices = gives_indices ? node.output(1, DataType::kInt64, shape) : 0;
   Step& step = node.call("qk_top");
   node.read(step, node.input(0));
   node.write(step, values);
-  node.write(step, indices);
+  if (gives_indices) {
+    node.write(step, indices);
+  } else {
+    node.null(step);
+  }
   add_lanes(node, step, lanes);
   node.size(step, k);
   node.number(step, node.integer("largest", 1) != 0 ? 1.0F : -1.0F);
