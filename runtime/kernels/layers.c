@@ -25,45 +25,77 @@ static size_t qk_volume(const int32_t *sizes) {
 /* kernel qk_copy_bytes */
 static void qk_copy_bytes(const void *x, void *y, size_t bytes) { memcpy(y, x, bytes); }
 
-/* kernel qk_conv_patches: needs qk_window, qk_volume */
+/* kernel qk_window_begins: needs qk_window */
+/* Where the windows of a few pixels of the output begin in the input. */
+static void qk_window_begins(const int32_t *window, size_t first, size_t pixels,
+                             int32_t (*begins)[3]) {
+  const int32_t *out = window + QK_OUT;
+  size_t p;
+  int axis;
+  for (p = 0; p < pixels; ++p) {
+    size_t at = first + p;
+    for (axis = 2; axis >= 0; --axis) {
+      const int32_t place = (int32_t)(at % (size_t)out[axis]);
+      at /= (size_t)out[axis];
+      begins[p][axis] = place * window[QK_STRIDE + axis] - window[QK_PAD + axis];
+    }
+  }
+}
+
+/* kernel qk_patch: needs qk_window */
+/* What the windows have at one of their places, in all channels; 0 where they are outside. Whether
+   they are is the same in all channels, so it is looked at once. */
+static void qk_patch(const float *x, size_t channels, const int32_t *in, int32_t (*begins)[3],
+                     const int32_t *tap, size_t pixels, float *patch, size_t step) {
+  const size_t plane = (size_t)in[0] * (size_t)in[1] * (size_t)in[2];
+  size_t places[8];
+  int inside[8];
+  int all_inside = 1;
+  int are_neighbours = pixels == 8;
+  size_t c;
+  size_t p;
+  for (p = 0; p < pixels; ++p) {
+    const int32_t a = begins[p][0] + tap[0];
+    const int32_t b = begins[p][1] + tap[1];
+    const int32_t d = begins[p][2] + tap[2];
+    inside[p] = a >= 0 && a < in[0] && b >= 0 && b < in[1] && d >= 0 && d < in[2];
+    places[p] = inside[p] ? ((size_t)a * (size_t)in[1] + (size_t)b) * (size_t)in[2] + (size_t)d : 0;
+    if (!inside[p]) all_inside = 0;
+    if (places[p] != places[0] + p) are_neighbours = 0;
+  }
+  for (c = 0; c < channels; ++c, x += plane, patch += step) {
+    if (all_inside && are_neighbours) {
+      memcpy(patch, x + places[0], 8 * sizeof(float));
+    } else if (all_inside) {
+      for (p = 0; p < pixels; ++p) patch[p] = x[places[p]];
+    } else {
+      for (p = 0; p < pixels; ++p) patch[p] = inside[p] ? x[places[p]] : 0.0F;
+    }
+  }
+}
+
+/* kernel qk_conv_patches: needs qk_window_begins, qk_patch, qk_volume */
 /* The patches of the input below a few pixels of the output, from `first` on, as columns of a
    matrix (im2col). */
 static void qk_conv_patches(const float *x, size_t channels, const int32_t *window, size_t first,
                             size_t pixels, float *patches) {
-  int32_t begin[8][3];
-  const size_t plane = qk_volume(window + QK_IN);
-  const int32_t *in = window + QK_IN;
-  const int32_t *out = window + QK_OUT;
+  const int32_t *kernel = window + QK_KERNEL;
   const int32_t *dilation = window + QK_DILATION;
-  size_t c;
-  size_t p;
+  const size_t step = qk_volume(kernel) * pixels;
+  int32_t begins[8][3];
   int32_t i;
   int32_t j;
   int32_t k;
-  for (p = 0; p < pixels; ++p) {
-    size_t at = first + p;
-    int axis;
-    for (axis = 2; axis >= 0; --axis) {
-      const int32_t place = (int32_t)(at % (size_t)out[axis]);
-      at /= (size_t)out[axis];
-      begin[p][axis] = place * window[QK_STRIDE + axis] - window[QK_PAD + axis];
-    }
-  }
-  for (c = 0; c < channels; ++c) {
-    const float *from = x + c * plane;
-    for (i = 0; i < window[QK_KERNEL]; ++i) {
-      for (j = 0; j < window[QK_KERNEL + 1]; ++j) {
-        for (k = 0; k < window[QK_KERNEL + 2]; ++k) {
-          for (p = 0; p < pixels; ++p) {
-            const int32_t a = begin[p][0] + i * dilation[0];
-            const int32_t b = begin[p][1] + j * dilation[1];
-            const int32_t d = begin[p][2] + k * dilation[2];
-            const int inside = a >= 0 && a < in[0] && b >= 0 && b < in[1] && d >= 0 && d < in[2];
-            *patches++ =
-                inside ? from[((size_t)a * (size_t)in[1] + (size_t)b) * (size_t)in[2] + (size_t)d]
-                       : 0.0F;
-          }
-        }
+  qk_window_begins(window, first, pixels, begins);
+  for (i = 0; i < kernel[0]; ++i) {
+    for (j = 0; j < kernel[1]; ++j) {
+      for (k = 0; k < kernel[2]; ++k) {
+        int32_t tap[3];
+        tap[0] = i * dilation[0];
+        tap[1] = j * dilation[1];
+        tap[2] = k * dilation[2];
+        qk_patch(x, channels, window + QK_IN, begins, tap, pixels, patches, step);
+        patches += pixels;
       }
     }
   }
