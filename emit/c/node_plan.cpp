@@ -125,13 +125,7 @@ void NodePlan::output_as(std::size_t i, std::size_t input_index, Shape shape) {
 
 void NodePlan::output_constant(std::size_t i, HostTensor value) {
   if (!has_output(i)) return;
-  const std::string& name = node_->outputs[i];
-  Value known{name, value.type, value.dims};
-  known.constant = std::move(value);
-  auto& values = planner_->plan().values;
-  known.storage = values.size();
-  planner_->alias(name, values.size());
-  values.push_back(std::move(known));
+  planner_->add_constant(node_->outputs[i], std::move(value));
 }
 
 Step& NodePlan::call(std::string kernel) {

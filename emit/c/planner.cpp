@@ -8,6 +8,7 @@
 #include "core/error.h"
 #include "core/float_types.h"
 #include "emit/c/coding.h"
+#include "emit/c/expansion.h"
 #include "emit/c/fold.h"
 #include "emit/c/fusion.h"
 #include "emit/c/identifiers.h"
@@ -142,13 +143,16 @@ void Planner::add_inputs() {
 
 void Planner::add_initializers(const Graph& graph) {
   for (const Initializer& initializer : graph.initializers) {
-    HostTensor value = tensor(initializer.tensor);
-    Value known{initializer.name, value.type, value.dims};
-    known.constant = std::move(value);
-    known.storage = plan_.values.size();
-    names_[initializer.name] = plan_.values.size();
-    plan_.values.push_back(std::move(known));
+    add_constant(initializer.name, tensor(initializer.tensor));
   }
+}
+
+void Planner::add_constant(const std::string& name, HostTensor value) {
+  Value known{name, value.type, value.dims};
+  known.constant = std::move(value);
+  known.storage = plan_.values.size();
+  names_[name] = plan_.values.size();
+  plan_.values.push_back(std::move(known));
 }
 
 HostTensor Planner::tensor(const GraphTensor& tensor) const {
@@ -166,7 +170,7 @@ void Planner::plan_graph(const Graph& graph) {
     const bool is_needed = &graph != &graph_ || std::ranges::any_of(node.outputs, [&](const auto& o) {
       return needed_.contains(o);
     });
-    if (is_needed) plan_node(node);
+    if (is_needed) plan_node(node, opset_of(node));
   }
 }
 
@@ -186,8 +190,8 @@ bool Planner::plan_branch(const Node& node) {
   return true;
 }
 
-void Planner::plan_node(const Node& node) {
-  NodePlan planned(*this, node, opset_of(node));
+void Planner::plan_node(const Node& node, std::int64_t opset) {
+  NodePlan planned(*this, node, opset);
   if (plan_branch(node)) return;
   std::vector<const Value*> inputs;
   for (const std::string& name : node.inputs) {
@@ -201,6 +205,14 @@ void Planner::plan_node(const Node& node) {
     return;
   }
   if (fuse_into_layer(*this, planned)) return;
+  if (const auto others = expanded(planned)) {
+    for (const auto& [name, value] : others->constants) add_constant(name, value);
+    for (const Node& other : others->nodes) {
+      for (const std::string& output : other.outputs) uses_.try_emplace(output, 1);
+    }
+    for (const Node& other : others->nodes) plan_node(other, others->opset);
+    return;
+  }
   const OperatorRow* row = nullptr;
   for (const OperatorRow& candidate : operator_rows()) {
     if (candidate.name != node.op || candidate.domain != node.domain ||

@@ -20,9 +20,9 @@
 namespace qc::c {
 
 struct PlanOptions {
-  std::map<std::string, Shape> shapes;  ///< of inputs, where the model leaves sizes open
+  std::map<std::string, Shape> shapes = {};  ///< of inputs, where the model leaves sizes open
   Goal goal = Goal::kSize;
-  std::string form;  ///< the only form of weights beside dense; empty for all
+  std::string form = {};  ///< the only form of weights beside dense; empty for all
 };
 
 /// Throws Error(kUnsupported) for what C cannot be written for, Error(kUsage) for sizes that are not
@@ -44,6 +44,7 @@ class Planner {
   /// A value by its name in the model; refuses the node where there is none.
   ValueId find(const Node& node, const std::string& name) const;
   ValueId declare(const Node& node, const std::string& name, Value value);
+  void add_constant(const std::string& name, HostTensor value);
   /// Another name for a value.
   void alias(const std::string& name, ValueId value) { names_[name] = value; }
 
@@ -64,7 +65,7 @@ class Planner {
   void add_inputs();
   void add_initializers(const Graph& graph);
   void plan_graph(const Graph& graph);
-  void plan_node(const Node& node);
+  void plan_node(const Node& node, std::int64_t opset);
   bool plan_branch(const Node& node);
   std::int64_t opset_of(const Node& node) const;
   void add_outputs();
