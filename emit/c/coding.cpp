@@ -65,7 +65,8 @@ void code(Planner& planner, Product& product) {
 ChosenForm form_of(const Product& product, std::size_t group, Goal goal, std::string_view only) {
   const std::size_t size = product.rows * product.columns;
   const auto values = std::span<const float>(product.weights).subspan(group * size, size);
-  return choose_form({product.rows, product.columns, values, product.signs_only}, goal, only);
+  return choose_form({product.rows, product.columns, values, product.signs_only, product.pixels},
+                     goal, only);
 }
 
 void code_products(Planner& planner) {

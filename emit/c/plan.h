@@ -103,6 +103,7 @@ struct Product {
   bool adds_bias = true;
   bool signs_only = false;       ///< what it is multiplied with is -1, 0 or 1
   std::uint64_t vectors = 1;     ///< columns of activations that a group is multiplied with
+  std::size_t pixels = 1;        ///< of these, in one call
 
   std::size_t channels() const noexcept { return groups * rows / channel_rows; }
 

@@ -17,7 +17,7 @@ std::optional<CodedWeights> smallest(const WeightMatrix& weights, Encode encode)
     CodedWeights coded = encode(codes);
     // Unpacking, the look-up, the product and its addition; and for each row its scale.
     coded.operations = 4 * weights.values.size() + codes.scales.size();
-    coded.time = (weights.pixels == 1 ? 12'000 : 4'000) * weights.values.size();
+    coded.time = (weights.pixels == 1 ? 12'000 : 3'500) * weights.values.size();
     if (!best || coded.flash < best->flash) best = std::move(coded);
   }
   return best;

@@ -27,7 +27,7 @@ constexpr GapCode kFixed = {
       for (; gap >= most_of(low); gap -= most_of(low)) writer.put(most_of(low), low);
       writer.put(gap, low);
     },
-    18'000, 7'000};
+    20'000, 5'000};
 
 constexpr GapCode kRice = {[](std::uint64_t gap, unsigned low) { return (gap >> low) + 1 + low; },
                            [](BitWriter& writer, std::uint64_t gap, unsigned low) {
@@ -35,7 +35,7 @@ constexpr GapCode kRice = {[](std::uint64_t gap, unsigned low) { return (gap >> 
                              writer.put(0, 1);
                              writer.put(gap & most_of(low), low);
                            },
-                           150'000, 45'000};
+                           150'000, 30'000};
 
 // The zeros before each weight that is not zero, and after the last.
 std::vector<std::uint64_t> find_gaps(std::span<const float> values) {
@@ -127,7 +127,7 @@ std::optional<CodedWeights> encode_columns(const WeightMatrix& weights) {
   }
   CodedWeights coded;
   coded.operations = 3 * values.size() + weights.rows;
-  coded.time = (weights.pixels == 1 ? 5'000 : 2'400) * values.size() + 10'000 * weights.rows;
+  coded.time = (weights.pixels == 1 ? 5'000 : 2'200) * values.size() + 10'000 * weights.rows;
   if (values.empty()) {
     append_le(places, std::uint16_t{0});
     values.push_back(0);

@@ -85,6 +85,7 @@ void plan_conv(NodePlan& node) {
   product.signs_only = node.signs_only(0);
   product.vectors = static_cast<std::uint64_t>(input[0] * window.out_size());
   const bool direct = window.is_pointwise();
+  product.pixels = to_size(direct ? window.out_size() : std::min(kBlock, window.out_size()));
   Step& step = node.call(direct ? "qk_product_planes" : "qk_conv");
   const std::size_t index = node.product(step, std::move(product));
   node.read(step, node.input(0));
@@ -149,6 +150,7 @@ void plan_conv_transpose(NodePlan& node) {
   product.channel_rows = to_size(window.taps());
   product.signs_only = node.signs_only(0);
   product.vectors = static_cast<std::uint64_t>(input[0] * window.in_size());
+  product.pixels = to_size(block);
   const auto rows = static_cast<std::uint64_t>(product.rows);
   Step& step = node.call("qk_conv_transpose");
   const std::size_t index = node.product(step, std::move(product));
@@ -331,6 +333,7 @@ void plan_matmul(NodePlan& node) {
     product.weights = node.floats(0);
     product.signs_only = node.signs_only(1);
     product.vectors = count_of(batch) * static_cast<std::uint64_t>(columns);
+    product.pixels = to_size(columns);
     Step& step = node.call("qk_product_planes");
     const std::size_t index = node.product(step, std::move(product));
     node.read(step, node.input(1));
