@@ -151,7 +151,7 @@ std::optional<CodedWeights> encode(const WeightMatrix& weights, const PlaneKind&
   coded.operations = groups * 24 + weights.rows * kind.planes * (2 * groups + 2);
   const std::uint64_t look_ups = weights.rows * kind.planes * groups;
   coded.time =
-      weights.pixels == 1 ? 4'000 * look_ups + 60'000 * groups : 2'400 * look_ups + 30'000 * groups;
+      weights.pixels == 1 ? 2'500 * look_ups + 80'000 * groups : 1'800 * look_ups + 40'000 * groups;
   return coded;
 }
 
@@ -186,7 +186,8 @@ std::optional<CodedWeights> encode_signs(const WeightMatrix& weights) {
   add_number(coded, scales.size() == 1 ? 0 : 1);
   // Two comparisons for each input; XOR, AND, the count and its addition for each word.
   coded.operations = 2 * weights.columns + 4 * words * weights.rows;
-  coded.time = 20'000 * weights.columns + 6'000 * words * weights.rows;
+  coded.time =
+      (weights.pixels == 1 ? 15'000 : 4'500) * weights.columns + 6'000 * words * weights.rows;
   return coded;
 }
 
