@@ -25,68 +25,93 @@ static size_t qk_volume(const int32_t *sizes) {
 /* kernel qk_copy_bytes */
 static void qk_copy_bytes(const void *x, void *y, size_t bytes) { memcpy(y, x, bytes); }
 
-/* kernel qk_window_begins: needs qk_window */
-/* Where the windows of a few pixels of the output begin in the input. */
-static void qk_window_begins(const int32_t *window, size_t first, size_t pixels,
-                             int32_t (*begins)[3]) {
+/* kernel qk_run */
+/* Pixels of the output that follow each other in a line, and where their first window begins in the
+   input. */
+struct qk_run {
+  size_t first; /* of the pixels of a block */
+  size_t count;
+  int32_t begin[3];
+};
+
+/* kernel qk_runs: needs qk_window, qk_run */
+/* The runs of a few pixels from `first` on. */
+static size_t qk_runs(const int32_t *window, size_t first, size_t pixels, struct qk_run *runs) {
   const int32_t *out = window + QK_OUT;
-  size_t p;
-  int axis;
-  for (p = 0; p < pixels; ++p) {
-    size_t at = first + p;
-    for (axis = 2; axis >= 0; --axis) {
-      const int32_t place = (int32_t)(at % (size_t)out[axis]);
-      at /= (size_t)out[axis];
-      begins[p][axis] = place * window[QK_STRIDE + axis] - window[QK_PAD + axis];
+  const size_t width = (size_t)out[2];
+  size_t count = 0;
+  size_t p = 0;
+  while (p < pixels) {
+    const size_t line = (first + p) / width;
+    const size_t left = width - (first + p) % width;
+    struct qk_run *run = runs + count++;
+    int32_t place[3];
+    int axis;
+    place[0] = (int32_t)(line / (size_t)out[1]);
+    place[1] = (int32_t)(line % (size_t)out[1]);
+    place[2] = (int32_t)(width - left);
+    for (axis = 0; axis < 3; ++axis) {
+      run->begin[axis] = place[axis] * window[QK_STRIDE + axis] - window[QK_PAD + axis];
     }
+    run->first = p;
+    run->count = pixels - p < left ? pixels - p : left;
+    p += run->count;
   }
+  return count;
 }
 
-/* kernel qk_patch: needs qk_window */
-/* What the windows have at one of their places, in all channels; 0 where they are outside. Whether
-   they are is the same in all channels, so it is looked at once. */
-static void qk_patch(const float *x, size_t channels, const int32_t *in, int32_t (*begins)[3],
-                     const int32_t *tap, size_t pixels, float *patch, size_t step) {
-  const size_t plane = (size_t)in[0] * (size_t)in[1] * (size_t)in[2];
-  size_t places[8];
-  int inside[8];
-  int all_inside = 1;
-  int are_neighbours = pixels == 8;
+/* kernel qk_places */
+/* The number of places i from 0 to `most` for which begin + i * stride is below `end`. */
+static size_t qk_places(int32_t begin, int32_t stride, int32_t end, size_t most) {
+  const int32_t room = end - begin;
+  size_t places;
+  if (room <= 0) return 0;
+  places = stride == 1 ? (size_t)room : ((size_t)room - 1) / (size_t)stride + 1;
+  return places < most ? places : most;
+}
+
+/* kernel qk_patch: needs qk_window, qk_volume, qk_run, qk_places */
+/* What the windows of a run have at one of their places, in all channels; 0 where they are outside.
+ */
+static void qk_patch(const float *x, size_t channels, const int32_t *window,
+                     const struct qk_run *run, const int32_t *tap, float *patch, size_t step) {
+  const int32_t *in = window + QK_IN;
+  const int32_t stride = window[QK_STRIDE + 2];
+  const size_t plane = qk_volume(in);
+  const int32_t a = run->begin[0] + tap[0];
+  const int32_t b = run->begin[1] + tap[1];
+  const int32_t d = run->begin[2] + tap[2];
+  const int within = a >= 0 && a < in[0] && b >= 0 && b < in[1];
+  const size_t end = within ? qk_places(d, stride, in[2], run->count) : 0;
+  const size_t begin = qk_places(d, stride, 0, end);
+  const ptrdiff_t place = within ? ((ptrdiff_t)a * in[1] + b) * in[2] + d : 0;
   size_t c;
   size_t p;
-  for (p = 0; p < pixels; ++p) {
-    const int32_t a = begins[p][0] + tap[0];
-    const int32_t b = begins[p][1] + tap[1];
-    const int32_t d = begins[p][2] + tap[2];
-    inside[p] = a >= 0 && a < in[0] && b >= 0 && b < in[1] && d >= 0 && d < in[2];
-    places[p] = inside[p] ? ((size_t)a * (size_t)in[1] + (size_t)b) * (size_t)in[2] + (size_t)d : 0;
-    if (!inside[p]) all_inside = 0;
-    if (places[p] != places[0] + p) are_neighbours = 0;
-  }
   for (c = 0; c < channels; ++c, x += plane, patch += step) {
-    if (all_inside && are_neighbours) {
-      memcpy(patch, x + places[0], 8 * sizeof(float));
-    } else if (all_inside) {
-      for (p = 0; p < pixels; ++p) patch[p] = x[places[p]];
+    if (begin == 0 && end == 8 && stride == 1) {
+      memcpy(patch, x + place, 8 * sizeof(float));
     } else {
-      for (p = 0; p < pixels; ++p) patch[p] = inside[p] ? x[places[p]] : 0.0F;
+      for (p = 0; p < begin; ++p) patch[p] = 0.0F;
+      for (; p < end; ++p) patch[p] = x[place + (ptrdiff_t)p * stride];
+      for (; p < run->count; ++p) patch[p] = 0.0F;
     }
   }
 }
 
-/* kernel qk_conv_patches: needs qk_window_begins, qk_patch, qk_volume */
-/* The patches of the input below a few pixels of the output, from `first` on, as columns of a
-   matrix (im2col). */
+/* kernel qk_conv_patches: needs qk_runs, qk_patch, qk_volume */
+/* The patches of the input below at most eight pixels of the output, from `first` on, as columns of
+   a matrix (im2col). */
 static void qk_conv_patches(const float *x, size_t channels, const int32_t *window, size_t first,
                             size_t pixels, float *patches) {
   const int32_t *kernel = window + QK_KERNEL;
   const int32_t *dilation = window + QK_DILATION;
   const size_t step = qk_volume(kernel) * pixels;
-  int32_t begins[8][3];
+  struct qk_run runs[8];
+  const size_t count = qk_runs(window, first, pixels, runs);
+  size_t r;
   int32_t i;
   int32_t j;
   int32_t k;
-  qk_window_begins(window, first, pixels, begins);
   for (i = 0; i < kernel[0]; ++i) {
     for (j = 0; j < kernel[1]; ++j) {
       for (k = 0; k < kernel[2]; ++k) {
@@ -94,7 +119,9 @@ static void qk_conv_patches(const float *x, size_t channels, const int32_t *wind
         tap[0] = i * dilation[0];
         tap[1] = j * dilation[1];
         tap[2] = k * dilation[2];
-        qk_patch(x, channels, window + QK_IN, begins, tap, pixels, patches, step);
+        for (r = 0; r < count; ++r) {
+          qk_patch(x, channels, window, runs + r, tap, patches + runs[r].first, step);
+        }
         patches += pixels;
       }
     }
