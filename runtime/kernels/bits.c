@@ -2,8 +2,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* kernel qk_bits_at: needs qk_inline
- * The 25 bits from a place on, in bits, and more above them. There are three bytes after the last.
+/* kernel qk_bits_at: needs qk_inline */
+/* The 25 bits from a place on, in bits, and more above them. There are three bytes after the last.
  */
 QK_INLINE uint32_t qk_bits_at(const uint8_t *bytes, size_t place) {
   const uint8_t *const from = bytes + place / 8;

@@ -3,21 +3,21 @@
 #include <stdint.h>
 #include <string.h>
 
-/* kernel qk_add_column: needs qk_load_within, qk_add_scaled
- * Adds the products of a weight: of a single pixel to `one`, of several to `lanes`. */
+/* kernel qk_add_column: needs qk_load_pixels, qk_add_scaled */
+/* Adds the products of a weight: of a single pixel to `one`, of several to `lanes`. */
 QK_INLINE void qk_add_column(float *one, qk_lanes *lanes, float w, const float *x, const float *end,
-                             size_t pixels) {
+                             size_t pixels, size_t count) {
   qk_lanes column;
   if (pixels == 1) {
     *one += w * *x;
   } else {
-    qk_load_within(&column, x, end);
+    qk_load_pixels(&column, x, end, count);
     qk_add_scaled(lanes, w, &column);
   }
 }
 
-/* kernel qk_finish: needs qk_inline, qk_lanes
- * y[p] = bias + scale * sum; nothing for what is NULL. */
+/* kernel qk_finish: needs qk_inline, qk_lanes */
+/* y[p] = bias + scale * sum; nothing for what is NULL. */
 QK_INLINE void qk_finish(float *y, float one, const qk_lanes *lanes, size_t pixels, size_t count,
                          const float *bias, const float *scales, size_t row) {
   float sums[8];
@@ -30,8 +30,8 @@ QK_INLINE void qk_finish(float *y, float one, const qk_lanes *lanes, size_t pixe
   }
 }
 
-/* kernel qk_codebook: needs qk_bits_at, qk_low_bits, qk_add_column, qk_lanes_fill, qk_finish
- * codes: places in the codebook of `bits` bits each, row after row; scales: what the values of a
+/* kernel qk_codebook: needs qk_bits_at, qk_low_bits, qk_add_column, qk_lanes_fill, qk_finish */
+/* codes: places in the codebook of `bits` bits each, row after row; scales: what the values of a
  * row are multiplied with, or NULL. */
 static void qk_codebook(const uint8_t *codes, unsigned bits, const float *codebook,
                         const float *scales, size_t rows, size_t columns, const float *bias,
@@ -46,15 +46,15 @@ static void qk_codebook(const uint8_t *codes, unsigned bits, const float *codebo
       qk_lanes_fill(&lanes, 0);
       for (c = 0; c < columns; c++, place += bits) {
         const float w = codebook[qk_low_bits(qk_bits_at(codes, place), bits)];
-        qk_add_column(&one, &lanes, w, x + c * pixels + p, end, pixels);
+        qk_add_column(&one, &lanes, w, x + c * pixels + p, end, pixels, pixels - p);
       }
       qk_finish(y + r * stride + p, one, &lanes, pixels, pixels - p, bias, scales, r);
     }
   }
 }
 
-/* kernel qk_radix: needs qk_add_column, qk_lanes_fill, qk_finish
- * As qk_codebook, with several codes in a byte as the digits of a fraction: the byte times the
+/* kernel qk_radix: needs qk_add_column, qk_lanes_fill, qk_finish */
+/* As qk_codebook, with several codes in a byte as the digits of a fraction: the byte times the
  * radix, the number of values, has the next digit above its low eight bits. */
 static void qk_radix(const uint8_t *bytes, unsigned radix, unsigned digits, const float *codebook,
                      const float *scales, size_t rows, size_t columns, const float *bias,
@@ -76,7 +76,8 @@ static void qk_radix(const uint8_t *bytes, unsigned radix, unsigned digits, cons
         }
         left--;
         fraction *= radix;
-        qk_add_column(&one, &lanes, codebook[fraction >> 8], x + c * pixels + p, end, pixels);
+        qk_add_column(&one, &lanes, codebook[fraction >> 8], x + c * pixels + p, end, pixels,
+                      pixels - p);
         fraction &= 255;
       }
       qk_finish(y + r * stride + p, one, &lanes, pixels, pixels - p, bias, scales, r);

@@ -1,16 +1,18 @@
 /* Products with matrices of floats. */
 #include <stddef.h>
 
-/* kernel qk_dot: needs qk_lanes_load, qk_lanes_fill, qk_lanes_add, qk_add_products, qk_lanes_total
- * The sum over c of w[c] * x[c], as sixteen sums of the columns that leave the same remainder: sums
+/* kernel qk_dot: needs qk_lanes_load, qk_lanes_fill, qk_lanes_add, qk_add_products,
+   qk_lanes_total */
+/* The sum over c of w[c] * x[c], as sixteen sums of the columns that leave the same remainder: sums
  * that wait for each other would take most of the time. */
 static float qk_dot(const float *w, const float *x, size_t columns) {
   qk_lanes even, odd, a, b;
+  const size_t whole = columns - columns % 16;
   float rest = 0;
-  size_t c = 0;
+  size_t c;
   qk_lanes_fill(&even, 0);
   qk_lanes_fill(&odd, 0);
-  for (; c + 16 <= columns; c += 16) {
+  for (c = 0; c < whole; c += 16) {
     qk_lanes_load(&a, w + c);
     qk_lanes_load(&b, x + c);
     qk_add_products(&even, &a, &b);
@@ -19,12 +21,12 @@ static float qk_dot(const float *w, const float *x, size_t columns) {
     qk_add_products(&odd, &a, &b);
   }
   qk_lanes_add(&even, &odd);
-  for (; c < columns; c++) rest += w[c] * x[c];
+  for (c = whole; c < columns; c++) rest += w[c] * x[c];
   return qk_lanes_total(&even) + rest;
 }
 
-/* kernel qk_dense: needs qk_dot, qk_lanes_fill, qk_load_within, qk_add_scaled, qk_lanes_store
- * weights: rows * columns floats. Of several pixels, four rows at a time share what is read. */
+/* kernel qk_dense: needs qk_dot, qk_lanes_fill, qk_load_pixels, qk_add_scaled, qk_lanes_store */
+/* weights: rows * columns floats. Of several pixels, four rows at a time share what is read. */
 static void qk_dense(const float *weights, size_t rows, size_t columns, const float *bias,
                      const float *x, size_t pixels, float *y, size_t stride) {
   const float *const end = x + columns * pixels;
@@ -54,7 +56,7 @@ static void qk_dense(const float *weights, size_t rows, size_t columns, const fl
       qk_lanes_fill(&s2, bias != NULL ? bias[row2] : 0);
       qk_lanes_fill(&s3, bias != NULL ? bias[row3] : 0);
       for (c = 0; c < columns; c++, from += pixels) {
-        qk_load_within(&lanes, from, end);
+        qk_load_pixels(&lanes, from, end, pixels - p);
         qk_add_scaled(&s0, w0[c], &lanes);
         qk_add_scaled(&s1, w1[c], &lanes);
         qk_add_scaled(&s2, w2[c], &lanes);

@@ -3,16 +3,16 @@
 #include <stddef.h>
 #include <string.h>
 
-/* kernel qk_inline
- * Calls of these would take longer than what they do. */
+/* kernel qk_inline */
+/* Calls of these would take longer than what they do. */
 #if defined(__GNUC__)
 #define QK_INLINE static inline __attribute__((always_inline))
 #else
 #define QK_INLINE static inline
 #endif
 
-/* kernel qk_lanes
- * Eight floats as one vector, two or no vectors, aligned as floats are. */
+/* kernel qk_lanes */
+/* Eight floats as one vector, two or no vectors, aligned as floats are. */
 #if defined(__AVX__)
 typedef float qk_part __attribute__((vector_size(32), aligned(4), may_alias));
 #elif defined(__GNUC__)
@@ -38,8 +38,8 @@ QK_INLINE void qk_lanes_load(qk_lanes *to, const float *from) {
   for (i = 0; i < QK_PARTS; i++) to->at[i] = ((const qk_part *)from)[i];
 }
 
-/* kernel qk_load_within: needs qk_inline, qk_lanes, qk_lanes_load
- * Reads nothing from `end` on: lanes without a float are 0. */
+/* kernel qk_load_within: needs qk_inline, qk_lanes, qk_lanes_load */
+/* Reads nothing from `end` on: lanes without a float are 0. */
 QK_INLINE void qk_load_within(qk_lanes *to, const float *from, const float *end) {
   const size_t count = (size_t)(end - from);
   if (count >= 8) {
@@ -52,8 +52,18 @@ QK_INLINE void qk_load_within(qk_lanes *to, const float *from, const float *end)
   }
 }
 
-/* kernel qk_lanes_store: needs qk_inline, qk_lanes
- * The first lanes, `count` of them. */
+/* kernel qk_load_pixels: needs qk_load_within */
+/* The first lanes, `count` of them, and anything in the others. */
+QK_INLINE void qk_load_pixels(qk_lanes *to, const float *from, const float *end, size_t count) {
+  if (count >= 8) {
+    qk_lanes_load(to, from);
+  } else {
+    qk_load_within(to, from, end);
+  }
+}
+
+/* kernel qk_lanes_store: needs qk_inline, qk_lanes */
+/* The first lanes, `count` of them. */
 QK_INLINE void qk_lanes_store(float *to, const qk_lanes *from, size_t count) {
   int i;
   if (count >= 8) {
@@ -71,22 +81,22 @@ QK_INLINE void qk_lanes_add(qk_lanes *sum, const qk_lanes *x) {
   for (i = 0; i < QK_PARTS; i++) sum->at[i] += x->at[i];
 }
 
-/* kernel qk_add_scaled: needs qk_inline, qk_lanes
- * sum += w * x. */
+/* kernel qk_add_scaled: needs qk_inline, qk_lanes */
+/* sum += w * x. */
 QK_INLINE void qk_add_scaled(qk_lanes *sum, float w, const qk_lanes *x) {
   int i;
   for (i = 0; i < QK_PARTS; i++) sum->at[i] += w * x->at[i];
 }
 
-/* kernel qk_add_products: needs qk_inline, qk_lanes
- * sum += w * x, lane by lane. */
+/* kernel qk_add_products: needs qk_inline, qk_lanes */
+/* sum += w * x, lane by lane. */
 QK_INLINE void qk_add_products(qk_lanes *sum, const qk_lanes *w, const qk_lanes *x) {
   int i;
   for (i = 0; i < QK_PARTS; i++) sum->at[i] += w->at[i] * x->at[i];
 }
 
-/* kernel qk_lanes_total: needs qk_inline, qk_lanes
- * The sum of the lanes, in halves: always in the same order. */
+/* kernel qk_lanes_total: needs qk_inline, qk_lanes */
+/* The sum of the lanes, in halves: always in the same order. */
 QK_INLINE float qk_lanes_total(const qk_lanes *x) {
   float at[8];
   memcpy(at, x, sizeof at);

@@ -5,8 +5,8 @@
 #include <stdint.h>
 #include <string.h>
 
-/* kernel qk_four_sums
- * sums[i] = the sum of each of the four x where its bit in i is set, of -x with `signs` where not.
+/* kernel qk_four_sums */
+/* sums[i] = the sum of each of the four x where its bit in i is set, of -x with `signs` where not.
  */
 static void qk_four_sums(float *sums, const float *x, int signs) {
   float pairs[2][4];
@@ -24,8 +24,8 @@ static void qk_four_sums(float *sums, const float *x, int signs) {
   for (i = 0; i < 16; i++) sums[i] = pairs[0][i & 3] + pairs[1][i >> 2];
 }
 
-/* kernel qk_four_lane_sums: needs qk_lanes_fill, qk_lanes_add, qk_add_scaled
- * The same for lanes. */
+/* kernel qk_four_lane_sums: needs qk_lanes_fill, qk_lanes_add, qk_add_scaled */
+/* The same for lanes. */
 static void qk_four_lane_sums(qk_lanes *sums, const qk_lanes *x, int signs) {
   qk_lanes pairs[2][4];
   int i, k;
@@ -48,8 +48,8 @@ static void qk_four_lane_sums(qk_lanes *sums, const qk_lanes *x, int signs) {
   }
 }
 
-/* kernel qk_eight_rows
- * Of one plane and eight rows, the sums of what the four bits of each group select. */
+/* kernel qk_eight_rows */
+/* Of one plane and eight rows, the sums of what the four bits of each group select. */
 #if defined(__AVX2__)
 #include <immintrin.h>
 static void qk_eight_rows(float *rows, const uint8_t *codes, size_t step, const float *sums,
@@ -100,8 +100,8 @@ static void qk_eight_rows(float *rows, const uint8_t *codes, size_t step, const 
 }
 #endif
 
-/* kernel qk_planes_of_one: needs qk_four_sums, qk_eight_rows
- * qk_planes of one pixel. The sums of 128 columns at a time. */
+/* kernel qk_planes_of_one: needs qk_four_sums, qk_eight_rows */
+/* qk_planes of one pixel. The sums of 128 columns at a time. */
 static void qk_planes_of_one(const uint8_t *codes, size_t planes, int signs, const float *scales,
                              size_t scale_step, size_t rows, size_t columns, const float *x,
                              float *y, size_t stride) {
@@ -130,8 +130,8 @@ static void qk_planes_of_one(const uint8_t *codes, size_t planes, int signs, con
 }
 
 /* kernel qk_planes_of_many: needs qk_four_lane_sums, qk_load_within, qk_lanes_fill, qk_lanes_add,
- * qk_add_scaled, qk_lanes_store
- * qk_planes of up to eight pixels from x to end. The sums of 16 columns at a time. */
+   qk_add_scaled, qk_lanes_store */
+/* qk_planes of up to eight pixels from x to end. The sums of 16 columns at a time. */
 static void qk_planes_of_many(const uint8_t *codes, size_t planes, int signs, const float *scales,
                               size_t scale_step, size_t rows, size_t columns, const float *x,
                               const float *end, size_t pixels, size_t count, float *y,
@@ -174,11 +174,11 @@ static void qk_planes_of_many(const uint8_t *codes, size_t planes, int signs, co
   }
 }
 
-/* kernel qk_planes: needs qk_planes_of_one, qk_planes_of_many
- * codes: for eight rows, four columns and each plane in turn, the four bits of each of the rows,
- * two rows to a byte. A weight is the sum over the planes of their scales where its bit is set,
- * and with `signs` less those where it is not. scales: of each plane, for the matrix or, with a
- * step of `planes`, for each row. */
+/* kernel qk_planes: needs qk_planes_of_one, qk_planes_of_many */
+/* codes: for eight rows, four columns and each plane in turn, the four bits of each of the rows,
+ * two rows to a byte. A weight is the sum over the planes of their scales where its bit is set, and
+ * with `signs` less those where it is not. scales: of each plane, for the matrix or, with a step of
+ * `planes`, for each row. */
 static void qk_planes(const uint8_t *codes, size_t planes, int signs, const float *scales,
                       size_t scale_step, size_t rows, size_t columns, const float *bias,
                       const float *x, size_t pixels, float *y, size_t stride) {

@@ -2,8 +2,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* kernel qk_gap: needs qk_bits_at, qk_low_bits
- * A number of zeros in so many bits; all ones stand for as many zeros and for those that the next
+/* kernel qk_gap: needs qk_bits_at, qk_low_bits */
+/* A number of zeros in so many bits; all ones stand for as many zeros and for those that the next
  * number tells. */
 QK_INLINE size_t qk_gap(const uint8_t *stream, size_t *place, unsigned bits) {
   const uint32_t most = qk_low_bits(0xffffffff, bits);
@@ -16,8 +16,8 @@ QK_INLINE size_t qk_gap(const uint8_t *stream, size_t *place, unsigned bits) {
   }
 }
 
-/* kernel qk_rice: needs qk_bits_at, qk_low_bits
- * A number of zeros as a Rice code: its multiples of 2^bits as so many ones and a zero, then the
+/* kernel qk_rice: needs qk_bits_at, qk_low_bits */
+/* A number of zeros as a Rice code: its multiples of 2^bits as so many ones and a zero, then the
  * rest. */
 QK_INLINE size_t qk_rice(const uint8_t *stream, size_t *place, unsigned bits) {
   size_t zeros = 0;
@@ -30,8 +30,8 @@ QK_INLINE size_t qk_rice(const uint8_t *stream, size_t *place, unsigned bits) {
   return zeros << bits | qk_low_bits(qk_bits_at(stream, *place - bits), bits);
 }
 
-/* kernel qk_sparse_rows: needs qk_gap, qk_rice, qk_add_column, qk_lanes_fill, qk_finish
- * qk_sparse, with either code of gaps. */
+/* kernel qk_sparse_rows: needs qk_gap, qk_rice, qk_add_column, qk_lanes_fill, qk_finish */
+/* qk_sparse, with either code of gaps. */
 QK_INLINE void qk_sparse_rows(int rice, const uint8_t *stream, unsigned gap_bits, unsigned bits,
                               const float *codebook, const float *scales, size_t rows,
                               size_t columns, const float *bias, const float *x, size_t pixels,
@@ -50,7 +50,7 @@ QK_INLINE void qk_sparse_rows(int rice, const uint8_t *stream, unsigned gap_bits
         const float w =
             bits != 0 ? codebook[qk_low_bits(qk_bits_at(stream, place), bits)] : *value++;
         place += bits;
-        qk_add_column(&one, &lanes, w, x + c * pixels + p, end, pixels);
+        qk_add_column(&one, &lanes, w, x + c * pixels + p, end, pixels, pixels - p);
         c += 1 + (rice ? qk_rice(stream, &place, gap_bits) : qk_gap(stream, &place, gap_bits));
       }
       qk_finish(y + r * stride + p, one, &lanes, pixels, pixels - p, bias, scales, r);
@@ -58,8 +58,8 @@ QK_INLINE void qk_sparse_rows(int rice, const uint8_t *stream, unsigned gap_bits
   }
 }
 
-/* kernel qk_sparse: needs qk_sparse_rows
- * stream: for each weight that is not zero, the number of zeros before it in the matrix, counted
+/* kernel qk_sparse: needs qk_sparse_rows */
+/* stream: for each weight that is not zero, the number of zeros before it in the matrix, counted
  * across rows, then the place of its value in the codebook, in `bits` bits; last, the number of
  * zeros after them all. With `bits` of 0, `codebook` has the weights themselves, in their order.
  * scales: what the values of a row are multiplied with, or NULL. */
@@ -70,8 +70,8 @@ static void qk_sparse(const uint8_t *stream, unsigned gap_bits, unsigned bits,
                  stride);
 }
 
-/* kernel qk_sparse_rice: needs qk_sparse_rows
- * As qk_sparse, with Rice codes. */
+/* kernel qk_sparse_rice: needs qk_sparse_rows */
+/* As qk_sparse, with Rice codes. */
 static void qk_sparse_rice(const uint8_t *stream, unsigned gap_bits, unsigned bits,
                            const float *codebook, const float *scales, size_t rows, size_t columns,
                            const float *bias, const float *x, size_t pixels, float *y,
@@ -80,9 +80,10 @@ static void qk_sparse_rice(const uint8_t *stream, unsigned gap_bits, unsigned bi
                  stride);
 }
 
-/* kernel qk_sparse16: needs qk_lanes_fill, qk_load_within, qk_lanes_add, qk_add_scaled, qk_lanes_store
- * counts: of each row's weights that are not zero; places, values: their columns and themselves.
- * Of one pixel there are four sums, which are added in a fixed order. */
+/* kernel qk_sparse16: needs qk_lanes_fill, qk_load_pixels, qk_lanes_add, qk_add_scaled,
+   qk_lanes_store */
+/* counts: of each row's weights that are not zero; places, values: their columns and themselves. Of
+ * one pixel there are four sums, which are added in a fixed order. */
 static void qk_sparse16(const uint16_t *counts, const uint16_t *places, const float *values,
                         size_t rows, size_t columns, const float *bias, const float *x,
                         size_t pixels, float *y, size_t stride) {
@@ -110,13 +111,13 @@ static void qk_sparse16(const uint16_t *counts, const uint16_t *places, const fl
         qk_lanes_fill(&even, first);
         qk_lanes_fill(&odd, 0);
         for (; i + 2 <= count; i += 2) {
-          qk_load_within(&lanes, x + place[i] * pixels + p, end);
+          qk_load_pixels(&lanes, x + place[i] * pixels + p, end, pixels - p);
           qk_add_scaled(&even, w[i], &lanes);
-          qk_load_within(&lanes, x + place[i + 1] * pixels + p, end);
+          qk_load_pixels(&lanes, x + place[i + 1] * pixels + p, end, pixels - p);
           qk_add_scaled(&odd, w[i + 1], &lanes);
         }
         if (i < count) {
-          qk_load_within(&lanes, x + place[i] * pixels + p, end);
+          qk_load_pixels(&lanes, x + place[i] * pixels + p, end, pixels - p);
           qk_add_scaled(&even, w[i], &lanes);
         }
         qk_lanes_add(&even, &odd);

@@ -3,8 +3,8 @@
 #include <stdint.h>
 #include <string.h>
 
-/* kernel qk_ones: needs qk_inline
- * The bits that are set in a word. Compilers make vectors of the additions, but not of an
+/* kernel qk_ones: needs qk_inline */
+/* The bits that are set in a word. Compilers make vectors of the additions, but not of an
  * instruction that counts, unless there is one for vectors. */
 #if defined(__AVX512VPOPCNTDQ__)
 #define qk_ones(word) ((uint32_t)__builtin_popcount(word))
@@ -17,8 +17,8 @@ QK_INLINE uint32_t qk_ones(uint32_t word) {
 }
 #endif
 
-/* kernel qk_xnor_sums
- * Adds counts to y, and at the last of them makes products of them: counts are whole numbers, which
+/* kernel qk_xnor_sums */
+/* Adds counts to y, and at the last of them makes products of them: counts are whole numbers, which
  * are exact as floats, so that only the scale rounds. */
 static void qk_xnor_sums(float *y, const uint32_t *counted, const uint32_t *different, size_t count,
                          int is_first, int is_last, float scale, float bias) {
@@ -30,8 +30,8 @@ static void qk_xnor_sums(float *y, const uint32_t *counted, const uint32_t *diff
   }
 }
 
-/* kernel qk_xnor_of_one: needs qk_ones, qk_xnor_sums
- * qk_xnor of one pixel, 1024 columns at a time. */
+/* kernel qk_xnor_of_one: needs qk_ones, qk_xnor_sums */
+/* qk_xnor of one pixel, 1024 columns at a time. */
 static void qk_xnor_of_one(const uint32_t *weights, const float *scales, size_t scale_step,
                            size_t rows, size_t columns, const float *bias, const float *x, float *y,
                            size_t stride) {
@@ -65,8 +65,8 @@ static void qk_xnor_of_one(const uint32_t *weights, const float *scales, size_t 
   }
 }
 
-/* kernel qk_xnor_of_many: needs qk_ones, qk_xnor_sums
- * qk_xnor of up to eight pixels from x to end, 256 columns at a time. */
+/* kernel qk_xnor_of_many: needs qk_ones, qk_xnor_sums */
+/* qk_xnor of up to eight pixels from x to end, 256 columns at a time. */
 static void qk_xnor_of_many(const uint32_t *weights, const float *scales, size_t scale_step,
                             size_t rows, size_t columns, const float *bias, const float *x,
                             size_t pixels, size_t count, float *y, size_t stride) {
@@ -116,8 +116,8 @@ static void qk_xnor_of_many(const uint32_t *weights, const float *scales, size_t
   }
 }
 
-/* kernel qk_xnor: needs qk_xnor_of_one, qk_xnor_of_many
- * weights: a bit each, 1 for positive ones, the first in the lowest bit, rows from whole words;
+/* kernel qk_xnor: needs qk_xnor_of_one, qk_xnor_of_many */
+/* weights: a bit each, 1 for positive ones, the first in the lowest bit, rows from whole words;
  * scales: what they are multiplied with, one or, with a step of 1, one for each row. x: -1, 1, or 0
  * where a convolution pads, which counts nothing. */
 static void qk_xnor(const uint32_t *weights, const float *scales, size_t scale_step, size_t rows,

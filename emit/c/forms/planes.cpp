@@ -151,7 +151,7 @@ std::optional<CodedWeights> encode(const WeightMatrix& weights, const PlaneKind&
   coded.operations = groups * 24 + weights.rows * kind.planes * (2 * groups + 2);
   const std::uint64_t look_ups = weights.rows * kind.planes * groups;
   coded.time =
-      weights.pixels == 1 ? 2'500 * look_ups + 80'000 * groups : 1'800 * look_ups + 40'000 * groups;
+      weights.pixels == 1 ? 1'600 * look_ups + 80'000 * groups : 1'500 * look_ups + 40'000 * groups;
   return coded;
 }
 
