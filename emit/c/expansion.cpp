@@ -168,6 +168,52 @@ std::optional<Expansion> integer_matmul(const NodePlan& node) {
   return integer_product(node, "MatMul", -2, -1);
 }
 
+// Of bytes: floats keep them exactly.
+std::optional<Expansion> pool_of_bytes(const NodePlan& node) {
+  if (node.type(0) != DataType::kUint8 && node.type(0) != DataType::kInt8) return std::nullopt;
+  Builder builder(node);
+  const std::string one = builder.constant("one", {}, {1.0F});
+  const std::string zero = builder.constant("zero", {node.type(0), {}, {0}});
+  const std::string value = builder.node("DequantizeLinear", {input_name(node, 0), one, zero});
+  builder.node("QuantizeLinear",
+               {builder.node("MaxPool", {value}, node.node().attributes), one, zero});
+  return builder.finish();
+}
+
+std::string dequantized(Builder& builder, const NodePlan& node, std::size_t input) {
+  std::vector<std::string> inputs = {input_name(node, input), input_name(node, input + 1)};
+  if (node.has_input(input + 2)) inputs.push_back(input_name(node, input + 2));
+  return builder.node("DequantizeLinear", inputs);
+}
+
+// An operator on quantised tensors, each with its scale and zero point; those of the output are last.
+std::optional<Expansion> quantized(const NodePlan& node, std::string_view op, std::size_t tensors) {
+  Builder builder(node);
+  if (node.integer("channels_last", 0) != 0) node.refuse("channels_last");
+  std::vector<std::string> inputs;
+  for (std::size_t i = 0; i < tensors; ++i) inputs.push_back(dequantized(builder, node, 3 * i));
+  const std::string value = builder.node(op, inputs, node.node().attributes);
+  std::vector<std::string> outputs = {value, input_name(node, 3 * tensors)};
+  if (node.has_input(3 * tensors + 1)) outputs.push_back(input_name(node, 3 * tensors + 1));
+  builder.node("QuantizeLinear", outputs);
+  return builder.finish();
+}
+
+std::optional<Expansion> quantized_add(const NodePlan& node) { return quantized(node, "Add", 2); }
+std::optional<Expansion> quantized_mul(const NodePlan& node) { return quantized(node, "Mul", 2); }
+std::optional<Expansion> quantized_sigmoid(const NodePlan& node) {
+  return quantized(node, "Sigmoid", 1);
+}
+std::optional<Expansion> quantized_leaky_relu(const NodePlan& node) {
+  return quantized(node, "LeakyRelu", 1);
+}
+std::optional<Expansion> quantized_average_pool(const NodePlan& node) {
+  return quantized(node, "AveragePool", 1);
+}
+std::optional<Expansion> quantized_global_average(const NodePlan& node) {
+  return quantized(node, "GlobalAveragePool", 1);
+}
+
 struct ExpansionRow {
   std::string_view op;
   std::string_view domain;
@@ -180,6 +226,13 @@ constexpr std::array kRows = {
     ExpansionRow{"QLinearMatMul", "", quantized_matmul},
     ExpansionRow{"ConvInteger", "", integer_conv},
     ExpansionRow{"MatMulInteger", "", integer_matmul},
+    ExpansionRow{"MaxPool", "", pool_of_bytes},
+    ExpansionRow{"QLinearAdd", "com.microsoft", quantized_add},
+    ExpansionRow{"QLinearMul", "com.microsoft", quantized_mul},
+    ExpansionRow{"QLinearSigmoid", "com.microsoft", quantized_sigmoid},
+    ExpansionRow{"QLinearLeakyRelu", "com.microsoft", quantized_leaky_relu},
+    ExpansionRow{"QLinearAveragePool", "com.microsoft", quantized_average_pool},
+    ExpansionRow{"QLinearGlobalAveragePool", "com.microsoft", quantized_global_average},
 };
 
 }  // namespace

@@ -21,16 +21,15 @@ struct Affine {
 
 // The layer that makes a value, if nothing else reads it; its products are of this value's channels.
 Product* layer_of(Planner& planner, const NodePlan& node, std::size_t input) {
-  if (!node.has_input(input) || planner.uses(node.node().inputs[input]) != 1) return nullptr;
+  const std::optional<ValueId> value = planner.made_for(node, input);
+  if (!value) return nullptr;
   Plan& plan = planner.plan();
-  if (plan.steps.empty()) return nullptr;
-  const ValueId value = node.input(input);
   for (auto step = plan.steps.rbegin(); step != plan.steps.rend(); ++step) {
     bool writes = false;
     Product* product = nullptr;
     for (const Argument& argument : step->arguments) {
       if (const auto* written = std::get_if<Argument::Written>(&argument.what)) {
-        writes |= written->value == value;
+        writes |= written->value == *value;
       }
       if (const auto* function = std::get_if<Argument::Function>(&argument.what)) {
         product = &plan.products[function->product];

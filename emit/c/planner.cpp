@@ -13,6 +13,7 @@
 #include "emit/c/fusion.h"
 #include "emit/c/identifiers.h"
 #include "emit/c/memory.h"
+#include "emit/c/pooled_layers.h"
 #include "system/printable.h"
 
 namespace qc::c {
@@ -97,6 +98,18 @@ std::size_t Planner::uses(const std::string& name) const {
   return found == uses_.end() ? 0 : found->second;
 }
 
+std::optional<ValueId> Planner::made_for(const NodePlan& node, std::size_t input) const {
+  if (!node.has_input(input) || uses(node.node().inputs[input]) != 1) return std::nullopt;
+  ValueId id = node.input(input);
+  while (plan_.values[id].storage != id) {
+    const ValueId from = plan_.values[id].storage;
+    if (plan_.values[from].shape != plan_.values[id].shape) return std::nullopt;
+    if (uses(plan_.values[from].name) != 1) return std::nullopt;
+    id = from;
+  }
+  return id;
+}
+
 void Planner::add_inputs() {
   for (const auto& [name, shape] : options_.shapes) {
     if (std::ranges::none_of(graph_.inputs, [&](const auto& input) { return input.name == name; })) {
@@ -166,7 +179,9 @@ std::int64_t Planner::opset_of(const Node& node) const {
 }
 
 void Planner::plan_graph(const Graph& graph) {
-  for (const Node& node : graph.nodes) {
+  std::vector<Node> nodes = graph.nodes;
+  move_pools_forward(nodes, [this](const std::string& value) { return uses(value); });
+  for (const Node& node : nodes) {
     const bool is_needed = &graph != &graph_ || std::ranges::any_of(node.outputs, [&](const auto& o) {
       return needed_.contains(o);
     });
@@ -204,7 +219,7 @@ void Planner::plan_node(const Node& node, std::int64_t opset) {
     }
     return;
   }
-  if (fuse_into_layer(*this, planned)) return;
+  if (fuse_into_layer(*this, planned) || pool_in_layer(*this, planned)) return;
   if (const auto others = expanded(planned)) {
     for (const auto& [name, value] : others->constants) add_constant(name, value);
     for (const Node& other : others->nodes) {

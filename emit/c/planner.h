@@ -57,8 +57,10 @@ class Planner {
   std::size_t constant_array(ValueId value);
 
   bool is_binary(const std::string& name) const { return binary_.contains(name); }
-  /// How many nodes read a value, and whether it is an output.
+  /// How many nodes read a value; outputs count as another.
   std::size_t uses(const std::string& name) const;
+  /// What a step wrote to be read as this input alone, be it under other names in the same shape.
+  std::optional<ValueId> made_for(const NodePlan& node, std::size_t input) const;
 
  private:
   void count_uses(const Graph& graph);

@@ -16,9 +16,9 @@ QK_INLINE void qk_add_column(float *one, qk_lanes *lanes, float w, const float *
   }
 }
 
-/* kernel qk_finish: needs qk_inline, qk_lanes */
+/* kernel qk_finish_row: needs qk_inline, qk_lanes */
 /* y[p] = bias + scale * sum; nothing for what is NULL. */
-QK_INLINE void qk_finish(float *y, float one, const qk_lanes *lanes, size_t pixels, size_t count,
+QK_INLINE void qk_finish_row(float *y, float one, const qk_lanes *lanes, size_t pixels, size_t count,
                          const float *bias, const float *scales, size_t row) {
   float sums[8];
   size_t p;
@@ -30,7 +30,7 @@ QK_INLINE void qk_finish(float *y, float one, const qk_lanes *lanes, size_t pixe
   }
 }
 
-/* kernel qk_codebook: needs qk_bits_at, qk_low_bits, qk_add_column, qk_lanes_fill, qk_finish */
+/* kernel qk_codebook: needs qk_bits_at, qk_low_bits, qk_add_column, qk_lanes_fill, qk_finish_row */
 /* codes: places in the codebook of `bits` bits each, row after row; scales: what the values of a
  * row are multiplied with, or NULL. */
 static void qk_codebook(const uint8_t *codes, unsigned bits, const float *codebook,
@@ -48,12 +48,12 @@ static void qk_codebook(const uint8_t *codes, unsigned bits, const float *codebo
         const float w = codebook[qk_low_bits(qk_bits_at(codes, place), bits)];
         qk_add_column(&one, &lanes, w, x + c * pixels + p, end, pixels, pixels - p);
       }
-      qk_finish(y + r * stride + p, one, &lanes, pixels, pixels - p, bias, scales, r);
+      qk_finish_row(y + r * stride + p, one, &lanes, pixels, pixels - p, bias, scales, r);
     }
   }
 }
 
-/* kernel qk_radix: needs qk_add_column, qk_lanes_fill, qk_finish */
+/* kernel qk_radix: needs qk_add_column, qk_lanes_fill, qk_finish_row */
 /* As qk_codebook, with several codes in a byte as the digits of a fraction: the byte times the
  * radix, the number of values, has the next digit above its low eight bits. */
 static void qk_radix(const uint8_t *bytes, unsigned radix, unsigned digits, const float *codebook,
@@ -80,7 +80,7 @@ static void qk_radix(const uint8_t *bytes, unsigned radix, unsigned digits, cons
                       pixels - p);
         fraction &= 255;
       }
-      qk_finish(y + r * stride + p, one, &lanes, pixels, pixels - p, bias, scales, r);
+      qk_finish_row(y + r * stride + p, one, &lanes, pixels, pixels - p, bias, scales, r);
     }
   }
 }

@@ -98,16 +98,14 @@ static void qk_patch(const float *x, size_t channels, const int32_t *window,
   }
 }
 
-/* kernel qk_conv_patches: needs qk_runs, qk_patch, qk_volume */
-/* The patches of the input below at most eight pixels of the output, from `first` on, as columns of
-   a matrix (im2col). */
-static void qk_conv_patches(const float *x, size_t channels, const int32_t *window, size_t first,
-                            size_t pixels, float *patches) {
+/* kernel qk_run_patches: needs qk_patch, qk_volume */
+/* The patches of the input below runs of pixels of the output, as columns of a matrix (im2col). */
+static void qk_run_patches(const float *x, size_t channels, const int32_t *window,
+                           const struct qk_run *runs, size_t count, size_t pixels,
+                           float *patches) {
   const int32_t *kernel = window + QK_KERNEL;
   const int32_t *dilation = window + QK_DILATION;
   const size_t step = qk_volume(kernel) * pixels;
-  struct qk_run runs[8];
-  const size_t count = qk_runs(window, first, pixels, runs);
   size_t r;
   int32_t i;
   int32_t j;
@@ -126,6 +124,15 @@ static void qk_conv_patches(const float *x, size_t channels, const int32_t *wind
       }
     }
   }
+}
+
+/* kernel qk_conv_patches: needs qk_runs, qk_run_patches */
+/* Those of at most eight pixels from `first` on. */
+static void qk_conv_patches(const float *x, size_t channels, const int32_t *window, size_t first,
+                            size_t pixels, float *patches) {
+  struct qk_run runs[8];
+  const size_t count = qk_runs(window, first, pixels, runs);
+  qk_run_patches(x, channels, window, runs, count, pixels, patches);
 }
 
 /* kernel qk_conv: needs qk_products, qk_conv_patches */

@@ -30,7 +30,7 @@ QK_INLINE size_t qk_rice(const uint8_t *stream, size_t *place, unsigned bits) {
   return zeros << bits | qk_low_bits(qk_bits_at(stream, *place - bits), bits);
 }
 
-/* kernel qk_sparse_rows: needs qk_gap, qk_rice, qk_add_column, qk_lanes_fill, qk_finish */
+/* kernel qk_sparse_rows: needs qk_gap, qk_rice, qk_add_column, qk_lanes_fill, qk_finish_row */
 /* qk_sparse, with either code of gaps. */
 QK_INLINE void qk_sparse_rows(int rice, const uint8_t *stream, unsigned gap_bits, unsigned bits,
                               const float *codebook, const float *scales, size_t rows,
@@ -53,7 +53,7 @@ QK_INLINE void qk_sparse_rows(int rice, const uint8_t *stream, unsigned gap_bits
         qk_add_column(&one, &lanes, w, x + c * pixels + p, end, pixels, pixels - p);
         c += 1 + (rice ? qk_rice(stream, &place, gap_bits) : qk_gap(stream, &place, gap_bits));
       }
-      qk_finish(y + r * stride + p, one, &lanes, pixels, pixels - p, bias, scales, r);
+      qk_finish_row(y + r * stride + p, one, &lanes, pixels, pixels - p, bias, scales, r);
     }
   }
 }
