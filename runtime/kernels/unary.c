@@ -206,3 +206,38 @@ static void qk_tan(const float *x, float *y, size_t count) {
 static void qk_atan(const float *x, float *y, size_t count) {
   for (size_t i = 0; i < count; ++i) y[i] = atanf(x[i]);
 }
+
+/* kernel qk_sinh */
+static void qk_sinh(const float *x, float *y, size_t count) {
+  for (size_t i = 0; i < count; ++i) y[i] = sinhf(x[i]);
+}
+
+/* kernel qk_cosh */
+static void qk_cosh(const float *x, float *y, size_t count) {
+  for (size_t i = 0; i < count; ++i) y[i] = coshf(x[i]);
+}
+
+/* kernel qk_asin */
+static void qk_asin(const float *x, float *y, size_t count) {
+  for (size_t i = 0; i < count; ++i) y[i] = asinf(x[i]);
+}
+
+/* kernel qk_acos */
+static void qk_acos(const float *x, float *y, size_t count) {
+  for (size_t i = 0; i < count; ++i) y[i] = acosf(x[i]);
+}
+
+/* kernel qk_asinh */
+static void qk_asinh(const float *x, float *y, size_t count) {
+  for (size_t i = 0; i < count; ++i) y[i] = asinhf(x[i]);
+}
+
+/* kernel qk_acosh */
+static void qk_acosh(const float *x, float *y, size_t count) {
+  for (size_t i = 0; i < count; ++i) y[i] = acoshf(x[i]);
+}
+
+/* kernel qk_atanh */
+static void qk_atanh(const float *x, float *y, size_t count) {
+  for (size_t i = 0; i < count; ++i) y[i] = atanhf(x[i]);
+}

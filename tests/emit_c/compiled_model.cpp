@@ -38,9 +38,8 @@ const char* type_in_c(DataType type) {
       return "int32_t";
     case DataType::kInt64:
       return "int64_t";
-    case DataType::kInt8:
-      return "int8_t";
     case DataType::kBool:
+    case DataType::kInt8:
     case DataType::kUint8:
       return "uint8_t";
     default:

@@ -57,6 +57,13 @@ constexpr std::array kFunctions = std::to_array<Function>({
     {"Cos", "qk_cos"},
     {"Tan", "qk_tan"},
     {"Atan", "qk_atan"},
+    {"Sinh", "qk_sinh"},
+    {"Cosh", "qk_cosh"},
+    {"Asin", "qk_asin"},
+    {"Acos", "qk_acos"},
+    {"Asinh", "qk_asinh"},
+    {"Acosh", "qk_acosh"},
+    {"Atanh", "qk_atanh"},
 });
 
 Step& call_on_floats(NodePlan& node, std::string_view kernel) {
@@ -256,6 +263,13 @@ constexpr std::array kOperators = std::to_array<OperatorRow>({
     {"Cos", "", 7, plan_function},
     {"Tan", "", 7, plan_function},
     {"Atan", "", 7, plan_function},
+    {"Sinh", "", 9, plan_function},
+    {"Cosh", "", 9, plan_function},
+    {"Asin", "", 7, plan_function},
+    {"Acos", "", 7, plan_function},
+    {"Asinh", "", 9, plan_function},
+    {"Acosh", "", 9, plan_function},
+    {"Atanh", "", 9, plan_function},
     {"Not", "", 1, plan_not},
     {"Identity", "", 1, plan_identity},
     {"Dropout", "", 1, plan_dropout},

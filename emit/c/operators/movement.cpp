@@ -392,7 +392,7 @@ void plan_expand(NodePlan& node) {
     if (size < 0) node.refuse("its shape does not fit");
   }
   const Shape shape = broadcast_shape(node, from, wanted);
-  if (product_of(shape) == product_of(from)) {
+  if (element_count(shape) == element_count(from)) {
     node.output_as(0, 0, shape);
   } else {
     copy_all(node, shape, shape, broadcast_strides(from, shape));

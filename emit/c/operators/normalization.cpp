@@ -285,7 +285,6 @@ constexpr std::array kOperators = std::to_array<OperatorRow>({
     // ONNX Runtime knows these two without a version.
     {"LayerNormalization", "", 1, plan_layer_normalization},
     {"SimplifiedLayerNormalization", "", 1, plan_layer_normalization},
-    {"SimplifiedLayerNormalization", "com.microsoft", 1, plan_layer_normalization},
     {"SkipLayerNormalization", "com.microsoft", 1, plan_skip_layer_normalization},
     {"SkipSimplifiedLayerNormalization", "com.microsoft", 1, plan_skip_layer_normalization},
     {"LpNormalization", "", 1, plan_lp_normalization},
