@@ -73,6 +73,8 @@ void move_pools_forward(std::vector<Node>& nodes,
 }
 
 bool pool_in_layer(Planner& planner, NodePlan& node) {
+  // Blocks of pixels in lines as short as a window are slower to gather than those of whole lines.
+  if (planner.options().goal == Goal::kSpeed) return false;
   const bool average = node.node().is_standard("AveragePool");
   if (!average && !node.node().is_standard("MaxPool")) return false;
   const std::optional<ValueId> made = planner.made_for(node, 0);

@@ -18,8 +18,8 @@ QK_INLINE void qk_add_column(float *one, qk_lanes *lanes, float w, const float *
 
 /* kernel qk_finish_row: needs qk_inline, qk_lanes */
 /* y[p] = bias + scale * sum; nothing for what is NULL. */
-QK_INLINE void qk_finish_row(float *y, float one, const qk_lanes *lanes, size_t pixels, size_t count,
-                         const float *bias, const float *scales, size_t row) {
+QK_INLINE void qk_finish_row(float *y, float one, const qk_lanes *lanes, size_t pixels,
+                             size_t count, const float *bias, const float *scales, size_t row) {
   float sums[8];
   size_t p;
   memcpy(sums, lanes, sizeof sums);
@@ -30,7 +30,8 @@ QK_INLINE void qk_finish_row(float *y, float one, const qk_lanes *lanes, size_t 
   }
 }
 
-/* kernel qk_codebook: needs qk_bits_at, qk_low_bits, qk_add_column, qk_lanes_fill, qk_finish_row */
+/* kernel qk_codebook: needs qk_bits_at, qk_low_bits, qk_load_pixels, qk_add_scaled,
+   qk_lanes_fill, qk_finish_row */
 /* codes: places in the codebook of `bits` bits each, row after row; scales: what the values of a
  * row are multiplied with, or NULL. */
 static void qk_codebook(const uint8_t *codes, unsigned bits, const float *codebook,
@@ -44,9 +45,17 @@ static void qk_codebook(const uint8_t *codes, unsigned bits, const float *codebo
       float one = 0;
       qk_lanes lanes;
       qk_lanes_fill(&lanes, 0);
-      for (c = 0; c < columns; c++, place += bits) {
-        const float w = codebook[qk_low_bits(qk_bits_at(codes, place), bits)];
-        qk_add_column(&one, &lanes, w, x + c * pixels + p, end, pixels, pixels - p);
+      if (pixels == 1) {
+        for (c = 0; c < columns; c++, place += bits) {
+          one += codebook[qk_low_bits(qk_bits_at(codes, place), bits)] * x[c];
+        }
+      } else {
+        const float *from = x + p;
+        for (c = 0; c < columns; c++, place += bits, from += pixels) {
+          qk_lanes column;
+          qk_load_pixels(&column, from, end, pixels - p);
+          qk_add_scaled(&lanes, codebook[qk_low_bits(qk_bits_at(codes, place), bits)], &column);
+        }
       }
       qk_finish_row(y + r * stride + p, one, &lanes, pixels, pixels - p, bias, scales, r);
     }
