@@ -109,7 +109,9 @@ struct CompileCommand {
     for (const std::string& shape : shapes) options.shapes.insert(parse_shape(shape));
     const std::string source = fs::path(input).filename().string();
     const auto [plan, files] = naming_errors(input, [&] {
-      c::Plan made = c::make_plan(load_model(model), options);
+      const LoadedModel loaded = load_model(model);
+      c::Plan made = max_ram == 0 ? c::make_plan(loaded, options)
+                                  : c::make_plan_within(loaded, options, max_ram);
       std::vector<c::ProgramFile> program = c::write_program(made, {name, source, QC_VERSION});
       return std::pair(std::move(made), std::move(program));
     });
@@ -127,8 +129,8 @@ struct CompileCommand {
   static void require_small(std::string_view flag, std::string_view what, std::uint64_t bytes,
                             std::uint64_t most) {
     if (most == 0 || bytes <= most) return;
-    throw Error(ErrorCode::kGate, fmt::format("{} bytes of {} are more than the {} of {}", bytes,
-                                              what, most, flag));
+    throw Error(ErrorCode::kGate,
+                fmt::format("{} bytes of {} are more than the {} of {}", bytes, what, most, flag));
   }
 
   void write(const fs::path& folder, const std::vector<c::ProgramFile>& files) const {
@@ -213,12 +215,14 @@ void add_compile_command(CLI::App& app) {
                   "input=1x3x224x224; a batch that is open is 1")
       ->type_name("NAME=SHAPE")
       ->take_all();
-  sub->add_option("--name", command->name, "What functions and files are called; an identifier of C")
+  sub->add_option("--name", command->name,
+                  "What functions and files are called; an identifier of C")
       ->capture_default_str();
   add_size_option(*sub, "--max-flash", command->max_flash,
                   "Fail where constants take more than this, such as 64KiB");
   add_size_option(*sub, "--max-ram", command->max_ram,
-                  "Fail where values between layers take more than this");
+                  "Have values between layers take no more than this, which may take time; fail "
+                  "where they cannot");
   add_common_options(*sub, command->common, Writes::kFile);
   add_limit_options(*sub, command->common.limits);
   add_links_option(*sub, command->common);

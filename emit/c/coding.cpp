@@ -24,8 +24,7 @@ void code(Planner& planner, Product& product) {
   const std::string label = product.name;
   product.name = planner.identifier(product.name);
   for (std::size_t group = 0; group < product.groups; ++group) {
-    ChosenForm chosen =
-        form_of(product, group, planner.options().goal, planner.options().form);
+    ChosenForm chosen = form_of(product, group, planner.options().goal, planner.options().form);
     Product::Call call{std::string(chosen.form->kernel), {}, chosen.weights.scratch > 0};
     const std::string part_of = product.groups == 1 ? "" : fmt::format("_{}", group);
     for (CodedWeights::Part& part : chosen.weights.parts) {
@@ -33,19 +32,19 @@ void code(Planner& planner, Product& product) {
         call.arguments.emplace_back(Argument::Literal{part.literal});
         continue;
       }
-      const std::string comment = fmt::format("{}, {}x{}", chosen.form->name, product.rows,
-                                              product.columns);
-      call.arguments.emplace_back(Argument::Array{planner.array(
-          {fmt::format("{}{}_{}", label, part_of, part.suffix), part.type, std::move(part.bytes),
-           comment})});
+      const std::string comment =
+          fmt::format("{}, {}x{}", chosen.form->name, product.rows, product.columns);
+      call.arguments.emplace_back(
+          Argument::Array{planner.array({fmt::format("{}{}_{}", label, part_of, part.suffix),
+                                         part.type, std::move(part.bytes), comment})});
     }
     call.arguments.push_back(literal(product.rows));
     call.arguments.push_back(literal(product.columns));
     if (product.bias.empty() || !product.adds_bias) {
       call.arguments.emplace_back(Argument::Literal{"NULL"});
     } else {
-      const auto bias = std::span<const float>(product.bias)
-                            .subspan(group * product.rows, product.rows);
+      const auto bias =
+          std::span<const float>(product.bias).subspan(group * product.rows, product.rows);
       call.arguments.emplace_back(Argument::Array{planner.array(
           {fmt::format("{}{}_bias", label, part_of), "float", float_bytes(bias), "bias"})});
     }
@@ -79,8 +78,8 @@ void code_products(Planner& planner) {
         code(planner, product);
         step.operations += product.operations * product.vectors;
         if (!product.bias.empty() && !product.adds_bias) {
-          bias = Argument{Argument::Array{planner.array(
-              {product.name + "_bias", "float", float_bytes(product.bias), "bias"})}};
+          bias = Argument{Argument::Array{
+              planner.array({product.name + "_bias", "float", float_bytes(product.bias), "bias"})}};
         }
       } else if (std::holds_alternative<Argument::ProductBias>(argument.what)) {
         argument = bias;

@@ -133,7 +133,8 @@ std::optional<Expansion> requantized(Builder& builder, const NodePlan& node,
 
 std::optional<Expansion> quantized_conv(const NodePlan& node) {
   Builder builder(node);
-  std::vector<std::string> inputs = {centred(builder, node, 0, 2, 1), centred(builder, node, 3, 5, 0)};
+  std::vector<std::string> inputs = {centred(builder, node, 0, 2, 1),
+                                     centred(builder, node, 3, 5, 0)};
   if (node.has_input(8)) {
     inputs.push_back(builder.node("Cast", {input_name(node, 8)},
                                   {{"to", static_cast<std::int64_t>(DataType::kFloat)}}));
@@ -186,7 +187,8 @@ std::string dequantized(Builder& builder, const NodePlan& node, std::size_t inpu
   return builder.node("DequantizeLinear", inputs);
 }
 
-// An operator on quantised tensors, each with its scale and zero point; those of the output are last.
+// An operator on quantised tensors, each with its scale and zero point; those of the output are
+// last.
 std::optional<Expansion> quantized(const NodePlan& node, std::string_view op, std::size_t tensors) {
   Builder builder(node);
   if (node.integer("channels_last", 0) != 0) node.refuse("channels_last");

@@ -25,8 +25,10 @@ std::optional<Numbers> constant_node(const FoldedNode& of) {
     return Numbers{DataType::kInt64, {}, {}, {*value}};
   }
   if (const auto* values = node.get<std::vector<float>>("value_floats")) {
-    return Numbers{DataType::kFloat, {static_cast<std::int64_t>(values->size())},
-                   {values->begin(), values->end()}, {}};
+    return Numbers{DataType::kFloat,
+                   {static_cast<std::int64_t>(values->size())},
+                   {values->begin(), values->end()},
+                   {}};
   }
   if (const auto* values = node.get<std::vector<std::int64_t>>("value_ints")) {
     return Numbers{DataType::kInt64, {static_cast<std::int64_t>(values->size())}, {}, *values};
@@ -67,7 +69,8 @@ std::optional<Numbers> shape_of(const FoldedNode& of) {
   const auto* end = of.node.get<std::int64_t>("end");
   const std::int64_t first = clamp_place(start != nullptr ? *start : 0, rank);
   const std::int64_t last = std::max(first, clamp_place(end != nullptr ? *end : rank, rank));
-  return Numbers{DataType::kInt64, {last - first}, {}, {shape.begin() + first, shape.begin() + last}};
+  return Numbers{
+      DataType::kInt64, {last - first}, {}, {shape.begin() + first, shape.begin() + last}};
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
-// Nodes whose outputs are known when a network is compiled: arithmetic on shapes, for the most part.
+// Nodes whose outputs are known when a network is compiled: arithmetic on shapes, for the most
+// part.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +16,7 @@ namespace qc::c {
 struct FoldedNode {
   const Node& node;
   std::int64_t opset;
-  const std::vector<const Value*>& inputs;  ///< null for those left out
+  const std::vector<const Value*>& inputs;               ///< null for those left out
   std::function<HostTensor(const GraphTensor&)> tensor;  ///< of attributes
 };
 

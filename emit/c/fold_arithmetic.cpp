@@ -79,24 +79,21 @@ std::optional<Numbers> combine(const FoldInputs& in, const Binary& with) {
 using Integer = std::optional<std::int64_t>;
 
 std::optional<Numbers> add(const FoldInputs& in) {
-  return combine(in, {[](double a, double b) { return a + b; },
-                      [](std::int64_t a, std::int64_t b) -> Integer {
-                        return wrapped(bits(a) + bits(b));
-                      }});
+  return combine(
+      in, {[](double a, double b) { return a + b; },
+           [](std::int64_t a, std::int64_t b) -> Integer { return wrapped(bits(a) + bits(b)); }});
 }
 
 std::optional<Numbers> subtract(const FoldInputs& in) {
-  return combine(in, {[](double a, double b) { return a - b; },
-                      [](std::int64_t a, std::int64_t b) -> Integer {
-                        return wrapped(bits(a) - bits(b));
-                      }});
+  return combine(
+      in, {[](double a, double b) { return a - b; },
+           [](std::int64_t a, std::int64_t b) -> Integer { return wrapped(bits(a) - bits(b)); }});
 }
 
 std::optional<Numbers> multiply(const FoldInputs& in) {
-  return combine(in, {[](double a, double b) { return a * b; },
-                      [](std::int64_t a, std::int64_t b) -> Integer {
-                        return wrapped(bits(a) * bits(b));
-                      }});
+  return combine(
+      in, {[](double a, double b) { return a * b; },
+           [](std::int64_t a, std::int64_t b) -> Integer { return wrapped(bits(a) * bits(b)); }});
 }
 
 std::optional<Numbers> divide(const FoldInputs& in) {
@@ -124,21 +121,21 @@ std::optional<Numbers> power(const FoldInputs& in) {
 }
 
 std::optional<Numbers> equal(const FoldInputs& in) {
-  return combine(in, {[](double a, double b) { return a == b ? 1.0 : 0.0; },
-                      [](std::int64_t a, std::int64_t b) -> Integer { return a == b ? 1 : 0; },
-                      true});
+  return combine(in,
+                 {[](double a, double b) { return a == b ? 1.0 : 0.0; },
+                  [](std::int64_t a, std::int64_t b) -> Integer { return a == b ? 1 : 0; }, true});
 }
 
 std::optional<Numbers> less(const FoldInputs& in) {
-  return combine(in, {[](double a, double b) { return a < b ? 1.0 : 0.0; },
-                      [](std::int64_t a, std::int64_t b) -> Integer { return a < b ? 1 : 0; },
-                      true});
+  return combine(in,
+                 {[](double a, double b) { return a < b ? 1.0 : 0.0; },
+                  [](std::int64_t a, std::int64_t b) -> Integer { return a < b ? 1 : 0; }, true});
 }
 
 std::optional<Numbers> greater(const FoldInputs& in) {
-  return combine(in, {[](double a, double b) { return a > b ? 1.0 : 0.0; },
-                      [](std::int64_t a, std::int64_t b) -> Integer { return a > b ? 1 : 0; },
-                      true});
+  return combine(in,
+                 {[](double a, double b) { return a > b ? 1.0 : 0.0; },
+                  [](std::int64_t a, std::int64_t b) -> Integer { return a > b ? 1 : 0; }, true});
 }
 
 std::optional<Numbers> both(const FoldInputs& in) {
@@ -154,7 +151,8 @@ std::optional<Numbers> either(const FoldInputs& in) {
 }
 
 // Of all inputs.
-std::optional<Numbers> accumulate(const FoldInputs& in, std::optional<Numbers> (*step)(const FoldInputs&)) {
+std::optional<Numbers> accumulate(const FoldInputs& in,
+                                  std::optional<Numbers> (*step)(const FoldInputs&)) {
   std::vector<std::optional<Numbers>> pair(2);
   pair[0] = in.inputs[0];
   for (std::size_t i = 1; i < in.inputs.size(); ++i) {
@@ -192,29 +190,37 @@ std::optional<Numbers> each(const FoldInputs& in, double (*floats)(double),
 }
 
 std::optional<Numbers> negate(const FoldInputs& in) {
-  return each(in, [](double x) { return -x; }, [](std::int64_t x) { return wrapped(0 - bits(x)); });
+  return each(
+      in, [](double x) { return -x; }, [](std::int64_t x) { return wrapped(0 - bits(x)); });
 }
 std::optional<Numbers> absolute(const FoldInputs& in) {
-  return each(in, [](double x) { return std::abs(x); },
-              [](std::int64_t x) { return x < 0 ? wrapped(0 - bits(x)) : x; });
+  return each(
+      in, [](double x) { return std::abs(x); },
+      [](std::int64_t x) { return x < 0 ? wrapped(0 - bits(x)) : x; });
 }
 std::optional<Numbers> floor_of(const FoldInputs& in) {
-  return each(in, [](double x) { return std::floor(x); }, nullptr);
+  return each(
+      in, [](double x) { return std::floor(x); }, nullptr);
 }
 std::optional<Numbers> ceil_of(const FoldInputs& in) {
-  return each(in, [](double x) { return std::ceil(x); }, nullptr);
+  return each(
+      in, [](double x) { return std::ceil(x); }, nullptr);
 }
 std::optional<Numbers> round_of(const FoldInputs& in) {
-  return each(in, [](double x) { return std::nearbyint(x); }, nullptr);
+  return each(
+      in, [](double x) { return std::nearbyint(x); }, nullptr);
 }
 std::optional<Numbers> root_of(const FoldInputs& in) {
-  return each(in, [](double x) { return std::sqrt(x); }, nullptr);
+  return each(
+      in, [](double x) { return std::sqrt(x); }, nullptr);
 }
 std::optional<Numbers> inverse_of(const FoldInputs& in) {
-  return each(in, [](double x) { return 1.0 / x; }, nullptr);
+  return each(
+      in, [](double x) { return 1.0 / x; }, nullptr);
 }
 std::optional<Numbers> exponential(const FoldInputs& in) {
-  return each(in, [](double x) { return std::exp(x); }, nullptr);
+  return each(
+      in, [](double x) { return std::exp(x); }, nullptr);
 }
 std::optional<Numbers> negation(const FoldInputs& in) {
   return each(in, nullptr, [](std::int64_t x) -> std::int64_t { return x == 0 ? 1 : 0; });
@@ -277,12 +283,13 @@ std::optional<Numbers> range(const FoldInputs& in) {
     for (double i = 0; i < count; ++i) result.floats.push_back(in[0].floats[0] + i * step);
   } else {
     const std::int64_t step = in[2].integers[0];
-    const double span = static_cast<double>(in[1].integers[0]) - static_cast<double>(in[0].integers[0]);
+    const double span =
+        static_cast<double>(in[1].integers[0]) - static_cast<double>(in[0].integers[0]);
     if (step == 0 || !(span / static_cast<double>(step) < static_cast<double>(kMostElements))) {
       return std::nullopt;
     }
-    for (std::int64_t at = in[0].integers[0]; step > 0 ? at < in[1].integers[0] : at > in[1].integers[0];
-         at += step) {
+    for (std::int64_t at = in[0].integers[0];
+         step > 0 ? at < in[1].integers[0] : at > in[1].integers[0]; at += step) {
       result.integers.push_back(at);
     }
   }
@@ -298,7 +305,8 @@ std::optional<Numbers> dequantize(const FoldInputs& in) {
   std::int64_t axis = in.integer("axis", 1);
   if (axis < 0) axis += static_cast<std::int64_t>(in[0].dims.size());
   const bool is_whole = in[1].size() == 1;
-  const ChannelMap channels = is_whole ? ChannelMap() : channel_map(in[0].dims, static_cast<int>(axis));
+  const ChannelMap channels =
+      is_whole ? ChannelMap() : channel_map(in[0].dims, static_cast<int>(axis));
   if (channels.count != in[1].size()) return std::nullopt;
   Numbers result{DataType::kFloat, in[0].dims, {}, {}};
   for (std::size_t i = 0; i < in[0].size(); ++i) {
@@ -310,16 +318,32 @@ std::optional<Numbers> dequantize(const FoldInputs& in) {
   return result;
 }
 
-constexpr std::array kRows = {
-    FoldRow{"Add", add}, FoldRow{"Sub", subtract}, FoldRow{"Mul", multiply},
-    FoldRow{"Div", divide}, FoldRow{"Mod", modulo}, FoldRow{"Pow", power},
-    FoldRow{"Equal", equal}, FoldRow{"Less", less}, FoldRow{"Greater", greater},
-    FoldRow{"And", both}, FoldRow{"Or", either}, FoldRow{"Not", negation},
-    FoldRow{"Min", smallest}, FoldRow{"Max", largest}, FoldRow{"Neg", negate},
-    FoldRow{"Abs", absolute}, FoldRow{"Floor", floor_of}, FoldRow{"Ceil", ceil_of},
-    FoldRow{"Round", round_of}, FoldRow{"Sqrt", root_of}, FoldRow{"Reciprocal", inverse_of},
-    FoldRow{"Exp", exponential}, FoldRow{"Cast", cast}, FoldRow{"Where", choose},
-    FoldRow{"Range", range}, FoldRow{"DequantizeLinear", dequantize}};
+constexpr std::array kRows = {FoldRow{"Add", add},
+                              FoldRow{"Sub", subtract},
+                              FoldRow{"Mul", multiply},
+                              FoldRow{"Div", divide},
+                              FoldRow{"Mod", modulo},
+                              FoldRow{"Pow", power},
+                              FoldRow{"Equal", equal},
+                              FoldRow{"Less", less},
+                              FoldRow{"Greater", greater},
+                              FoldRow{"And", both},
+                              FoldRow{"Or", either},
+                              FoldRow{"Not", negation},
+                              FoldRow{"Min", smallest},
+                              FoldRow{"Max", largest},
+                              FoldRow{"Neg", negate},
+                              FoldRow{"Abs", absolute},
+                              FoldRow{"Floor", floor_of},
+                              FoldRow{"Ceil", ceil_of},
+                              FoldRow{"Round", round_of},
+                              FoldRow{"Sqrt", root_of},
+                              FoldRow{"Reciprocal", inverse_of},
+                              FoldRow{"Exp", exponential},
+                              FoldRow{"Cast", cast},
+                              FoldRow{"Where", choose},
+                              FoldRow{"Range", range},
+                              FoldRow{"DequantizeLinear", dequantize}};
 
 }  // namespace
 

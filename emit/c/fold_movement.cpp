@@ -231,7 +231,8 @@ std::optional<Numbers> concat(const FoldInputs& in) {
   Numbers result{in[0].type, dims, {}, {}};
   for (std::uint64_t o = 0; o < outer; ++o) {
     for (std::size_t i = 0; i < in.inputs.size(); ++i) {
-      const auto inner = static_cast<std::ptrdiff_t>(*element_count(std::span(in[i].dims).subspan(at)));
+      const auto inner =
+          static_cast<std::ptrdiff_t>(*element_count(std::span(in[i].dims).subspan(at)));
       const auto first = static_cast<std::ptrdiff_t>(o) * inner;
       const auto copy = [&](const auto& from, auto& to) {
         to.insert(to.end(), from.begin() + first, from.begin() + first + inner);
@@ -261,14 +262,16 @@ std::optional<Numbers> slice(const FoldInputs& in) {
   std::int64_t first = 0;
   for (std::size_t i = 0; i < axes.size(); ++i) {
     const auto place = from_front(axes[i], dims.size());
-    if (!place || steps[i] == 0 || std::abs(steps[i]) > (std::int64_t{1} << 31)) return std::nullopt;
+    if (!place || steps[i] == 0 || std::abs(steps[i]) > (std::int64_t{1} << 31))
+      return std::nullopt;
     const auto axis = static_cast<std::size_t>(*place);
     const std::int64_t size = in[0].dims[axis];
     const bool forward = steps[i] > 0;
     std::int64_t begin = (*starts)[i] < 0 ? (*starts)[i] + size : (*starts)[i];
     std::int64_t end = (*ends)[i] < 0 ? (*ends)[i] + size : (*ends)[i];
     begin = std::clamp<std::int64_t>(begin, 0, forward ? size : size - 1);
-    end = forward ? std::clamp<std::int64_t>(end, 0, size) : std::clamp<std::int64_t>(end, -1, size);
+    end =
+        forward ? std::clamp<std::int64_t>(end, 0, size) : std::clamp<std::int64_t>(end, -1, size);
     const std::int64_t span = forward ? end - begin : begin - end;
     const std::int64_t step = std::abs(steps[i]);
     dims[axis] = span <= 0 ? 0 : (span + step - 1) / step;
@@ -308,10 +311,10 @@ std::optional<Numbers> tile(const FoldInputs& in) {
 }
 
 constexpr std::array kRows = {
-    FoldRow{"Identity", same},       FoldRow{"Dropout", same},   FoldRow{"Reshape", reshape},
+    FoldRow{"Identity", same},       FoldRow{"Dropout", same},    FoldRow{"Reshape", reshape},
     FoldRow{"Unsqueeze", unsqueeze}, FoldRow{"Squeeze", squeeze}, FoldRow{"Flatten", flatten},
-    FoldRow{"Transpose", transpose}, FoldRow{"Expand", expand},  FoldRow{"Gather", gather},
-    FoldRow{"Concat", concat},       FoldRow{"Slice", slice},    FoldRow{"Tile", tile}};
+    FoldRow{"Transpose", transpose}, FoldRow{"Expand", expand},   FoldRow{"Gather", gather},
+    FoldRow{"Concat", concat},       FoldRow{"Slice", slice},     FoldRow{"Tile", tile}};
 
 }  // namespace
 

@@ -19,7 +19,8 @@ struct Affine {
   std::vector<double> shift;
 };
 
-// The layer that makes a value, if nothing else reads it; its products are of this value's channels.
+// The layer that makes a value, if nothing else reads it; its products are of this value's
+// channels.
 Product* layer_of(Planner& planner, const NodePlan& node, std::size_t input) {
   const std::optional<ValueId> value = planner.made_for(node, input);
   if (!value) return nullptr;
@@ -67,8 +68,8 @@ std::optional<Affine> batch_norm(const NodePlan& node) {
   }
   Affine affine;
   for (std::size_t c = 0; c < scale.size(); ++c) {
-    const double factor = static_cast<double>(scale[c]) /
-                          std::sqrt(static_cast<double>(variance[c]) + epsilon);
+    const double factor =
+        static_cast<double>(scale[c]) / std::sqrt(static_cast<double>(variance[c]) + epsilon);
     affine.scale.push_back(factor);
     affine.shift.push_back(static_cast<double>(shift[c]) - static_cast<double>(mean[c]) * factor);
   }
@@ -155,7 +156,8 @@ bool fuse_into_layer(Planner& planner, NodePlan& node) {
   if (!affine || products[layer] == nullptr) return false;
   Product& product = *products[layer];
   const std::size_t channels = product.channels();
-  if (affine->scale.size() != channels || !are_finite(affine->scale) || !are_finite(affine->shift)) {
+  if (affine->scale.size() != channels || !are_finite(affine->scale) ||
+      !are_finite(affine->shift)) {
     return false;
   }
   Product scaled = product;

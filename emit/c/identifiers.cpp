@@ -12,18 +12,31 @@ namespace {
 
 constexpr std::size_t kLongest = 40;
 
-constexpr std::array kReserved = {
-    "alignas", "alignof", "and", "and_eq", "asm", "auto", "bitand", "bitor", "bool", "break",
-    "case", "catch", "char", "char8_t", "char16_t", "char32_t", "class", "compl", "concept",
-    "const", "const_cast", "consteval", "constexpr", "constinit", "continue", "co_await",
-    "co_return", "co_yield", "decltype", "default", "delete", "do", "double", "dynamic_cast",
-    "else", "enum", "explicit", "export", "extern", "false", "float", "for", "friend", "goto",
-    "if", "inline", "int", "long", "main", "mutable", "namespace", "new", "noexcept", "not",
-    "not_eq", "nullptr", "operator", "or", "or_eq", "private", "protected", "public", "register",
-    "reinterpret_cast", "requires", "restrict", "return", "short", "signed", "sizeof", "static",
-    "static_assert", "static_cast", "struct", "switch", "template", "this", "thread_local",
-    "throw", "true", "try", "typedef", "typeid", "typename", "typeof", "union", "unsigned", "using",
-    "virtual", "void", "volatile", "wchar_t", "while", "xor", "xor_eq", "linux", "unix"};
+constexpr std::array kReserved = {"alignas",     "alignof",      "and",       "and_eq",
+                                  "asm",         "auto",         "bitand",    "bitor",
+                                  "bool",        "break",        "case",      "catch",
+                                  "char",        "char8_t",      "char16_t",  "char32_t",
+                                  "class",       "compl",        "concept",   "const",
+                                  "const_cast",  "consteval",    "constexpr", "constinit",
+                                  "continue",    "co_await",     "co_return", "co_yield",
+                                  "decltype",    "default",      "delete",    "do",
+                                  "double",      "dynamic_cast", "else",      "enum",
+                                  "explicit",    "export",       "extern",    "false",
+                                  "float",       "for",          "friend",    "goto",
+                                  "if",          "inline",       "int",       "long",
+                                  "main",        "mutable",      "namespace", "new",
+                                  "noexcept",    "not",          "not_eq",    "nullptr",
+                                  "operator",    "or",           "or_eq",     "private",
+                                  "protected",   "public",       "register",  "reinterpret_cast",
+                                  "requires",    "restrict",     "return",    "short",
+                                  "signed",      "sizeof",       "static",    "static_assert",
+                                  "static_cast", "struct",       "switch",    "template",
+                                  "this",        "thread_local", "throw",     "true",
+                                  "try",         "typedef",      "typeid",    "typename",
+                                  "typeof",      "union",        "unsigned",  "using",
+                                  "virtual",     "void",         "volatile",  "wchar_t",
+                                  "while",       "xor",          "xor_eq",    "linux",
+                                  "unix"};
 
 bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
@@ -71,7 +84,8 @@ std::string comment_text(std::string_view text) {
   }
   // It may stand before the end of the comment.
   if (!quoted.empty() && (quoted.back() == '*' || quoted.back() == '/')) quoted += ' ';
-  if (!quoted.empty() && (quoted.front() == '*' || quoted.front() == '/')) quoted.insert(quoted.begin(), ' ');
+  if (!quoted.empty() && (quoted.front() == '*' || quoted.front() == '/'))
+    quoted.insert(quoted.begin(), ' ');
   return quoted;
 }
 

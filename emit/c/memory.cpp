@@ -120,19 +120,20 @@ std::uint64_t place_best(std::vector<Block>& blocks, std::uint64_t bound) {
   };
   const auto attempt_by = [&](const auto& key) {
     std::iota(order.begin(), order.end(), std::size_t{0});
-    std::ranges::stable_sort(order, std::ranges::greater(), [&](std::size_t i) {
-      return key(blocks[i]);
-    });
+    std::ranges::stable_sort(order, std::ranges::greater(),
+                             [&](std::size_t i) { return key(blocks[i]); });
     attempt(order);
   };
   attempt_by([](const Block& block) { return block.bytes; });
   attempt_by([](const Block& block) { return block.bytes * (block.last - block.first + 1); });
   attempt_by([](const Block& block) { return block.last - block.first; });
-  attempt_by([](const Block& block) { return std::numeric_limits<std::size_t>::max() - block.first; });
+  attempt_by(
+      [](const Block& block) { return std::numeric_limits<std::size_t>::max() - block.first; });
   attempt_by([](const Block& block) { return block.last; });
   // Most blocks of large networks never meet: swapping a few finds what orders by a key miss.
   SplitMix64 random(1);
-  const std::size_t tries = blocks.size() < 2 ? 0 : 4'000'000 / (blocks.size() * blocks.size()) + 50;
+  const std::size_t tries =
+      blocks.size() < 2 ? 0 : 4'000'000 / (blocks.size() * blocks.size()) + 50;
   for (std::size_t i = 0; i < tries && least > bound; ++i) {
     order = best_order;
     const std::size_t from = random.next() % order.size();

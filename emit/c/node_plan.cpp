@@ -18,10 +18,10 @@ NodePlan::NodePlan(Planner& planner, const Node& node, std::int64_t opset)
     : planner_(&planner), node_(&node), opset_(opset) {}
 
 void NodePlan::refuse(std::string_view why) const {
-  throw Error(ErrorCode::kUnsupported,
-              fmt::format("{}{}{} {}: {}", printable(node_->domain),
-                          node_->domain.empty() ? "" : ".", printable(node_->op),
-                          printable(node_->label()), why));
+  throw Error(
+      ErrorCode::kUnsupported,
+      fmt::format("{}{}{} {}: {}", printable(node_->domain), node_->domain.empty() ? "" : ".",
+                  printable(node_->op), printable(node_->label()), why));
 }
 
 bool NodePlan::has_input(std::size_t i) const {
@@ -38,7 +38,9 @@ ValueId NodePlan::input(std::size_t i) const {
   return planner_->find(*node_, node_->inputs[i]);
 }
 
-const Shape& NodePlan::shape(std::size_t i) const { return planner_->plan().values[input(i)].shape; }
+const Shape& NodePlan::shape(std::size_t i) const {
+  return planner_->plan().values[input(i)].shape;
+}
 
 DataType NodePlan::type(std::size_t i) const { return planner_->plan().values[input(i)].type; }
 
@@ -202,6 +204,10 @@ void NodePlan::product_scratch(Step& step, std::size_t product, std::uint64_t pi
 
 void NodePlan::product_bias(Step& step, std::size_t product) {
   step.arguments.emplace_back(Argument::ProductBias{product});
+}
+
+std::int64_t NodePlan::block(std::int64_t pixels) const {
+  return std::min(static_cast<std::int64_t>(planner_->options().block), pixels);
 }
 
 bool NodePlan::signs_only(std::size_t i) const {

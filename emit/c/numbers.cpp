@@ -35,15 +35,30 @@ std::optional<Numbers> to_numbers(const HostTensor& tensor) {
   }
   switch (tensor.type) {
     case DataType::kBool:
-    case DataType::kUint8: load<std::uint8_t>(tensor, numbers.integers); break;
-    case DataType::kInt8: load<std::int8_t>(tensor, numbers.integers); break;
-    case DataType::kUint16: load<std::uint16_t>(tensor, numbers.integers); break;
-    case DataType::kInt16: load<std::int16_t>(tensor, numbers.integers); break;
-    case DataType::kUint32: load<std::uint32_t>(tensor, numbers.integers); break;
-    case DataType::kInt32: load<std::int32_t>(tensor, numbers.integers); break;
+    case DataType::kUint8:
+      load<std::uint8_t>(tensor, numbers.integers);
+      break;
+    case DataType::kInt8:
+      load<std::int8_t>(tensor, numbers.integers);
+      break;
+    case DataType::kUint16:
+      load<std::uint16_t>(tensor, numbers.integers);
+      break;
+    case DataType::kInt16:
+      load<std::int16_t>(tensor, numbers.integers);
+      break;
+    case DataType::kUint32:
+      load<std::uint32_t>(tensor, numbers.integers);
+      break;
+    case DataType::kInt32:
+      load<std::int32_t>(tensor, numbers.integers);
+      break;
     case DataType::kUint64:
-    case DataType::kInt64: load<std::int64_t>(tensor, numbers.integers); break;
-    default: return std::nullopt;
+    case DataType::kInt64:
+      load<std::int64_t>(tensor, numbers.integers);
+      break;
+    default:
+      return std::nullopt;
   }
   return numbers;
 }
@@ -55,10 +70,18 @@ HostTensor to_tensor(const Numbers& numbers) {
     return tensor;
   }
   switch (data_type_bits(numbers.type)) {
-    case 8: store<std::uint8_t>(numbers, tensor.bytes); break;
-    case 16: store<std::uint16_t>(numbers, tensor.bytes); break;
-    case 32: store<std::uint32_t>(numbers, tensor.bytes); break;
-    default: store<std::uint64_t>(numbers, tensor.bytes); break;
+    case 8:
+      store<std::uint8_t>(numbers, tensor.bytes);
+      break;
+    case 16:
+      store<std::uint16_t>(numbers, tensor.bytes);
+      break;
+    case 32:
+      store<std::uint32_t>(numbers, tensor.bytes);
+      break;
+    default:
+      store<std::uint64_t>(numbers, tensor.bytes);
+      break;
   }
   return tensor;
 }

@@ -65,10 +65,13 @@ class NodePlan {
   void number(Step& step, float number);       ///< with all its digits
   void null(Step& step);
   /// The function that multiplies with weights, and the memory that it needs for so many pixels at
-  /// a time. The weights are coded when all nodes are planned; what follows a layer may change them.
+  /// a time. The weights are coded when all nodes are planned; what follows a layer may change
+  /// them.
   std::size_t product(Step& step, Product product);
   void product_scratch(Step& step, std::size_t product, std::uint64_t pixels);
   void product_bias(Step& step, std::size_t product);
+  /// Pixels that a layer multiplies at a time, of so many.
+  std::int64_t block(std::int64_t pixels) const;
   /// Whether an input is only -1, 0 and 1.
   bool signs_only(std::size_t i) const;
 
@@ -97,7 +100,7 @@ std::span<const OperatorRow> binary_operators();
 std::span<const OperatorRow> layer_operators();  ///< Conv, ConvTranspose, Gemm, MatMul
 std::span<const OperatorRow> pooling_operators();
 std::span<const OperatorRow> movement_operators();  ///< Reshape, Transpose, Concat, Slice, Pad, ...
-std::span<const OperatorRow> indexing_operators();   ///< Gather, Scatter and the like
+std::span<const OperatorRow> indexing_operators();  ///< Gather, Scatter and the like
 std::span<const OperatorRow> reduction_operators();  ///< Reduce*, ArgMax, Softmax, ...
 std::span<const OperatorRow> normalization_operators();
 std::span<const OperatorRow> quantization_operators();

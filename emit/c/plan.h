@@ -95,15 +95,15 @@ struct Product {
   std::size_t groups = 1;
   std::size_t rows = 0;  ///< of a group
   std::size_t columns = 0;
-  std::vector<float> weights;  ///< groups x rows x columns, until they are coded
-  std::vector<float> bias;     ///< of each channel, or none
+  std::vector<float> weights;    ///< groups x rows x columns, until they are coded
+  std::vector<float> bias;       ///< of each channel, or none
   std::size_t channel_axis = 1;  ///< of the layer's output
   std::size_t channel_rows = 1;  ///< rows of the matrices that make a channel
   /// The form's kernel adds the bias; else the layer's does, which has it as an argument.
   bool adds_bias = true;
-  bool signs_only = false;       ///< what it is multiplied with is -1, 0 or 1
-  std::uint64_t vectors = 1;     ///< columns of activations that a group is multiplied with
-  std::size_t pixels = 1;        ///< of these, in one call
+  bool signs_only = false;    ///< what it is multiplied with is -1, 0 or 1
+  std::uint64_t vectors = 1;  ///< columns of activations that a group is multiplied with
+  std::size_t pixels = 1;     ///< of these, in one call
 
   std::size_t channels() const noexcept { return groups * rows / channel_rows; }
 
@@ -113,10 +113,10 @@ struct Product {
     std::vector<Argument> arguments;
     bool takes_scratch = false;
   };
-  std::vector<Call> calls = {};   ///< one a group
-  std::string form = {};          ///< by name; several with commas
-  std::uint64_t scratch = 0;      ///< bytes, for one pixel
-  std::uint64_t operations = 0;   ///< for one column of activations, over all groups
+  std::vector<Call> calls = {};  ///< one a group
+  std::string form = {};         ///< by name; several with commas
+  std::uint64_t scratch = 0;     ///< bytes, for one pixel
+  std::uint64_t operations = 0;  ///< for one column of activations, over all groups
 };
 
 /// A call of a kernel.

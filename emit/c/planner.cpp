@@ -111,10 +111,10 @@ std::optional<ValueId> Planner::made_for(const NodePlan& node, std::size_t input
 }
 
 void Planner::add_inputs() {
-  for (const auto& [name, shape] : options_.shapes) {
-    if (std::ranges::none_of(graph_.inputs, [&](const auto& input) { return input.name == name; })) {
-      throw Error(ErrorCode::kUsage,
-                  fmt::format("--shape names {}, which is no input of the model", printable(name)));
+  for (const auto& given : options_.shapes) {
+    if (std::ranges::find(graph_.inputs, given.first, &GraphValue::name) == graph_.inputs.end()) {
+      throw Error(ErrorCode::kUsage, fmt::format("--shape names {}, which is no input of the model",
+                                                 printable(given.first)));
     }
   }
   for (const GraphValue& input : graph_.inputs) {
@@ -134,8 +134,8 @@ void Planner::add_inputs() {
     for (std::size_t i = 0; i < shape.size(); ++i) {
       if (given != options_.shapes.end()) {
         if (shape[i] >= 0 && shape[i] != given->second[i]) {
-          throw Error(ErrorCode::kUsage, fmt::format("--shape: axis {} of input {} is {}, not {}", i,
-                                                     name, shape[i], given->second[i]));
+          throw Error(ErrorCode::kUsage, fmt::format("--shape: axis {} of input {} is {}, not {}",
+                                                     i, name, shape[i], given->second[i]));
         }
         shape[i] = given->second[i];
       } else if (shape[i] < 0 && i == 0) {
@@ -182,9 +182,9 @@ void Planner::plan_graph(const Graph& graph) {
   std::vector<Node> nodes = graph.nodes;
   move_pools_forward(nodes, [this](const std::string& value) { return uses(value); });
   for (const Node& node : nodes) {
-    const bool is_needed = &graph != &graph_ || std::ranges::any_of(node.outputs, [&](const auto& o) {
-      return needed_.contains(o);
-    });
+    const bool is_needed =
+        &graph != &graph_ ||
+        std::ranges::any_of(node.outputs, [&](const auto& o) { return needed_.contains(o); });
     if (is_needed) plan_node(node, opset_of(node));
   }
 }
@@ -243,9 +243,9 @@ void Planner::plan_node(const Node& node, std::int64_t opset) {
 ValueId Planner::find(const Node& node, const std::string& name) const {
   const auto found = names_.find(name);
   if (found == names_.end()) {
-    throw Error(ErrorCode::kCorrupt, fmt::format("{} {}: nothing makes its input {}",
-                                                 printable(node.op), printable(node.label()),
-                                                 printable(name)));
+    throw Error(ErrorCode::kCorrupt,
+                fmt::format("{} {}: nothing makes its input {}", printable(node.op),
+                            printable(node.label()), printable(name)));
   }
   return found->second;
 }
@@ -291,8 +291,7 @@ std::string Planner::identifier(std::string_view text) {
 }
 
 std::size_t Planner::array(ConstantArray array) {
-  const auto [found, is_new] =
-      arrays_.try_emplace({array.type, array.bytes}, plan_.arrays.size());
+  const auto [found, is_new] = arrays_.try_emplace({array.type, array.bytes}, plan_.arrays.size());
   if (is_new) {
     array.name = identifier(array.name);
     plan_.arrays.push_back(std::move(array));
@@ -304,9 +303,8 @@ std::size_t Planner::constant_array(ValueId value) {
   const auto found = constant_arrays_.find(value);
   if (found != constant_arrays_.end()) return found->second;
   const Value& known = plan_.values[value];
-  const std::size_t index =
-      array({known.name, std::string(type_in_c(known.type)), known.constant->bytes,
-             shape_text(known.shape)});
+  const std::size_t index = array({known.name, std::string(type_in_c(known.type)),
+                                   known.constant->bytes, shape_text(known.shape)});
   constant_arrays_.emplace(value, index);
   return index;
 }
@@ -362,6 +360,16 @@ void Planner::drop_unused_steps() {
 
 Plan make_plan(const LoadedModel& model, const PlanOptions& options) {
   return Planner(model, options).run();
+}
+
+Plan make_plan_within(const LoadedModel& model, PlanOptions options, std::uint64_t bytes) {
+  Plan best = make_plan(model, options);
+  while (best.arena_bytes > bytes && options.block > 1) {
+    options.block /= 2;
+    Plan smaller = make_plan(model, options);
+    if (smaller.arena_bytes < best.arena_bytes) best = std::move(smaller);
+  }
+  return best;
 }
 
 }  // namespace qc::c

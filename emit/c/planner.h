@@ -23,11 +23,18 @@ struct PlanOptions {
   std::map<std::string, Shape> shapes = {};  ///< of inputs, where the model leaves sizes open
   Goal goal = Goal::kSize;
   std::string form = {};  ///< the only form of weights beside dense; empty for all
+  /// Pixels whose patches a convolution gathers at a time. Fewer take less memory, and most forms
+  /// more time.
+  std::size_t block = 8;
 };
 
-/// Throws Error(kUnsupported) for what C cannot be written for, Error(kUsage) for sizes that are not
-/// known, Error(kLimit) for tensors that are too large.
+/// Throws Error(kUnsupported) for what C cannot be written for, Error(kUsage) for sizes that are
+/// not known, Error(kLimit) for tensors that are too large.
 Plan make_plan(const LoadedModel& model, const PlanOptions& options);
+
+/// The same with the largest blocks for which the arena has at most `bytes`; the least arena where
+/// there are none.
+Plan make_plan_within(const LoadedModel& model, PlanOptions options, std::uint64_t bytes);
 
 /// No tensor has more bytes, nor has the arena.
 inline constexpr std::uint64_t kLargestMemory = std::uint64_t{1} << 31;

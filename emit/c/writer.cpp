@@ -92,18 +92,20 @@ std::string Writer::header() const {
   text += "#ifdef __cplusplus\nextern \"C\" {\n#endif\n";
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
     const Value& value = plan_.values[parameters_[i].first];
-    text += fmt::format("\n/* {} \"{}\": {}. */\n#define {} {}\n", is_output(i) ? "Output" : "Input",
-                        comment_text(value.name), shape_text(value.shape), size_macro(i),
-                        count_of(value.shape));
+    text += fmt::format("\n/* {} \"{}\": {}. */\n#define {} {}\n",
+                        is_output(i) ? "Output" : "Input", comment_text(value.name),
+                        shape_text(value.shape), size_macro(i), count_of(value.shape));
   }
-  text += fmt::format("\n/* Memory for one run at a time. Nothing is kept in it between runs. */\n"
-                      "#define {}_ARENA_BYTES {}\n\nstruct {} {{\n  union {{\n"
-                      "    int64_t alignment;\n    unsigned char bytes[{}_ARENA_BYTES];\n"
-                      "  }} arena;\n}};\n\n",
-                      upper(names_.name), std::max<std::uint64_t>(plan_.arena_bytes, 8),
-                      names_.name, upper(names_.name));
-  text += "/* Runs the network. Inputs and outputs have the sizes above, in elements, and may not\n"
-          "   overlap. Gives 0, or 1 where a pointer is NULL. */\n";
+  text += fmt::format(
+      "\n/* Memory for one run at a time. Nothing is kept in it between runs. */\n"
+      "#define {}_ARENA_BYTES {}\n\nstruct {} {{\n  union {{\n"
+      "    int64_t alignment;\n    unsigned char bytes[{}_ARENA_BYTES];\n"
+      "  }} arena;\n}};\n\n",
+      upper(names_.name), std::max<std::uint64_t>(plan_.arena_bytes, 8), names_.name,
+      upper(names_.name));
+  text +=
+      "/* Runs the network. Inputs and outputs have the sizes above, in elements, and may not\n"
+      "   overlap. Gives 0, or 1 where a pointer is NULL. */\n";
   text += signature() + ";\n\n#ifdef __cplusplus\n}\n#endif\n\n#endif\n";
   return text;
 }
@@ -230,8 +232,7 @@ std::string Writer::step_text(const Step& step) {
                       comment_text(step.layer), shapes, results, form);
   text += declarations;
   for (const Argument& each : step.arguments) arguments.push_back(argument(each));
-  return text +
-         wrapped(fmt::format("  {}({});\n", step.kernel, fmt::join(arguments, ", ")), 6);
+  return text + wrapped(fmt::format("  {}({});\n", step.kernel, fmt::join(arguments, ", ")), 6);
 }
 
 std::string Writer::source() {
@@ -283,10 +284,11 @@ std::string Writer::main_file() const {
     text += fmt::format("static {} value_{}[{}];\n",
                         type_in_c(plan_.values[parameters_[i].first].type), i, size_macro(i));
   }
-  text += "\nint main(int argc, char **argv) {\n"
-          "  FILE *file = argc > 1 ? fopen(argv[1], \"rb\") : stdin;\n  size_t i;\n"
-          "  if (file == NULL) {\n    fprintf(stderr, \"%s cannot be read\\n\", argv[1]);\n"
-          "    return 1;\n  }\n";
+  text +=
+      "\nint main(int argc, char **argv) {\n"
+      "  FILE *file = argc > 1 ? fopen(argv[1], \"rb\") : stdin;\n  size_t i;\n"
+      "  if (file == NULL) {\n    fprintf(stderr, \"%s cannot be read\\n\", argv[1]);\n"
+      "    return 1;\n  }\n";
   for (std::size_t i = 0; i < plan_.inputs.size(); ++i) {
     text += fmt::format(
         "  if (fread(value_{}, sizeof value_{}[0], {}, file) != {}) {{\n"
@@ -301,9 +303,8 @@ std::string Writer::main_file() const {
     const DataType type = plan_.values[parameters_[i].first].type;
     const char* format = type == DataType::kFloat ? "%.9g" : "%lld";
     const char* cast = type == DataType::kFloat ? "(double)" : "(long long)";
-    text += fmt::format(
-        "  for (i = 0; i < {}; ++i) printf(\"{}\\n\", {}value_{}[i]);\n", size_macro(i), format,
-        cast, i);
+    text += fmt::format("  for (i = 0; i < {}; ++i) printf(\"{}\\n\", {}value_{}[i]);\n",
+                        size_macro(i), format, cast, i);
   }
   return text + "  return 0;\n}\n";
 }

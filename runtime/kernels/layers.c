@@ -101,8 +101,7 @@ static void qk_patch(const float *x, size_t channels, const int32_t *window,
 /* kernel qk_run_patches: needs qk_patch, qk_volume */
 /* The patches of the input below runs of pixels of the output, as columns of a matrix (im2col). */
 static void qk_run_patches(const float *x, size_t channels, const int32_t *window,
-                           const struct qk_run *runs, size_t count, size_t pixels,
-                           float *patches) {
+                           const struct qk_run *runs, size_t count, size_t pixels, float *patches) {
   const int32_t *kernel = window + QK_KERNEL;
   const int32_t *dilation = window + QK_DILATION;
   const size_t step = qk_volume(kernel) * pixels;

@@ -61,7 +61,8 @@ static void qk_pooled_run(const int32_t *window, const int32_t *pool, size_t pix
   block->count += 1;
 }
 
-/* kernel qk_conv_pool: needs qk_products, qk_run_patches, qk_pool_block, qk_pooled_run, qk_volume */
+/* kernel qk_conv_pool: needs qk_products, qk_run_patches, qk_pool_block, qk_pooled_run, qk_volume
+ */
 /* A convolution, and the largest value or the mean below windows that neither overlap nor pad.
    `size`: pixels of a block, as many as a line of a pooling window has or more. */
 static void qk_conv_pool(qk_products products, const float *x, size_t batch, size_t groups,

@@ -22,8 +22,8 @@ class CompileCommand : public testing::Test {
  protected:
   CompileCommand() {
     options_.cwd = folder_.path();
-    std::filesystem::copy_file(
-        harness::source_dir() / "samples" / "models" / "lenet-300-100.onnx", folder_ / "m.onnx");
+    std::filesystem::copy_file(harness::source_dir() / "samples" / "models" / "lenet-300-100.onnx",
+                               folder_ / "m.onnx");
   }
 
   harness::RunResult run(const std::vector<std::string>& args) const {
@@ -46,8 +46,8 @@ TEST_F(CompileCommand, WritesAProgramAndSaysWhatItTakes) {
   EXPECT_THAT(text, HasSubstr("no placement takes less"));
   EXPECT_THAT(harness::list_files(folder_ / "net"),
               ElementsAre("CMakeLists.txt", "main.c", "net.c", "net.h", "net_weights.c"));
-  const json document = json::parse(
-      run_well({"compile", "m.onnx", "--name", "digits", "-o", "other", "--json"}));
+  const json document =
+      json::parse(run_well({"compile", "m.onnx", "--name", "digits", "-o", "other", "--json"}));
   EXPECT_EQ(document["schema"], "qcompress.compile/1");
   EXPECT_EQ(document["files"][0], "digits.h");
   EXPECT_EQ(document["layers"][0]["form"], "dense");

@@ -1,4 +1,6 @@
 // Where values are placed in the arena.
+#include "emit/c/memory.h"
+
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -7,7 +9,6 @@
 #include <vector>
 
 #include "core/random.h"
-#include "emit/c/memory.h"
 #include "emit/c/plan.h"
 
 namespace qc::c {

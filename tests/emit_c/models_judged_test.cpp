@@ -62,7 +62,8 @@ struct Judged {
 
 std::string test_name(const testing::TestParamInfo<Judged>& info) {
   std::string name;
-  for (const char c : info.param.model) name += std::isalnum(static_cast<unsigned char>(c)) ? c : '_';
+  for (const char c : info.param.model)
+    name += std::isalnum(static_cast<unsigned char>(c)) ? c : '_';
   return name;
 }
 
@@ -92,9 +93,9 @@ class Models : public testing::TestWithParam<Judged> {
       ASSERT_EQ(verdicts[i].error, "");
       const std::vector<HostTensor> outputs = compiled.run(cases[i].values);
       for (std::size_t k = 0; k < outputs.size(); ++k) {
-        EXPECT_EQ(test::difference(test::as_float32(verdicts[i].outputs.at(k)), outputs[k],
-                                   kTolerance),
-                  "");
+        EXPECT_EQ(
+            test::difference(test::as_float32(verdicts[i].outputs.at(k)), outputs[k], kTolerance),
+            "");
       }
     }
   }
@@ -117,7 +118,8 @@ TEST_P(Samples, AgreeWithOnnxRuntimeAfterEveryPass) {
 INSTANTIATE_TEST_SUITE_P(Models, Samples,
                          testing::Values(Judged{"lenet-300-100-mnist.onnx", 20},
                                          Judged{"lenet-5-mnist.onnx", 20},
-                                         Judged{"lenet-300-100.onnx", 2}, Judged{"lenet-5.onnx", 2}),
+                                         Judged{"lenet-300-100.onnx", 2},
+                                         Judged{"lenet-5.onnx", 2}),
                          test_name);
 
 TEST_P(SharedModels, AgreeWithOnnxRuntime) {

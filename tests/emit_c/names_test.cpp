@@ -17,7 +17,8 @@ namespace {
 TEST(Names, AreIdentifiers) {
   EXPECT_TRUE(is_identifier("net"));
   EXPECT_TRUE(is_identifier("Le_net5"));
-  for (const char* text : {"", "5net", "a-b", "a b", "int", "class", "_net", "qk_add", "main", "\xc3\xa4"}) {
+  for (const char* text :
+       {"", "5net", "a-b", "a b", "int", "class", "_net", "qk_add", "main", "\xc3\xa4"}) {
     EXPECT_FALSE(is_identifier(text)) << text;
   }
 }
@@ -43,7 +44,8 @@ TEST(Names, DoNotEndComments) {
 }
 
 TEST(Names, OfAnyKindGiveProgramsThatBuild) {
-  if (const std::string missing = test::missing_compiler(); !missing.empty()) GTEST_SKIP() << missing;
+  if (const std::string missing = test::missing_compiler(); !missing.empty())
+    GTEST_SKIP() << missing;
   for (const char* name : {"*/ evil /*", "int", "memory", "arena", "size_t", "net", "x\\\n?\?/",
                            "net_run", "qk_relu", "value_0", "NULL", "\xff\xfe"}) {
     test::SmallModel model;

@@ -1,4 +1,6 @@
 // Plans of small models: shapes, constants, fusion, and what is refused.
+#include "emit/c/planner.h"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -8,7 +10,6 @@
 
 #include "compiled_model.h"
 #include "core/error.h"
-#include "emit/c/planner.h"
 #include "formats/onnx/load_tensors.h"
 #include "small_model.h"
 
@@ -187,7 +188,10 @@ TEST_F(Programs, NormalizeAsTheModelDoes) {
 TEST_F(Programs, ReadNothingBehindTheirInputs) {
   // One value is too little for any vector instruction.
   SmallModel model;
-  model.input("x", {1, 1}).floats("w", {1, 1}, {2.5F}).node("MatMul", {"x", "w"}, {"y"}).output("y");
+  model.input("x", {1, 1})
+      .floats("w", {1, 1}, {2.5F})
+      .node("MatMul", {"x", "w"}, {"y"})
+      .output("y");
   EXPECT_THAT(values_of(CompiledModel(model.open()).run({tensor_of({1, 1}, {2})}).at(0)),
               ElementsAre(5));
 }

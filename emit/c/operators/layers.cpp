@@ -12,9 +12,6 @@
 namespace qc::c {
 namespace {
 
-// Pixels that are gathered at a time: as many as fit a vector of AVX.
-constexpr std::int64_t kBlock = 8;
-
 std::size_t to_size(std::int64_t number) { return static_cast<std::size_t>(number); }
 
 // The bias of a layer, which must be known.
@@ -85,7 +82,7 @@ void plan_conv(NodePlan& node) {
   product.signs_only = node.signs_only(0);
   product.vectors = static_cast<std::uint64_t>(input[0] * window.out_size());
   const bool direct = window.is_pointwise();
-  product.pixels = to_size(direct ? window.out_size() : std::min(kBlock, window.out_size()));
+  product.pixels = to_size(direct ? window.out_size() : node.block(window.out_size()));
   Step& step = node.call(direct ? "qk_product_planes" : "qk_conv");
   const std::size_t index = node.product(step, std::move(product));
   node.read(step, node.input(0));
@@ -97,7 +94,7 @@ void plan_conv(NodePlan& node) {
     node.size(step, window.out_size());
     node.product_scratch(step, index, static_cast<std::uint64_t>(window.out_size()));
   } else {
-    const std::int64_t block = std::min(kBlock, window.out_size());
+    const std::int64_t block = node.block(window.out_size());
     node.array(step, "window", window.numbers());
     node.size(step, block);
     node.scratch(step, static_cast<std::uint64_t>(columns * block) * sizeof(float));
@@ -139,7 +136,7 @@ void plan_conv_transpose(NodePlan& node) {
   const Shape out = axes_of(window.out, kernel.size());
   shape.insert(shape.end(), out.begin(), out.end());
   const ValueId y = node.output(0, DataType::kFloat, shape);
-  const std::int64_t block = std::min(kBlock, window.in_size());
+  const std::int64_t block = node.block(window.in_size());
   Product product;
   product.groups = to_size(groups);
   product.rows = to_size(sizes.rows * window.taps());
@@ -230,8 +227,8 @@ void plan_gemm(NodePlan& node) {
     Product product;
     product.rows = to_size(columns);
     product.columns = to_size(inner);
-    product.weights = b_turned ? node.floats(1)
-                               : transposed(node.floats(1), to_size(inner), to_size(columns));
+    product.weights =
+        b_turned ? node.floats(1) : transposed(node.floats(1), to_size(inner), to_size(columns));
     if (alpha != 1.0F) {
       for (float& weight : product.weights) weight *= alpha;
     }

@@ -21,7 +21,7 @@ void require_floats(const NodePlan& node) {
 }
 
 Step& call_pool(NodePlan& node, const char* kernel, const Window& window, const Shape& input,
-               ValueId y) {
+                ValueId y) {
   Step& step = node.call(kernel);
   node.read(step, node.input(0));
   node.size(step, input[0] * input[1]);
@@ -50,7 +50,8 @@ void plan_average_pool(NodePlan& node) {
   Step& step = call_pool(node, "qk_average_pool", window, input, y);
   // What a window that pads is divided by: all of it but what is behind the padding of the end.
   node.size(step, node.integer("count_include_pad", 0));
-  node.array(step, "padding", std::vector<std::int32_t>(window.pad_end.begin(), window.pad_end.end()));
+  node.array(step, "padding",
+             std::vector<std::int32_t>(window.pad_end.begin(), window.pad_end.end()));
 }
 
 void plan_global(NodePlan& node, const char* kernel) {

@@ -102,8 +102,7 @@ Window window_of(const NodePlan& node, const Shape& input, const Shape& kernel) 
     } else if (how != "NOTSET" && !how.empty()) {
       node.refuse("auto_pad is " + how);
     }
-    const std::int64_t room =
-        size + window.pad[axis] + window.pad_end[axis] - extent(window, axis);
+    const std::int64_t room = size + window.pad[axis] + window.pad_end[axis] - extent(window, axis);
     if (room < 0) node.refuse("the window is larger than the input");
     std::int64_t out = room / stride + 1;
     if (rounds_up && room % stride != 0) {
@@ -129,13 +128,14 @@ Window transposed_window_of(const NodePlan& node, const Shape& input, const Shap
   const std::string how = node.text("auto_pad", "NOTSET");
   const bool same = how == "SAME_UPPER" || how == "SAME_LOWER";
   for (std::size_t axis = 0; axis < 3; ++axis) {
-    const std::int64_t full = std::int64_t{window.in[axis] - 1} * window.stride[axis] +
-                              more[axis] + extent(window, axis);
+    const std::int64_t full =
+        std::int64_t{window.in[axis] - 1} * window.stride[axis] + more[axis] + extent(window, axis);
     if (!sizes.empty() || same) {
       const std::int64_t out =
           !sizes.empty() ? asked[axis] : std::int64_t{window.in[axis]} * window.stride[axis];
       // Unlike where padding is added, the end gets less of it unless the upper side is named.
-      split_padding(node, how == "SAME_UPPER" ? "SAME_UPPER" : "SAME_LOWER", full - out, window, axis);
+      split_padding(node, how == "SAME_UPPER" ? "SAME_UPPER" : "SAME_LOWER", full - out, window,
+                    axis);
       window.out[axis] = in_range(node, out);
       continue;
     }
