@@ -88,7 +88,6 @@ std::optional<std::vector<HostTensor>> fold(const FoldedNode& of) {
   if ((node.op == "Shape" || node.op == "Size") && !of.inputs.empty() && of.inputs[0] != nullptr) {
     return one(shape_of(of));
   }
-  std::vector<const FoldRow*> rows;
   const FoldRow* row = nullptr;
   for (const FoldRow& candidate : fold_rows()) {
     if (candidate.op == node.op) row = &candidate;

@@ -322,8 +322,10 @@ std::span<const FoldRow> movement_fold_rows() { return kRows; }
 
 std::span<const FoldRow> fold_rows() {
   static const std::vector<FoldRow> kAll = [] {
-    std::vector<FoldRow> all(arithmetic_fold_rows().begin(), arithmetic_fold_rows().end());
-    all.insert(all.end(), movement_fold_rows().begin(), movement_fold_rows().end());
+    std::vector<FoldRow> all;
+    for (const auto rows : {arithmetic_fold_rows(), movement_fold_rows(), reduction_fold_rows()}) {
+      all.insert(all.end(), rows.begin(), rows.end());
+    }
     return all;
   }();
   return kAll;

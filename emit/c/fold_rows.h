@@ -37,6 +37,7 @@ struct FoldRow {
 std::span<const FoldRow> fold_rows();
 std::span<const FoldRow> arithmetic_fold_rows();
 std::span<const FoldRow> movement_fold_rows();
+std::span<const FoldRow> reduction_fold_rows();
 
 /// The result of picking elements: element i is that of the input at places[i].
 Numbers picked(const Numbers& from, Shape dims, std::span<const std::uint64_t> places);

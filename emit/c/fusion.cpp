@@ -121,12 +121,19 @@ std::optional<std::pair<std::size_t, Affine>> constant_operand(const NodePlan& n
   return std::nullopt;
 }
 
-std::uint64_t coded_bytes(const Product& product, const PlanOptions& options) {
-  std::uint64_t sum = 0;
+struct Cost {
+  std::uint64_t bytes = 0;
+  bool is_dense = true;
+};
+
+Cost cost_of(const Product& product, const PlanOptions& options) {
+  Cost cost;
   for (std::size_t group = 0; group < product.groups; ++group) {
-    sum += form_of(product, group, options.goal, options.form).weights.flash;
+    const ChosenForm chosen = form_of(product, group, options.goal, options.form);
+    cost.bytes += chosen.weights.flash;
+    cost.is_dense = cost.is_dense && chosen.form->name == "dense";
   }
-  return sum;
+  return cost;
 }
 
 bool scales(const Affine& affine) {
@@ -175,9 +182,10 @@ bool fuse_into_layer(Planner& planner, NodePlan& node) {
                                         affine->shift[c]);
   }
   if (scales(*affine)) {
-    const std::uint64_t separately =
-        coded_bytes(product, planner.options()) + 2 * sizeof(float) * channels;
-    if (coded_bytes(scaled, planner.options()) > separately) return false;
+    // Dense weights cost no more when they are scaled.
+    const Cost before = cost_of(product, planner.options());
+    const std::uint64_t separately = before.bytes + 2 * sizeof(float) * channels;
+    if (!before.is_dense && cost_of(scaled, planner.options()).bytes > separately) return false;
   }
   product = std::move(scaled);
   node.output_as(0, layer, node.shape(layer));
