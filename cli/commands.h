@@ -19,6 +19,7 @@ void add_inspect_command(CLI::App& app);
 void add_diff_command(CLI::App& app);
 void add_check_command(CLI::App& app);
 void add_export_command(CLI::App& app);
+void add_compile_command(CLI::App& app);
 void add_completion_command(CLI::App& app);
 void add_man_command(CLI::App& app);
 

@@ -17,6 +17,7 @@ void add_commands(CLI::App& app) {
   add_diff_command(app);
   add_check_command(app);
   add_export_command(app);
+  add_compile_command(app);
   add_completion_command(app);
   add_man_command(app);
 }

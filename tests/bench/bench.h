@@ -42,6 +42,7 @@ extern const BenchTable kFloatsTable;
 extern const BenchTable kSpeedTable;
 extern const BenchTable kLibraryTable;
 extern const BenchTable kWebTable;
+extern const BenchTable kCompileTable;
 extern const BenchTable kPricerTable;
 extern const BenchTable kLargeTable;
 extern const BenchTable kKillsTable;

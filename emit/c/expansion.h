@@ -1,0 +1,28 @@
+// Operators that are others in a row.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/host_tensor.h"
+#include "graph/graph.h"
+
+namespace qc::c {
+
+class NodePlan;
+
+/// Nodes of ONNX's own operators that give what one node does. The values between them have names
+/// that no model has.
+struct Expansion {
+  std::vector<std::pair<std::string, HostTensor>> constants;
+  std::vector<Node> nodes;
+  std::int64_t opset = 13;  ///< the version of the operators that they mean
+};
+
+/// Nothing for a node that has a row of its own, or none.
+std::optional<Expansion> expanded(const NodePlan& node);
+
+}  // namespace qc::c
