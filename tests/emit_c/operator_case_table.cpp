@@ -50,6 +50,10 @@ Nodes unary() {
       {"Dropout", 13, {x, float_values({}, {0.5F})}, {}, 2},
       {"ImageScaler", 7, {floats({2, 3, 4, 4})}, {float_list("bias", {1, -2, 3})}},
   };
+  for (const char* op : {"Sinh", "Cosh", "Asin", "Acos", "Asinh", "Atanh"}) {
+    nodes.push_back({op, 13, {x}});
+  }
+  nodes.push_back({"Acosh", 13, {float_values({3}, {1, 1.5F, 20})}});
   for (const char* op : {"Relu",
                          "LeakyRelu",
                          "Sigmoid",

@@ -151,8 +151,7 @@ TEST_P(COperators, AgreeWithOnnxRuntime) {
           << outcome.name << ", output " << k;
     }
   }
-  fmt::print("operators in C: {} programs of {} agree, {} refused\n", outcomes.size(), cases.size(),
-             refused);
+  fmt::print("operators in C: {} programs judged, {} cases refused\n", outcomes.size(), refused);
 }
 
 TEST(COperatorTable, EveryRowHasACase) {

@@ -8,8 +8,8 @@
 
 namespace qc::c {
 
-/// A reduction as two walks over the input: one over the places that are kept, and from each of them
-/// one over what is reduced.
+/// A reduction as two walks over the input: one over the places that are kept, and from each of
+/// them one over what is reduced.
 struct ReducedAxes {
   /// All axes are reduced where none is named.
   ReducedAxes(const Shape& from, const std::vector<std::size_t>& axes, bool keeps_axes);

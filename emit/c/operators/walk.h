@@ -65,8 +65,8 @@ Step& call_in_place(NodePlan& node, std::string_view kernel, std::size_t from = 
 
 /// The axes that an attribute `axes`, or from an opset on an input, gives; nothing where neither is
 /// there.
-std::vector<std::size_t> axes_of(const NodePlan& node, std::size_t input,
-                                 std::int64_t input_since, std::size_t rank);
+std::vector<std::size_t> axes_of(const NodePlan& node, std::size_t input, std::int64_t input_since,
+                                 std::size_t rank);
 
 /// Calls body(index) for each place of a shape, the last axis first.
 template <typename Body>
