@@ -250,8 +250,8 @@ TEST_P(Forms, RefuseMatricesWithoutWeights) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, Forms, testing::Range<std::size_t>(0, weight_forms().size()),
-                         [](const testing::TestParamInfo<std::size_t>& info) {
-                           std::string name(weight_forms()[info.param].name);
+                         [](const testing::TestParamInfo<std::size_t>& each) {
+                           std::string name(weight_forms()[each.param].name);
                            std::erase(name, '-');
                            return name;
                          });
