@@ -104,7 +104,7 @@ std::optional<std::vector<HostTensor>> fold(const FoldedNode& of) {
     elements += number->size();
   }
   if (elements > kMostElements) return std::nullopt;
-  if (node.op == "ConstantOfShape") return inputs[0] ? one(filled(of, *inputs[0])) : std::nullopt;
+  if (row == nullptr) return inputs[0] ? one(filled(of, *inputs[0])) : std::nullopt;
   return one(row->fold({node, of.opset, inputs}));
 }
 

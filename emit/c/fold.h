@@ -21,6 +21,6 @@ struct FoldedNode {
 };
 
 /// The outputs of a node, where they are known and small enough.
-std::optional<std::vector<HostTensor>> fold(const FoldedNode& node);
+std::optional<std::vector<HostTensor>> fold(const FoldedNode& of);
 
 }  // namespace qc::c

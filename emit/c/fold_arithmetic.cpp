@@ -181,11 +181,15 @@ std::optional<Numbers> each(const FoldInputs& in, double (*floats)(double),
                             std::int64_t (*integers)(std::int64_t)) {
   if (!in.has(0)) return std::nullopt;
   Numbers result = in[0];
-  if (result.is_float() ? floats == nullptr : integers == nullptr) return std::nullopt;
-  for (double& value : result.floats) {
-    value = static_cast<double>(static_cast<float>(floats(value)));
+  if (result.is_float()) {
+    if (floats == nullptr) return std::nullopt;
+    for (double& value : result.floats) {
+      value = static_cast<double>(static_cast<float>(floats(value)));
+    }
+  } else {
+    if (integers == nullptr) return std::nullopt;
+    for (std::int64_t& value : result.integers) value = integers(value);
   }
-  for (std::int64_t& value : result.integers) value = integers(value);
   return result;
 }
 
@@ -280,7 +284,9 @@ std::optional<Numbers> range(const FoldInputs& in) {
     const double step = in[2].floats[0];
     const double count = std::ceil((in[1].floats[0] - in[0].floats[0]) / step);
     if (!(count < static_cast<double>(kMostElements))) return std::nullopt;
-    for (double i = 0; i < count; ++i) result.floats.push_back(in[0].floats[0] + i * step);
+    for (std::size_t i = 0; static_cast<double>(i) < count; ++i) {
+      result.floats.push_back(in[0].floats[0] + static_cast<double>(i) * step);
+    }
   } else {
     const std::int64_t step = in[2].integers[0];
     const double span =
@@ -288,9 +294,10 @@ std::optional<Numbers> range(const FoldInputs& in) {
     if (step == 0 || !(span / static_cast<double>(step) < static_cast<double>(kMostElements))) {
       return std::nullopt;
     }
-    for (std::int64_t at = in[0].integers[0];
-         step > 0 ? at < in[1].integers[0] : at > in[1].integers[0]; at += step) {
+    std::int64_t at = in[0].integers[0];
+    while (step > 0 ? at < in[1].integers[0] : at > in[1].integers[0]) {
       result.integers.push_back(at);
+      if (__builtin_add_overflow(at, step, &at)) break;
     }
   }
   result.dims = {static_cast<std::int64_t>(result.size())};

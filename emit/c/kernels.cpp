@@ -23,9 +23,9 @@ std::string_view line_at(std::string_view text, std::size_t at) {
 }
 
 std::string_view trimmed(std::string_view text) {
-  const std::size_t first = text.find_first_not_of(" ");
+  const std::size_t first = text.find_first_not_of(' ');
   if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(" ") - first + 1);
+  return text.substr(first, text.find_last_not_of(' ') - first + 1);
 }
 
 // A kernel from its marker, "/* kernel NAME: needs A, B" and the end of the comment or more of it.

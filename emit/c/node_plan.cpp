@@ -175,7 +175,7 @@ void NodePlan::array(Step& step, std::string_view what, std::span<const std::int
   array(step, what, "int32_t", std::move(bytes));
 }
 
-void NodePlan::scratch(Step& step, std::uint64_t bytes) {
+void NodePlan::scratch(Step& step, std::uint64_t bytes) const {
   if (bytes > kLargestMemory) refuse("it needs too much memory");
   step.arguments.emplace_back(Argument::Scratch{bytes});
 }

@@ -60,7 +60,7 @@ class NodePlan {
   void array(Step& step, std::string_view what, std::string_view type, Bytes bytes);
   void array(Step& step, std::string_view what, std::span<const float> values);
   void array(Step& step, std::string_view what, std::span<const std::int32_t> values);
-  void scratch(Step& step, std::uint64_t bytes);
+  void scratch(Step& step, std::uint64_t bytes) const;
   void size(Step& step, std::int64_t number);  ///< as a size_t or int32_t
   void number(Step& step, float number);       ///< with all its digits
   void null(Step& step);

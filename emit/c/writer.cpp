@@ -63,7 +63,7 @@ class Writer {
   std::string step_text(const Step& step);
   std::string declaration(ValueId value);
   std::string name_of(ValueId value) const;
-  std::string argument(const Argument& argument) const;
+  std::string argument(const Argument& of) const;
   std::string array_name(std::size_t index) const {
     return fmt::format("{}_{}", names_.name, plan_.arrays[index].name);
   }

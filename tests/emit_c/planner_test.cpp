@@ -5,6 +5,8 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstdint>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -60,6 +62,15 @@ TEST(Planner, LeavesOutWhatNoOutputNeeds) {
   SmallModel model;
   model.input("x", {1}).node("Relu", {"x"}, {"y"}).node("Mystery", {"x"}, {"z"}).output("y");
   EXPECT_EQ(plan_of(model).steps.size(), 1U);
+}
+
+TEST(Planner, FoldsRangesUpToTheLargestInteger) {
+  constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
+  SmallModel model;
+  model.integers("start", {kMost - 3}).integers("limit", {kMost}).integers("step", {2});
+  model.node("Range", {"start", "limit", "step"}, {"y"}).output("y");
+  const Plan plan = plan_of(model);
+  EXPECT_EQ(plan.values[plan.outputs[0]].shape, (Shape{2}));
 }
 
 TEST(Planner, AsksForSizesThatAreOpen) {

@@ -118,7 +118,7 @@ void require_type(const NodePlan& node, DataType type) {
   }
 }
 
-void plan_pair(NodePlan& node, const Function& function, Operand a, Operand b) {
+void plan_pair(NodePlan& node, const Function& function, const Operand& a, const Operand& b) {
   const DataType type = node.type(0);
   require_type(node, type);
   if (!is_integer_or_bool(type) && type != DataType::kFloat) {

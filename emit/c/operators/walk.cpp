@@ -149,7 +149,7 @@ std::string_view element_name(DataType type) {
 }
 
 void add_text(Step& step, std::string_view text) {
-  step.arguments.push_back({Argument::Literal{std::string(text)}});
+  step.arguments.emplace_back(Argument::Literal{std::string(text)});
 }
 
 void require_floats(const NodePlan& node, std::size_t input) {
