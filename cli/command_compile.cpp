@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <charconv>
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
@@ -10,6 +9,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -66,27 +66,15 @@ std::vector<LayerRow> layer_rows(const c::Plan& plan) {
 }
 
 // "NAME=1x3x224x224".
-std::pair<std::string, c::Shape> parse_shape(const std::string& text) {
-  const auto refuse = [&] {
-    throw Error(ErrorCode::kUsage,
-                fmt::format("--shape {}: expects NAME=1x3x224x224", printable(text)));
-  };
+std::pair<std::string, c::Shape> parse_named_shape(const std::string& text) {
   // Names may have equals signs, sizes have none.
   const std::size_t equals = text.rfind('=');
-  if (equals == std::string::npos || equals == 0) refuse();
-  c::Shape shape;
-  const char* at = text.data() + equals + 1;
-  const char* const end = text.data() + text.size();
-  while (at < end) {
-    std::int64_t size = 0;
-    const auto [next, failure] = std::from_chars(at, end, size);
-    if (failure != std::errc() || size < 1 || (next != end && *next != 'x')) refuse();
-    shape.push_back(size);
-    if (next == end) break;
-    at = next + 1;
-    if (at == end) refuse();
+  if (equals == std::string::npos || equals == 0) {
+    throw Error(ErrorCode::kUsage,
+                fmt::format("--shape {}: expects NAME=1x3x224x224", printable(text)));
   }
-  return {text.substr(0, equals), std::move(shape)};
+  return {text.substr(0, equals),
+          parse_shape("--shape", std::string_view(text).substr(equals + 1))};
 }
 
 struct CompileCommand {
@@ -106,7 +94,7 @@ struct CompileCommand {
     c::PlanOptions options;
     options.goal = goal == "speed" ? c::Goal::kSpeed : c::Goal::kSize;
     options.form = form;
-    for (const std::string& shape : shapes) options.shapes.insert(parse_shape(shape));
+    for (const std::string& shape : shapes) options.shapes.insert(parse_named_shape(shape));
     const std::string source = fs::path(input).filename().string();
     const auto [plan, files] = naming_errors(input, [&] {
       const LoadedModel loaded = load_model(model);
@@ -194,7 +182,8 @@ struct CompileCommand {
 void add_compile_command(CLI::App& app) {
   auto command = std::make_shared<CompileCommand>();
   CLI::App* sub = add_command(
-      app, "compile", "Write a network as a program in C that needs no library and no malloc",
+      app, "compile",
+      "Write a network as a program in C that needs no library but C's own, and no malloc",
       "qcompress compile model.qc -o net   # net.h, net.c, net_weights.c, main.c, CMakeLists.txt");
   add_input(*sub, command->input, "model", "A .onnx or .qc file");
   sub->add_option("--optimize", command->goal,

@@ -1,7 +1,6 @@
 // qcompress inspect: where the bytes of a model or a container go
 #include <fmt/format.h>
 
-#include <charconv>
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -12,6 +11,7 @@
 #include "cli/common.h"
 #include "cli/html_pages.h"
 #include "cli/inspect.h"
+#include "cli/text.h"
 #include "core/choices.h"
 #include "core/error.h"
 #include "formats/packed/packed_tensors.h"
@@ -27,25 +27,6 @@ constexpr auto kSortNames = make_choices<SortBy>({{"model", SortBy::kModel},
                                                   {"size", SortBy::kSize},
                                                   {"ratio", SortBy::kRatio},
                                                   {"name", SortBy::kName}});
-
-/// "1x3x224x224" as sizes; empty for an empty text.
-std::vector<std::int64_t> parse_shape(std::string_view text) {
-  std::vector<std::int64_t> sizes;
-  const char* at = text.data();
-  const char* const end = at + text.size();
-  while (at != end) {
-    std::int64_t size = 0;
-    const auto [next, error] = std::from_chars(at, end, size);
-    const bool more = next != end && *next == 'x' && next + 1 != end;
-    if (error != std::errc() || size < 1 || (next != end && !more)) {
-      throw Error(ErrorCode::kUsage,
-                  fmt::format("--input-shape {}: not sizes such as 1x3x224x224", text));
-    }
-    sizes.push_back(size);
-    at = more ? next + 1 : end;
-  }
-  return sizes;
-}
 
 struct InspectCommand {
   CommonOptions common;
@@ -134,7 +115,8 @@ struct InspectCommand {
   HardwareView work(const QcReader& reader, const Breakdown& breakdown) const {
     const OnnxModel model = is_qc_file(input) ? unpacked_model(reader, common.threads)
                                               : OnnxModel::open(input, common.links());
-    return hardware_view(model, breakdown, parse_shape(input_shape), common.threads);
+    return hardware_view(model, breakdown, parse_shape("--input-shape", input_shape),
+                         common.threads);
   }
 
   void show_tensor(const QcReader& reader, Breakdown& breakdown) const {

@@ -3,7 +3,10 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <charconv>
+#include <system_error>
 
+#include "core/error.h"
 #include "system/printable.h"
 
 namespace qc {
@@ -68,6 +71,24 @@ std::string pad(std::string_view text, std::size_t width, Align align) {
 
 std::string plural(std::uint64_t count, std::string_view noun) {
   return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
+}
+
+std::vector<std::int64_t> parse_shape(std::string_view flag, std::string_view text) {
+  std::vector<std::int64_t> sizes;
+  const char* at = text.data();
+  const char* const end = at + text.size();
+  while (at != end) {
+    std::int64_t size = 0;
+    const auto [next, error] = std::from_chars(at, end, size);
+    const bool more = next != end && *next == 'x' && next + 1 != end;
+    if (error != std::errc() || size < 1 || (next != end && !more)) {
+      throw Error(ErrorCode::kUsage, fmt::format("{} {}: not sizes such as 1x3x224x224", flag,
+                                                 printable(std::string(text))));
+    }
+    sizes.push_back(size);
+    at = more ? next + 1 : end;
+  }
+  return sizes;
 }
 
 }  // namespace qc

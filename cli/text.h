@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace qc {
 
@@ -27,6 +28,10 @@ enum class Align { kLeft, kRight };
 
 /// Printable text with blanks on the other side, so that it takes at least `width` columns.
 std::string pad(std::string_view text, std::size_t width, Align align);
+
+/// "1x3x224x224" as sizes; none of an empty text. Throws Error(kUsage) that names the flag where it
+/// is something else.
+std::vector<std::int64_t> parse_shape(std::string_view flag, std::string_view text);
 
 /// A count and its noun: "1 tensor", "3 tensors".
 std::string plural(std::uint64_t count, std::string_view noun);

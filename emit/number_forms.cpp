@@ -177,8 +177,8 @@ HostTensor step_tensor(const std::vector<float>& steps, std::vector<std::int64_t
 }
 
 // ONNX Runtime leaves this operator in the graph, for those that compute with integers.
-bool make_dequantized(const TensorCodes& tensor, std::int64_t opset, DataType type,
-                      Decoding& decoding) {
+template <DataType type>
+bool make_dequantized(const TensorCodes& tensor, std::int64_t opset, Decoding& decoding) {
   constexpr std::int64_t kFirstWithAxis = 13;
   auto grid = find_grid(tensor, type, opset >= kFirstWithAxis);
   if (!grid) return false;
@@ -198,7 +198,8 @@ bool make_dequantized(const TensorCodes& tensor, std::int64_t opset, DataType ty
 }
 
 // The same product in operators that every runtime folds.
-bool make_scaled(const TensorCodes& tensor, DataType type, Decoding& decoding) {
+template <DataType type>
+bool make_scaled(const TensorCodes& tensor, std::int64_t /*opset*/, Decoding& decoding) {
   auto grid = find_grid(tensor, type, true);
   if (!grid) return false;
   std::vector<std::int64_t> dims;
@@ -210,26 +211,6 @@ bool make_scaled(const TensorCodes& tensor, DataType type, Decoding& decoding) {
       decoding.cast(decoding.tensor(std::move(grid->integers)), DataType::kFloat);
   decoding.finish("Mul", {floats, decoding.tensor(step_tensor(grid->steps, std::move(dims)))});
   return true;
-}
-
-bool make_int8(const TensorCodes& tensor, std::int64_t opset, Decoding& decoding) {
-  return make_dequantized(tensor, opset, DataType::kInt8, decoding);
-}
-
-bool make_int4(const TensorCodes& tensor, std::int64_t opset, Decoding& decoding) {
-  return make_dequantized(tensor, opset, DataType::kInt4, decoding);
-}
-
-bool make_int2(const TensorCodes& tensor, std::int64_t opset, Decoding& decoding) {
-  return make_dequantized(tensor, opset, DataType::kInt2, decoding);
-}
-
-bool make_scaled8(const TensorCodes& tensor, std::int64_t /*opset*/, Decoding& decoding) {
-  return make_scaled(tensor, DataType::kInt8, decoding);
-}
-
-bool make_scaled4(const TensorCodes& tensor, std::int64_t /*opset*/, Decoding& decoding) {
-  return make_scaled(tensor, DataType::kInt4, decoding);
 }
 
 }  // namespace
@@ -244,30 +225,30 @@ const TensorForm kInt8Form = {.name = "int8",
                               .families = {FormFamily::kQdq},
                               .opset = 10,
                               .operators = {"DequantizeLinear"},
-                              .make = make_int8};
+                              .make = make_dequantized<DataType::kInt8>};
 
 const TensorForm kInt4Form = {.name = "int4",
                               .families = {FormFamily::kQdq},
                               .opset = 21,
                               .operators = {"DequantizeLinear"},
-                              .make = make_int4};
+                              .make = make_dequantized<DataType::kInt4>};
 
 const TensorForm kInt2Form = {.name = "int2",
                               .families = {FormFamily::kQdq},
                               .opset = 25,
                               .operators = {"DequantizeLinear"},
-                              .make = make_int2};
+                              .make = make_dequantized<DataType::kInt2>};
 
 const TensorForm kScaled8Form = {.name = "scaled8",
                                  .families = {FormFamily::kQdq},
                                  .opset = 7,
                                  .operators = {"Cast", "Mul"},
-                                 .make = make_scaled8};
+                                 .make = make_scaled<DataType::kInt8>};
 
 const TensorForm kScaled4Form = {.name = "scaled4",
                                  .families = {FormFamily::kQdq},
                                  .opset = 21,
                                  .operators = {"Cast", "Mul"},
-                                 .make = make_scaled4};
+                                 .make = make_scaled<DataType::kInt4>};
 
 }  // namespace qc

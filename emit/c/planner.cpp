@@ -22,15 +22,6 @@ namespace {
 // All floats are float32 in C.
 DataType planned_type(DataType type) { return is_value_type(type) ? DataType::kFloat : type; }
 
-HostTensor tensor_in_c(HostTensor tensor) {
-  if (!is_value_type(tensor.type) || tensor.type == DataType::kFloat) return tensor;
-  const std::vector<float> values = load_floats(tensor.type, tensor.bytes);
-  tensor.type = DataType::kFloat;
-  tensor.bytes.resize(values.size() * sizeof(float));
-  store_floats(DataType::kFloat, values, tensor.bytes);
-  return tensor;
-}
-
 // For messages about what is no node.
 Node node_named(std::string_view op, const std::string& name) {
   Node node;
@@ -169,7 +160,7 @@ void Planner::add_constant(const std::string& name, HostTensor value) {
 }
 
 HostTensor Planner::tensor(const GraphTensor& tensor) const {
-  return tensor_in_c(model_.tensors.at(tensor.index));
+  return as_float32(model_.tensors.at(tensor.index));
 }
 
 std::int64_t Planner::opset_of(const Node& node) const {
@@ -356,6 +347,15 @@ void Planner::drop_unused_steps() {
     kept.push_front(std::move(*step));
   }
   plan_.steps = std::move(kept);
+}
+
+HostTensor as_float32(HostTensor tensor) {
+  if (!is_value_type(tensor.type) || tensor.type == DataType::kFloat) return tensor;
+  const std::vector<float> values = load_floats(tensor.type, tensor.bytes);
+  tensor.type = DataType::kFloat;
+  tensor.bytes.resize(values.size() * sizeof(float));
+  store_floats(DataType::kFloat, values, tensor.bytes);
+  return tensor;
 }
 
 Plan make_plan(const LoadedModel& model, const PlanOptions& options) {

@@ -36,6 +36,9 @@ Plan make_plan(const LoadedModel& model, const PlanOptions& options);
 /// there are none.
 Plan make_plan_within(const LoadedModel& model, PlanOptions options, std::uint64_t bytes);
 
+/// A tensor of any float type as one of float32, as it is in C; others as they are.
+HostTensor as_float32(HostTensor tensor);
+
 /// No tensor has more bytes, nor has the arena.
 inline constexpr std::uint64_t kLargestMemory = std::uint64_t{1} << 31;
 

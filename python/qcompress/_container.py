@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 Buffer = Union[bytes, bytearray, memoryview]
 
 # ONNX's TensorProto.DataType: names, and what numpy calls them. Types that numpy does not have come as
-# unsigned integers of their bits; two elements of four bits share a byte.
+# unsigned integers of their bits; elements of two or four bits share bytes.
 _TYPES = {
     1: ("float32", "<f4"), 2: ("uint8", "u1"), 3: ("int8", "i1"), 4: ("uint16", "<u2"),
     5: ("int16", "<i2"), 6: ("int32", "<i4"), 7: ("int64", "<i8"), 8: ("string", ""),
@@ -24,7 +24,7 @@ _TYPES = {
     13: ("uint64", "<u8"), 14: ("complex64", "<c8"), 15: ("complex128", "<c16"),
     16: ("bfloat16", "<u2"), 17: ("float8e4m3fn", "u1"), 18: ("float8e4m3fnuz", "u1"),
     19: ("float8e5m2", "u1"), 20: ("float8e5m2fnuz", "u1"), 21: ("uint4", ""), 22: ("int4", ""),
-    23: ("float4e2m1", ""),
+    23: ("float4e2m1", ""), 24: ("float8e8m0", "u1"), 25: ("uint2", ""), 26: ("int2", ""),
 }
 
 

@@ -42,7 +42,7 @@ std::string run_set(const fs::path& folder, const fs::path& set, const Given& gi
       test::read_backend_tensors(set, "output", read.graph()->main.outputs);
   if (actual.size() != expected.size()) return fmt::format("{} outputs", actual.size());
   for (std::size_t i = 0; i < expected.size(); ++i) {
-    const std::string text = test::backend_difference(test::as_float32(expected[i]), actual[i],
+    const std::string text = test::backend_difference(c::as_float32(expected[i]), actual[i],
                                                       test::backend_tolerance(folder));
     if (!text.empty()) return fmt::format("output {}: {}", i, text);
   }

@@ -5,7 +5,6 @@
 
 #include <stdexcept>
 
-#include "core/float_types.h"
 #include "emit/c/writer.h"
 #include "formats/onnx/load_tensors.h"
 
@@ -90,15 +89,6 @@ std::string missing_compiler() {
   return {};
 }
 
-HostTensor as_float32(HostTensor tensor) {
-  if (!is_value_type(tensor.type) || tensor.type == DataType::kFloat) return tensor;
-  const std::vector<float> values = load_floats(tensor.type, tensor.bytes);
-  tensor.type = DataType::kFloat;
-  tensor.bytes.resize(values.size() * sizeof(float));
-  store_floats(DataType::kFloat, values, tensor.bytes);
-  return tensor;
-}
-
 CompiledModel::CompiledModel(const OnnxModel& model, const c::PlanOptions& options, Checks checks)
     : plan_(c::make_plan(load_model(model), options)) {
   for (const c::ProgramFile& file : c::write_program(plan_, {"net", "model.onnx", "test"})) {
@@ -122,7 +112,7 @@ void CompiledModel::build(Checks checks) {
 std::vector<HostTensor> CompiledModel::run(const std::vector<HostTensor>& inputs) const {
   std::string bytes;
   for (const HostTensor& input : inputs) {
-    const HostTensor in_c = as_float32(input);
+    const HostTensor in_c = c::as_float32(input);
     bytes.append(in_c.bytes.begin(), in_c.bytes.end());
   }
   const auto result = run_program(folder_ / "driver", {}, folder_.path(), bytes);

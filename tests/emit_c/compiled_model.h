@@ -37,7 +37,4 @@ class CompiledModel {
   harness::TempDir folder_;
 };
 
-/// A tensor of floats as one of float32; others as they are.
-HostTensor as_float32(HostTensor tensor);
-
 }  // namespace qc::test

@@ -94,8 +94,7 @@ class Models : public testing::TestWithParam<Judged> {
       const std::vector<HostTensor> outputs = compiled.run(cases[i].values);
       for (std::size_t k = 0; k < outputs.size(); ++k) {
         EXPECT_EQ(
-            test::difference(test::as_float32(verdicts[i].outputs.at(k)), outputs[k], kTolerance),
-            "");
+            test::difference(c::as_float32(verdicts[i].outputs.at(k)), outputs[k], kTolerance), "");
       }
     }
   }

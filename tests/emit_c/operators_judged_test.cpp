@@ -145,8 +145,8 @@ TEST_P(COperators, AgreeWithOnnxRuntime) {
     if (!verdicts[i].error.empty()) continue;
     ASSERT_EQ(verdicts[i].outputs.size(), outcome.compiled.outputs.size()) << outcome.name;
     for (std::size_t k = 0; k < verdicts[i].outputs.size(); ++k) {
-      EXPECT_EQ(test::difference(test::as_float32(verdicts[i].outputs[k]),
-                                 outcome.compiled.outputs[k], kTolerance),
+      EXPECT_EQ(test::difference(c::as_float32(verdicts[i].outputs[k]), outcome.compiled.outputs[k],
+                                 kTolerance),
                 "")
           << outcome.name << ", output " << k;
     }
