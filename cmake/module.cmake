@@ -32,16 +32,13 @@ function(qc_precompile target)
     "$<$<CXX_COMPILER_ID:Clang>:SHELL:-Xclang -fno-pch-timestamp>")
 endfunction()
 
-# For tests, which take longer to compile than to run: lightly optimised, and with
-# AddressSanitizer alone, since UndefinedBehaviorSanitizer doubles the time. The modules under test
-# have both.
+# For tests, which take longer to compile than to run: not optimised, and with AddressSanitizer alone,
+# since UndefinedBehaviorSanitizer doubles the time. The modules under test are optimised and have both.
 function(qc_test_options target)
   qc_compile_options(${target})
-  if(CMAKE_BUILD_TYPE STREQUAL "Release")
-    target_compile_options(${target} PRIVATE -O1)
-  endif()
+  target_compile_options(${target} PRIVATE -O0)
   if(QC_SANITIZE)
-    target_compile_options(${target} PRIVATE -fno-sanitize=undefined)
+    target_compile_options(${target} PRIVATE -g0 -fno-sanitize=undefined)
   endif()
 endfunction()
 
