@@ -10,9 +10,10 @@
 namespace qc::bench {
 
 struct BenchOptions {
-  bool quick = false;     ///< as little as shows that everything works; the figures mean nothing
-  std::string only = {};  ///< of tables over networks, those whose names contain this
-  std::string keep = {};  ///< of these, where rows are kept and found; may be empty
+  bool quick = false;      ///< as little as shows that everything works; the figures mean nothing
+  std::string only = {};   ///< of tables over networks, those whose names contain this
+  std::string keep = {};   ///< of these, where rows are kept and found; may be empty
+  bool kept_only = false;  ///< of these, the rows that are found: nothing is measured
 
   bool wants(std::string_view network) const {
     return network.find(only) != std::string_view::npos;

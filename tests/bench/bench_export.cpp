@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <sstream>
 #include <string>
 #include <string_view>
@@ -281,7 +282,7 @@ void add_rows(std::string_view model, const Treatment& treatment, const Runtime&
   if (!options.wants(model)) return;
   const std::string name = fmt::format("{}, {}", model, treatment.name);
   tell(fmt::format("  {}, {}", runtime.version, name));
-  const nlohmann::json measured =
+  const std::optional<nlohmann::json> measured =
       kept.get(fmt::format("export/{}/{}", runtime.version, name), [&]() -> nlohmann::json {
         try {
           const OnnxModel plain = treatment.apply(OnnxModel::open(path_of(model, shared)));
@@ -290,17 +291,18 @@ void add_rows(std::string_view model, const Treatment& treatment, const Runtime&
           return {{"error", error.what()}};
         }
       });
-  if (measured.contains("error")) {
-    tell(fmt::format("    left out: {}", measured.at("error").get<std::string>()));
+  if (!measured) return;
+  if (measured->contains("error")) {
+    tell(fmt::format("    left out: {}", measured->at("error").get<std::string>()));
   } else {
-    tables.add(name, measured);
+    tables.add(name, *measured);
   }
 }
 
 std::string run(const BenchOptions& options) {
   const auto shared = harness::shared_dir();
   if (!shared) return "Not measured: it needs the shared folder.\n";
-  KeptRows kept(options.keep);
+  KeptRows kept(options);
   std::string text;
   for (const Runtime& runtime : runtimes()) {
     Tables tables;

@@ -250,21 +250,21 @@ std::string run_closeness(const BenchOptions& bench) {
   MarkdownTable beside({"model", "samples", "packed kB", "share 6 bits kB", "judged", "shrink kB",
                         "judged", "as close kB", "ratio", "seconds", "date"});
   MarkdownTable curves({"model", "share bits", "kB", "judged", "shrink kB", "judged"});
-  KeptRows kept(bench.keep);
+  KeptRows kept(bench);
   std::uint64_t share_sum = 0;
   std::uint64_t shrink_sum = 0;
   for (const SubjectInfo& info : shrink_subjects()) {
     if (!bench.wants(info.name)) continue;
-    const nlohmann::json rows = kept.get(fmt::format("shrink/{}", info.name), [&] {
-      return measure(info, *shared, *engine, bench.quick);
-    });
-    std::vector<std::string> row = rows.at("beside");
-    row.push_back(rows.at("date"));
+    const auto rows = kept.get(fmt::format("shrink/{}", info.name),
+                               [&] { return measure(info, *shared, *engine, bench.quick); });
+    if (!rows) continue;
+    std::vector<std::string> row = rows->at("beside");
+    row.push_back(rows->at("date"));
     tell(fmt::format("{}", fmt::join(row, " | ")));
     beside.add_row(std::move(row));
-    for (const auto& each : rows.at("curve")) curves.add_row(each);
-    share_sum += rows.at("share_bytes").get<std::uint64_t>();
-    shrink_sum += rows.at("shrink_bytes").get<std::uint64_t>();
+    for (const auto& each : rows->at("curve")) curves.add_row(each);
+    share_sum += rows->at("share_bytes").get<std::uint64_t>();
+    shrink_sum += rows->at("shrink_bytes").get<std::uint64_t>();
   }
   beside.add_row(
       {"sum", "", "", kilobytes(share_sum), "", "", "", kilobytes(shrink_sum),
@@ -332,19 +332,19 @@ std::string run_ablation(const BenchOptions& bench) {
       {"40 samples", {}, 40},
       {"300 random inputs", {}, 300, true},
   };
-  KeptRows kept(bench.keep);
+  KeptRows kept(bench);
   MarkdownTable table({"model", "", "kB", "agreement", "allocation", "seconds", "date"});
   for (const auto& [number, target] : kSubjects) {
     const SubjectInfo& info = shrink_subjects()[number];
     if (!bench.wants(info.name)) continue;
     const ShrinkSubject subject(info, *shared, *engine, bench.quick);
     for (const Variant& variant : variants) {
-      const nlohmann::json measured =
-          kept.get(fmt::format("ablation/{}/{}", info.name, variant.name), [&] {
-            return nlohmann::json{{"row", ablation_row(subject, *engine, variant, target)}};
-          });
-      std::vector<std::string> row = measured.at("row");
-      row.push_back(measured.at("date"));
+      const auto measured = kept.get(fmt::format("ablation/{}/{}", info.name, variant.name), [&] {
+        return nlohmann::json{{"row", ablation_row(subject, *engine, variant, target)}};
+      });
+      if (!measured) continue;
+      std::vector<std::string> row = measured->at("row");
+      row.push_back(measured->at("date"));
       tell(fmt::format("{}", fmt::join(row, " | ")));
       table.add_row(std::move(row));
     }

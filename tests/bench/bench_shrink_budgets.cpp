@@ -134,7 +134,7 @@ std::string run(const BenchOptions& bench) {
   const auto shared = harness::shared_dir();
   if (!shared) return "Not measured: there is no ../shared.\n";
   const Pictures pictures(*shared / "data/imagenet-sample-1000/images");
-  KeptRows rows(bench.keep);
+  KeptRows rows(bench);
   MarkdownTable sizes({"model", "asked", "bytes", "of it", "date"});
   MarkdownTable bounds({"model", "at least", "kB", "certificate", "interval", "third set",
                         "interval", "kept there", "date"});
@@ -143,21 +143,22 @@ std::string run(const BenchOptions& bench) {
   for (const SubjectInfo& info : shrink_subjects()) {
     if (info.kind != SampleKind::kPictures || models == 10) continue;
     if (!bench.wants(info.name)) continue;
-    ++models;
-    const nlohmann::json measured = rows.get(fmt::format("budgets/{}", info.name), [&] {
+    const auto measured = rows.get(fmt::format("budgets/{}", info.name), [&] {
       return measure(info, *shared / "models" / info.path, pictures, bench.quick);
     });
+    if (!measured) continue;
+    ++models;
     const auto add = [&](const char* which, MarkdownTable& table) {
-      for (const auto& each : measured.at(which)) {
+      for (const auto& each : measured->at(which)) {
         std::vector<std::string> row = each;
-        row.push_back(measured.at("date"));
+        row.push_back(measured->at("date"));
         table.add_row(std::move(row));
       }
     };
     add("sizes", sizes);
     add("bounds", bounds);
     for (const char* sum : {"met", "certified", "kept", "within"}) {
-      sums[sum] += measured.at(sum).get<std::size_t>();
+      sums[sum] += measured->at(sum).get<std::size_t>();
     }
   }
   return fmt::format(

@@ -5,13 +5,13 @@
 
 #include <ctime>
 #include <stdexcept>
-#include <utility>
 
 #include "harness.h"
 
 namespace qc::bench {
 
-KeptRows::KeptRows(std::filesystem::path path) : path_(std::move(path)) {
+KeptRows::KeptRows(const BenchOptions& options)
+    : path_(options.keep), kept_only_(options.kept_only) {
   if (path_.empty() || !std::filesystem::exists(path_)) return;
   all_ = nlohmann::json::parse(harness::read_file(path_), nullptr, false);
   if (!all_.is_object()) {
@@ -19,9 +19,10 @@ KeptRows::KeptRows(std::filesystem::path path) : path_(std::move(path)) {
   }
 }
 
-nlohmann::json KeptRows::get(const std::string& name,
-                             const std::function<nlohmann::json()>& measure) {
+std::optional<nlohmann::json> KeptRows::get(const std::string& name,
+                                            const std::function<nlohmann::json()>& measure) {
   if (all_.contains(name)) return all_.at(name);
+  if (kept_only_) return std::nullopt;
   nlohmann::json measured = measure();
   measured["date"] = fmt::format("{:%Y-%m-%d}", fmt::gmtime(std::time(nullptr)));
   if (!path_.empty()) {

@@ -138,10 +138,13 @@ int run_command_line(int argc, char** argv) {
   CLI::Option* quick = app.add_flag("--quick", options.quick, "As little as shows that it works");
   app.add_option("--only", options.only,
                  "Of the tables of shrink and export, only networks whose names contain this");
-  app.add_option("--keep", options.keep,
-                 "Of these tables: keep the rows of each network in this file, and take "
-                 "those that are there")
-      ->excludes(quick);
+  CLI::Option* keep =
+      app.add_option("--keep", options.keep,
+                     "Of these tables: keep the rows of each network in this file, and take "
+                     "those that are there")
+          ->excludes(quick);
+  app.add_flag("--kept-only", options.kept_only, "Of these tables: no rows but those of --keep")
+      ->needs(keep);
   app.add_option("--report", report, "Write the tables to a file, too; other tables there stay");
   CLI11_PARSE(app, argc, argv);
   keep_files_in_memory();
