@@ -17,11 +17,11 @@
 #include "cli/any_model.h"
 #include "cli/commands.h"
 #include "cli/common.h"
+#include "cli/plan_flags.h"
 #include "cli/table.h"
 #include "cli/text.h"
 #include "core/error.h"
 #include "emit/c/planner.h"
-#include "emit/c/weights.h"
 #include "emit/c/writer.h"
 #include "formats/onnx/load_tensors.h"
 #include "system/output_set.h"
@@ -65,25 +65,12 @@ std::vector<LayerRow> layer_rows(const c::Plan& plan) {
   return rows;
 }
 
-// "NAME=1x3x224x224".
-std::pair<std::string, c::Shape> parse_named_shape(const std::string& text) {
-  // Names may have equals signs, sizes have none.
-  const std::size_t equals = text.rfind('=');
-  if (equals == std::string::npos || equals == 0) {
-    throw Error(ErrorCode::kUsage,
-                fmt::format("--shape {}: expects NAME=1x3x224x224", printable(text)));
-  }
-  return {text.substr(0, equals),
-          parse_shape("--shape", std::string_view(text).substr(equals + 1))};
-}
-
 struct CompileCommand {
   CommonOptions common;
   std::string input;
-  std::string goal = "size";
-  std::string form;
-  std::vector<std::string> shapes;
+  PlanFlags planning;
   std::string name = "net";
+  bool arduino = false;
   std::uint64_t max_flash = 0;
   std::uint64_t max_ram = 0;
 
@@ -91,16 +78,15 @@ struct CompileCommand {
     const auto start = std::chrono::steady_clock::now();
     const fs::path folder = common.output_or(with_extension(input, ".c"));
     const OnnxModel model = open_any_model(input, common.threads, common.limits, common.links());
-    c::PlanOptions options;
-    options.goal = goal == "speed" ? c::Goal::kSpeed : c::Goal::kSize;
-    options.form = form;
-    for (const std::string& shape : shapes) options.shapes.insert(parse_named_shape(shape));
+    const c::PlanOptions options = planning.options();
     const std::string source = fs::path(input).filename().string();
     const auto [plan, files] = naming_errors(input, [&] {
       const LoadedModel loaded = load_model(model);
       c::Plan made = max_ram == 0 ? c::make_plan(loaded, options)
                                   : c::make_plan_within(loaded, options, max_ram);
-      std::vector<c::ProgramFile> program = c::write_program(made, {name, source, QC_VERSION});
+      std::vector<c::ProgramFile> program =
+          c::write_program(made, {name, source, QC_VERSION},
+                           arduino ? c::ProgramLayout::kArduino : c::ProgramLayout::kFolder);
       return std::pair(std::move(made), std::move(program));
     });
     require_small("--max-flash", "constants", plan.constant_bytes(), max_flash);
@@ -142,7 +128,7 @@ struct CompileCommand {
                                        {"input", input},
                                        {"output", folder.string()},
                                        {"name", name},
-                                       {"optimize", goal},
+                                       {"optimize", planning.goal},
                                        {"files", nlohmann::ordered_json::array()},
                                        {"constant_bytes", plan.constant_bytes()},
                                        {"arena_bytes", plan.arena_bytes},
@@ -186,27 +172,13 @@ void add_compile_command(CLI::App& app) {
       "Write a network as a program in C that needs no library but C's own, and no malloc",
       "qcompress compile model.qc -o net   # net.h, net.c, net_weights.c, main.c, CMakeLists.txt");
   add_input(*sub, command->input, "model", "A .onnx or .qc file");
-  sub->add_option("--optimize", command->goal,
-                  "size: the weights in as few bytes as they can be used from; speed: in the form "
-                  "that takes the least time")
-      ->check(CLI::IsMember({"size", "speed"}))
-      ->type_name("GOAL")
-      ->capture_default_str();
-  std::vector<std::string> forms;
-  for (const c::WeightForm& form : c::weight_forms()) forms.emplace_back(form.name);
-  sub->add_option("--form", command->form,
-                  "Only this form of weights, and dense ones where it cannot be; without it, the "
-                  "best for each layer")
-      ->check(CLI::IsMember(forms))
-      ->type_name("FORM");
-  sub->add_option("--shape", command->shapes,
-                  "The shape of an input whose sizes the model leaves open, as in "
-                  "input=1x3x224x224; a batch that is open is 1")
-      ->type_name("NAME=SHAPE")
-      ->take_all();
+  add_plan_flags(*sub, command->planning);
   sub->add_option("--name", command->name,
                   "What functions and files are called; an identifier of C")
       ->capture_default_str();
+  sub->add_flag("--arduino", command->arduino,
+                "Write a library for the Arduino IDE and PlatformIO: the sources in src/, and a "
+                "sketch in place of main.c");
   add_size_option(*sub, "--max-flash", command->max_flash,
                   "Fail where constants take more than this, such as 64KiB");
   add_size_option(*sub, "--max-ram", command->max_ram,

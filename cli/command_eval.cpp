@@ -11,11 +11,13 @@
 #include "cli/judging.h"
 #include "cli/layer_report.h"
 #include "cli/pipeline_report.h"
+#include "cli/plan_flags.h"
 #include "cli/table.h"
 #include "cli/text.h"
 #include "cli/tuning.h"
 #include "core/error.h"
 #include "data/batches.h"
+#include "engine/compiled/compiled_engine.h"
 #include "pipeline/run_inputs.h"
 #include "pipeline/score_memory.h"
 #include "pipeline/shrink/certificate.h"
@@ -32,14 +34,20 @@ struct EvalCommand {
   std::string baseline;
   std::string against;
   bool layers = false;
+  bool compiled = false;
+  PlanFlags planning;
 
   void run() const {
+    if (compiled && (layers || !tuning.eval_command.empty())) {
+      throw Error(ErrorCode::kUsage,
+                  "--compiled runs the model as a program in C; leave out --layers and --eval-cmd");
+    }
     if (!against.empty()) return run_against();
     if (layers) throw Error(ErrorCode::kUsage, "--layers compares two models: --against MODEL");
     if (!tuning.evaluates()) {
       throw Error(ErrorCode::kUsage, "eval needs data: --data DIR, or --eval-cmd CMD");
     }
-    Tuning tools(tuning, common);
+    Tuning tools(tuning, common, compiled_engine());
     std::vector<std::pair<std::string, Score>> scores;
     for (const std::string& path : {baseline, input}) {
       if (path.empty()) continue;
@@ -50,6 +58,7 @@ struct EvalCommand {
     tools.monitor().clear();
     if (common.json) {
       nlohmann::ordered_json document = {{"schema", "qcompress.eval/1"}, {"input", input}};
+      if (compiled) document["compiled"] = true;
       document.update(score_json(scores.back().second));
       if (!baseline.empty()) {
         document["baseline"] = score_json(scores.front().second);
@@ -85,8 +94,9 @@ struct EvalCommand {
       return Judgement(reference, *engine, run_inputs(*feeds, in_order(feeds->size())),
                        tuning.judging.options(), progress(against));
     });
-    const Closeness closeness =
-        naming_errors(input, [&] { return judgement.judge(model, *engine, progress(input)); });
+    const std::unique_ptr<Engine> in_c = compiled_engine();
+    const Closeness closeness = naming_errors(
+        input, [&] { return judgement.judge(model, compiled ? *in_c : *engine, progress(input)); });
     std::vector<ReportedLayer> compared;
     if (layers) {
       const std::optional<QcReader> container = open_container();
@@ -101,6 +111,7 @@ struct EvalCommand {
     if (common.json) {
       nlohmann::ordered_json document = {
           {"schema", "qcompress.eval/1"}, {"input", input}, {"against", against}};
+      if (compiled) document["compiled"] = true;
       document.update(closeness_json(closeness));
       if (layers) document["layers"] = layers_json(compared);
       print_json(document);
@@ -126,6 +137,11 @@ struct EvalCommand {
       text += printable(fmt::format("the certificate is of another model than {}", against)) + "\n";
     }
     return text;
+  }
+
+  // Null where the built-in engine is meant.
+  std::unique_ptr<Engine> compiled_engine() const {
+    return compiled ? qc::compiled_engine(planning.options()) : nullptr;
   }
 
   std::optional<QcReader> open_container() const {
@@ -174,6 +190,14 @@ void add_eval_command(CLI::App& app) {
       fmt::format("With --against, also where they differ: how close the outputs of every "
                   "layer are, on the first {} samples",
                   kLayerSamples));
+  CLI::Option* compiled = sub->add_flag(
+      "--compiled", command->compiled,
+      "Run the model as the program in C that compile writes, built with $CC or cc; with --against "
+      "the other model runs on the engine");
+  add_plan_flags(*sub, command->planning);
+  for (const char* flag : {"--optimize", "--form", "--shape"}) {
+    sub->get_option(flag)->needs(compiled)->group("Programs in C");
+  }
   add_judging_flags(*sub, command->tuning.judging);
   add_tuning_flags(*sub, command->tuning, Hooks::kBoth);
   sub->get_option("--data")->description(

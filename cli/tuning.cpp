@@ -10,6 +10,13 @@
 #include "system/atomic_file.h"
 
 namespace qc {
+namespace {
+
+EngineOptions engine_options(const TuningFlags& flags, const CommonOptions& common) {
+  return {common.threads, flags.device, flags.limits};
+}
+
+}  // namespace
 
 void TuningFlags::require_no_data(const std::filesystem::path& output) const {
   if (data.empty()) return;
@@ -115,16 +122,17 @@ void add_calibration_flags(CLI::App& command, TuningFlags& flags) {
       ->group(group);
 }
 
-Tuning::Tuning(const TuningFlags& flags, const CommonOptions& common)
+Tuning::Tuning(const TuningFlags& flags, const CommonOptions& common,
+               std::unique_ptr<Engine> engine)
     : flags_(flags),
       threads_(common.threads),
       monitor_(common.prints(), common.verbose && common.prints()) {
   open_hooks(common);
   if (flags.data.empty()) return;
   LabelledWorkbench::Options options;
-  options.engine = {common.threads, flags.device, flags.limits};
   options.data = {flags.data, flags.data_config};
-  use(std::make_unique<LabelledWorkbench>(options, nullptr, monitor_));
+  if (engine == nullptr) engine = open_engine(engine_options(flags, common));
+  use(std::make_unique<LabelledWorkbench>(std::move(engine), options, nullptr, monitor_));
 }
 
 Tuning::Tuning(const TuningFlags& flags, const CommonOptions& common, double validation,
@@ -137,7 +145,7 @@ Tuning::Tuning(const TuningFlags& flags, const CommonOptions& common, double val
     calibration_ = std::make_unique<CalibrationFile>(flags.calibration);
   }
   if (flags.data.empty()) return;
-  const EngineOptions engine = {common.threads, flags.device, flags.limits};
+  const EngineOptions engine = engine_options(flags, common);
   const DataSource data = {flags.data, flags.data_config};
   std::unique_ptr<Dataset> labelled;
   if (flags.teacher.empty() && !is_random(data.path)) {
@@ -145,10 +153,10 @@ Tuning::Tuning(const TuningFlags& flags, const CommonOptions& common, double val
   }
   if (labelled != nullptr) {
     LabelledWorkbench::Options options;
-    options.engine = engine;
     options.data = data;
     options.validation = validation;
-    use(std::make_unique<LabelledWorkbench>(options, std::move(labelled), monitor_));
+    use(std::make_unique<LabelledWorkbench>(open_engine(engine), options, std::move(labelled),
+                                            monitor_));
     return;
   }
   imitates_ = true;

@@ -57,8 +57,10 @@ void allow_any_samples(CLI::App& command);
 /// Evaluator and tuner for a run: the built-in ones with --data, a user's commands where given.
 class Tuning {
  public:
-  /// For the test data only, which has labels.
-  Tuning(const TuningFlags& flags, const CommonOptions& common);
+  /// For the test data only, which has labels; on `engine`, or where there is none on the built-in
+  /// one.
+  Tuning(const TuningFlags& flags, const CommonOptions& common,
+         std::unique_ptr<Engine> engine = nullptr);
   /// Opens engine and data where needed; `validation` is the fraction that is held out. Without
   /// labels, or with --teacher, models are judged by that one's outputs, else by those of `input`.
   Tuning(const TuningFlags& flags, const CommonOptions& common, double validation,

@@ -1,28 +1,16 @@
 #include "pipeline/handover.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <cstdint>
-#include <cstdlib>
-#include <cstring>
 #include <system_error>
 #include <vector>
 
-#include "core/error.h"
 #include "pipeline/npz_writer.h"
 
 namespace qc {
 namespace {
 
 namespace fs = std::filesystem;
-
-[[noreturn]] void fail(const fs::path& parent, const std::string& reason) {
-  throw Error(ErrorCode::kFile,
-              fmt::format("cannot make a temporary folder in {}: {}; set TMPDIR to another one",
-                          parent.empty() ? "TMPDIR" : parent.string(), reason));
-}
 
 NpzArray make_mask(const TensorInfo& tensor, const Constraint& constraint) {
   NpzArray array{tensor.name, "|b1", tensor.dims, {}};
@@ -41,20 +29,6 @@ NpzArray make_mask(const TensorInfo& tensor, const Constraint& constraint) {
 }
 
 }  // namespace
-
-TemporaryFolder::TemporaryFolder() {
-  std::error_code error;
-  const fs::path parent = fs::temp_directory_path(error);
-  if (error) fail(parent, error.message());
-  std::string pattern = (fs::absolute(parent) / "qcompress.XXXXXX").string();
-  if (::mkdtemp(pattern.data()) == nullptr) fail(parent, std::strerror(errno));
-  path_ = pattern;
-}
-
-TemporaryFolder::~TemporaryFolder() {
-  std::error_code ignored;
-  fs::remove_all(path_, ignored);
-}
 
 fs::path write_model(const OnnxModel& model, const fs::path& folder) {
   std::error_code ignored;  // the model cannot be written then

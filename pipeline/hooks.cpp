@@ -12,6 +12,7 @@
 #include "pipeline/score_lines.h"
 #include "pipeline/tuned_values.h"
 #include "system/process.h"
+#include "system/temporary_folder.h"
 
 namespace qc {
 namespace {

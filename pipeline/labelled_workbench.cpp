@@ -15,11 +15,11 @@ constexpr std::uint64_t kHeldOutSeed = 0;
 
 }  // namespace
 
-LabelledWorkbench::LabelledWorkbench(const Options& options, std::unique_ptr<Dataset> train,
-                                     Monitor& monitor)
+LabelledWorkbench::LabelledWorkbench(std::unique_ptr<Engine> engine, const Options& options,
+                                     std::unique_ptr<Dataset> train, Monitor& monitor)
     : options_(options),
       monitor_(monitor),
-      engine_(open_engine(options.engine)),
+      engine_(std::move(engine)),
       train_(std::move(train)),
       test_(open_dataset(options.data, Split::kTest)) {
   if (train_ == nullptr) return;

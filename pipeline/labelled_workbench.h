@@ -1,4 +1,4 @@
-// The built-in engine with labelled samples.
+// An engine with labelled samples.
 #pragma once
 
 #include <memory>
@@ -15,7 +15,6 @@ namespace qc {
 class LabelledWorkbench final : public Workbench {
  public:
   struct Options {
-    EngineOptions engine;
     DataSource data;
     /// Fraction of the training data that is held out: always the same samples, so that none of
     /// those that judge a later step was trained on in an earlier one.
@@ -23,9 +22,10 @@ class LabelledWorkbench final : public Workbench {
     std::size_t batch = 256;  ///< samples evaluated at once
   };
 
-  /// Opens the engine, and the data but for the training samples, which are given where there is
-  /// training. Throws Error as open_engine and open_dataset do.
-  LabelledWorkbench(const Options& options, std::unique_ptr<Dataset> train, Monitor& monitor);
+  /// Opens the data but for the training samples, which are given where there is training. Throws
+  /// Error as open_dataset does.
+  LabelledWorkbench(std::unique_ptr<Engine> engine, const Options& options,
+                    std::unique_ptr<Dataset> train, Monitor& monitor);
   ~LabelledWorkbench() override;
 
   Score validate(const OnnxModel& model) override;

@@ -46,6 +46,9 @@ class Writer {
   std::string source();
   std::string main_file() const;
   std::string build_file() const;
+  std::string sketch() const;
+  std::string library_properties() const;
+  std::string library_json() const;
 
  private:
   void parameter(ValueId value) {
@@ -55,6 +58,9 @@ class Writer {
   }
 
   bool is_output(std::size_t i) const { return i >= plan_.inputs.size(); }
+  /// Memory for a run with value_0, value_1, ..., and the call.
+  std::string example_memory() const;
+  std::string example_call() const;
   std::string size_macro(std::size_t i) const {
     return fmt::format("{}_{}_SIZE", upper(names_.name), upper(parameters_[i].second));
   }
@@ -272,6 +278,21 @@ std::string Writer::source() {
   return text + body + "  return 0;\n}\n";
 }
 
+std::string Writer::example_memory() const {
+  std::string text = fmt::format("static struct {} network_memory;\n", names_.name);
+  for (std::size_t i = 0; i < parameters_.size(); ++i) {
+    text += fmt::format("static {} value_{}[{}];\n",
+                        type_in_c(plan_.values[parameters_[i].first].type), i, size_macro(i));
+  }
+  return text;
+}
+
+std::string Writer::example_call() const {
+  std::string call = fmt::format("{}_run(&network_memory", names_.name);
+  for (std::size_t i = 0; i < parameters_.size(); ++i) call += fmt::format(", value_{}", i);
+  return call + ")";
+}
+
 std::string Writer::main_file() const {
   const std::string& name = names_.name;
   std::string text = fmt::format(
@@ -279,11 +300,7 @@ std::string Writer::main_file() const {
       "   value a line. Inputs follow each other as in the call below. */\n"
       "#include <stdint.h>\n#include <stdio.h>\n\n#include \"{}.h\"\n\n",
       name, name);
-  text += fmt::format("static struct {} network_memory;\n", name);
-  for (std::size_t i = 0; i < parameters_.size(); ++i) {
-    text += fmt::format("static {} value_{}[{}];\n",
-                        type_in_c(plan_.values[parameters_[i].first].type), i, size_macro(i));
-  }
+  text += example_memory();
   text +=
       "\nint main(int argc, char **argv) {\n"
       "  FILE *file = argc > 1 ? fopen(argv[1], \"rb\") : stdin;\n  size_t i;\n"
@@ -296,9 +313,7 @@ std::string Writer::main_file() const {
         i, i, size_macro(i), size_macro(i));
   }
   text += "  if (file != stdin) fclose(file);\n";
-  std::string call = fmt::format("  if ({}_run(&network_memory", name);
-  for (std::size_t i = 0; i < parameters_.size(); ++i) call += fmt::format(", value_{}", i);
-  text += wrapped(call + ") != 0) return 1;\n", 6);
+  text += wrapped(fmt::format("  if ({} != 0) return 1;\n", example_call()), 6);
   for (std::size_t i = plan_.inputs.size(); i < parameters_.size(); ++i) {
     const DataType type = plan_.values[parameters_[i].first].type;
     const char* format = type == DataType::kFloat ? "%.9g" : "%lld";
@@ -328,9 +343,43 @@ std::string Writer::build_file() const {
       name);
 }
 
+std::string Writer::sketch() const {
+  std::string text = fmt::format(
+      "/* Runs {0} on zeros and prints its outputs: what a sensor gives belongs into value_0. */\n"
+      "#include <{0}.h>\n\n{1}\n"
+      "void setup() {{ Serial.begin(115200); }}\n\nvoid loop() {{\n",
+      names_.name, example_memory());
+  text += wrapped(fmt::format("  if ({} == 0) {{\n", example_call()), 6);
+  for (std::size_t i = plan_.inputs.size(); i < parameters_.size(); ++i) {
+    const bool is_float = plan_.values[parameters_[i].first].type == DataType::kFloat;
+    text += fmt::format("    for (size_t i = 0; i < {}; ++i) Serial.println({}value_{}[i]);\n",
+                        size_macro(i), is_float ? "" : "(long)", i);
+  }
+  return text + "  }\n  delay(1000);\n}\n";
+}
+
+std::string Writer::library_properties() const {
+  return fmt::format(
+      "name={0}\nversion=1.0.0\nauthor=qcompress\nmaintainer=qcompress\n"
+      "sentence=A neural network in C99.\n"
+      "paragraph=Needs no other library, and no memory but what its caller has.\n"
+      "category=Data Processing\nurl=\narchitectures=*\nincludes={0}.h\n",
+      names_.name);
+}
+
+std::string Writer::library_json() const {
+  return fmt::format(
+      "{{\n  \"name\": \"{0}\",\n  \"version\": \"1.0.0\",\n"
+      "  \"description\": \"A neural network in C99.\",\n  \"headers\": \"{0}.h\",\n"
+      "  \"frameworks\": \"*\",\n  \"platforms\": \"*\",\n"
+      "  \"build\": {{\"flags\": \"-ffp-contract=off\"}}\n}}\n",
+      names_.name);
+}
+
 }  // namespace
 
-std::vector<ProgramFile> write_program(const Plan& plan, const ProgramNames& names) {
+std::vector<ProgramFile> write_program(const Plan& plan, const ProgramNames& names,
+                                       ProgramLayout layout) {
   if (!is_identifier(names.name)) {
     throw Error(ErrorCode::kUsage,
                 fmt::format("--name {}: needs letters, digits and underscores, and no word that "
@@ -338,11 +387,20 @@ std::vector<ProgramFile> write_program(const Plan& plan, const ProgramNames& nam
                             names.name));
   }
   Writer writer(plan, names);
-  return {{names.name + ".h", writer.header()},
-          {names.name + ".c", writer.source()},
-          {names.name + "_weights.c", weights_text(plan, names)},
-          {"main.c", writer.main_file()},
-          {"CMakeLists.txt", writer.build_file()}};
+  std::vector<ProgramFile> network = {{names.name + ".h", writer.header()},
+                                      {names.name + ".c", writer.source()},
+                                      {names.name + "_weights.c", weights_text(plan, names)}};
+  if (layout == ProgramLayout::kFolder) {
+    network.push_back({"main.c", writer.main_file()});
+    network.push_back({"CMakeLists.txt", writer.build_file()});
+    return network;
+  }
+  std::vector<ProgramFile> library = {
+      {"library.properties", writer.library_properties()},
+      {"library.json", writer.library_json()},
+      {fmt::format("examples/{0}/{0}.ino", names.name), writer.sketch()}};
+  for (ProgramFile& file : network) library.push_back({"src/" + file.name, std::move(file.text)});
+  return library;
 }
 
 }  // namespace qc::c

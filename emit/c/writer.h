@@ -15,14 +15,20 @@ struct ProgramNames {
   std::string version;       ///< of qcompress
 };
 
+enum class ProgramLayout {
+  kFolder,   ///< with main.c and CMakeLists.txt
+  kArduino,  ///< a library for the Arduino IDE and PlatformIO, with a sketch
+};
+
 struct ProgramFile {
   std::string name;
   std::string text;
 };
 
-/// NAME.h, NAME.c, NAME_weights.c, main.c and CMakeLists.txt. Throws Error(kUsage) for a name that
-/// is no identifier.
-std::vector<ProgramFile> write_program(const Plan& plan, const ProgramNames& names);
+/// NAME.h, NAME.c, NAME_weights.c and what the layout has beside them, some in folders of their
+/// own. Throws Error(kUsage) for a name that is no identifier.
+std::vector<ProgramFile> write_program(const Plan& plan, const ProgramNames& names,
+                                       ProgramLayout layout = ProgramLayout::kFolder);
 
 /// The file with the arrays.
 std::string weights_text(const Plan& plan, const ProgramNames& names);

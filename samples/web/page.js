@@ -1,25 +1,19 @@
-// Fetches digits.qc, decodes it beside the page, and runs it on what is drawn.
-import * as ort from './onnxruntime-web/ort.wasm.min.mjs';
-import {loadInWorker} from './qcompress-web/qcompress.js';
+// The page: people draw, and it shows what a network makes of it.
 import {EXAMPLES, draw, picture_of} from './drawing.js';
-
-const MODEL = 'digits.qc';
-
-// More threads need headers that few servers send.
-ort.env.wasm.numThreads = 1;
 
 const element = (id) => document.getElementById(id);
 const board = element('board');
 const context = board.getContext('2d');
 
 let strokes = [];
-let session;
+/** From a picture to its scores, once there is a network. */
+let scores_of;
 /** Of the keyboard, in the unit square. */
 let pen = [0.5, 0.5];
 let penIsDown = false;
 
-const milliseconds = (time) => `${time.toFixed(1)} ms`;
-const bytes = (count) => `${count.toLocaleString('en')} bytes`;
+export const milliseconds = (time) => `${time.toFixed(1)} ms`;
+export const bytes = (count) => `${count.toLocaleString('en')} bytes`;
 
 function row(table, cells) {
   const line = table.insertRow();
@@ -33,7 +27,8 @@ function row(table, cells) {
   });
 }
 
-function set_cost(name, value) {
+/** A line of the table of what things took. */
+export function set_cost(name, value) {
   const table = element('costs');
   const known = [...table.rows].find((line) => line.cells[0].textContent === name);
   if (known) known.cells[1].textContent = value;
@@ -70,14 +65,12 @@ function show_scores(scores) {
 
 async function recognise() {
   show_board();
-  if (session === undefined || strokes.length === 0) return;
-  // One picture: named dimensions, such as that of the batch, are 1.
-  const shape = session.inputMetadata[0].shape.map((size) => Number.isInteger(size) ? size : 1);
-  const input = new ort.Tensor('float32', picture_of(strokes), shape);
+  if (scores_of === undefined || strokes.length === 0) return;
+  const picture = picture_of(strokes);
   const start = performance.now();
-  const outputs = await session.run({[session.inputNames[0]]: input});
+  const scores = await scores_of(picture);
   set_cost('run, for one drawing', milliseconds(performance.now() - start));
-  show_scores([...outputs[session.outputNames[0]].data]);
+  show_scores(scores);
 }
 
 function clear() {
@@ -140,24 +133,13 @@ element('example').addEventListener('change', ({target}) => {
 });
 matchMedia('(prefers-color-scheme: dark)').addEventListener('change', show_board);
 
-try {
-  const times = [performance.now()];
-  let fetched = 0;
-  const model = await loadInWorker(MODEL, {onProgress: (count) => {
-    fetched = count;
-    times[1] = performance.now();
-  }});
-  times[2] = performance.now();
-  session = await ort.InferenceSession.create(model, {executionProviders: ['wasm']});
-  times[3] = performance.now();
-  set_cost('the network, fetched', bytes(fetched));
-  set_cost('the same as float32', bytes(model.length));
-  set_cost('smaller', `${(model.length / fetched).toFixed(0)} times`);
-  set_cost('fetch, decoder included', milliseconds(times[1] - times[0]));
-  set_cost('decode', milliseconds(times[2] - times[1]));
-  set_cost('start the session', milliseconds(times[3] - times[2]));
-  element('state').textContent = 'The network is ready.';
-  recognise();
-} catch (error) {
-  element('state').textContent = `The network cannot be loaded: ${error.message}`;
+/** `open` gives a function from a picture, 28x28 from 0 to 1, to ten scores; both may be promises. */
+export async function begin(open) {
+  try {
+    scores_of = await open();
+    element('state').textContent = 'The network is ready.';
+    recognise();
+  } catch (error) {
+    element('state').textContent = `The network cannot be loaded: ${error.message}`;
+  }
 }

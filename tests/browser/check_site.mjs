@@ -120,4 +120,5 @@ try {
   server.closeAllConnections();
   server.close();
 }
-console.log(`the page answers, and ${files.length / 2} containers are as they were packed`);
+const packed = files.length > 0 ? `, and ${files.length / 2} containers are as they were packed` : '';
+console.log(`the page answers${packed}`);

@@ -90,6 +90,43 @@ TEST_F(CompileCommand, ItsProgramBuildsAndRuns) {
   EXPECT_EQ(harness::run({}, compiler).exit_code, 1);
 }
 
+// What a sketch needs of the Arduino core.
+constexpr const char* kArduinoCore = R"(
+#include <cstddef>
+#include <cstdio>
+struct { void begin(long) {} void println(double value) { std::printf("%.9g\n", value); } } Serial;
+void delay(unsigned long) {}
+void setup();
+void loop();
+int main() { setup(); loop(); }
+)";
+
+TEST_F(CompileCommand, WritesALibraryForArduino) {
+  run_well({"compile", "m.onnx", "--name", "digits", "--arduino", "-o", "digits", "-q"});
+  const std::string properties = harness::read_file(folder_ / "digits" / "library.properties");
+  EXPECT_THAT(properties, HasSubstr("name=digits\n"));
+  EXPECT_EQ(json::parse(harness::read_file(folder_ / "digits" / "library.json"))["name"], "digits");
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "digits" / "main.c"));
+  harness::write_file(folder_ / "core.h", kArduinoCore);
+  harness::RunOptions compiler;
+  compiler.cwd = folder_.path();
+  for (const char* source : {"digits.c", "digits_weights.c"}) {
+    compiler.program = "cc";
+    const auto built = harness::run({"-c", "-O1", std::string("digits/src/") + source}, compiler);
+    ASSERT_EQ(built.exit_code, 0) << built.err;
+  }
+  compiler.program = "c++";
+  const auto built = harness::run(
+      {"-include", "core.h", "-Idigits/src", "-x", "c++", "digits/examples/digits/digits.ino", "-x",
+       "none", "digits.o", "digits_weights.o", "-lm", "-o", "sketch"},
+      compiler);
+  ASSERT_EQ(built.exit_code, 0) << built.err;
+  compiler.program = folder_ / "sketch";
+  const auto ran = harness::run({}, compiler);
+  EXPECT_EQ(ran.exit_code, 0) << ran.err;
+  EXPECT_EQ(std::count(ran.out.begin(), ran.out.end(), '\n'), 10);
+}
+
 TEST_F(CompileCommand, RefusesWhatIsTooLargeUnknownOrThere) {
   EXPECT_EQ(run({"compile", "m.onnx", "-o", "a", "--max-flash", "1MB"}).exit_code, 7);
   EXPECT_EQ(run({"compile", "m.onnx", "-o", "a", "--max-ram", "1kB"}).exit_code, 7);
@@ -98,6 +135,7 @@ TEST_F(CompileCommand, RefusesWhatIsTooLargeUnknownOrThere) {
   EXPECT_EQ(run({"compile", "m.onnx", "-o", "a", "--shape", "x"}).exit_code, 2);
   EXPECT_EQ(run({"compile", "m.onnx", "-o", "a", "--shape", "x=1xx2"}).exit_code, 2);
   EXPECT_EQ(run({"compile", "m.onnx", "-o", "a", "--form", "small"}).exit_code, 2);
+  EXPECT_EQ(run({"compile", "m.onnx", "-o", "a", "--shape", "x=1", "--shape", "x=2"}).exit_code, 2);
   EXPECT_EQ(run({"compile", "none.onnx"}).exit_code, 3);
   run_well({"compile", "m.onnx", "-o", "a", "-q"});
   EXPECT_EQ(run({"compile", "m.onnx", "-o", "a"}).exit_code, 3);
