@@ -123,11 +123,11 @@ std::string zero_points(Builder& builder, const NodePlan& node, std::size_t zero
 std::optional<Expansion> requantized(Builder& builder, const NodePlan& node,
                                      const std::string& value, std::int64_t axis) {
   const std::string of_products = builder.node("Mul", {input_name(node, 1), input_name(node, 4)});
-  std::string scale = builder.node("Div", {input_name(node, 6), of_products});
+  const std::string factor = builder.node("Div", {of_products, input_name(node, 6)});
   const std::uint64_t scales =
       std::max({count_of(node.shape(1)), count_of(node.shape(4)), count_of(node.shape(6))});
-  builder.node("QuantizeLinear", {value, scale, zero_points(builder, node, 7, scales)},
-               {{"axis", axis}});
+  builder.node("QuantizeLinear", {value, factor, zero_points(builder, node, 7, scales)},
+               {{"axis", axis}, {std::string(kMultiplies), std::int64_t{1}}});
   return builder.finish();
 }
 

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -21,6 +22,10 @@ struct Expansion {
   std::vector<Node> nodes;
   std::int64_t opset = 13;  ///< the version of the operators that they mean
 };
+
+/// Of a QuantizeLinear: its scale is what it multiplies by, as operators on quantised tensors do.
+/// No model has it, since there is a line break in its name.
+inline constexpr std::string_view kMultiplies = "\nmultiplies";
 
 /// Nothing for a node that has a row of its own, or none.
 std::optional<Expansion> expanded(const NodePlan& node);

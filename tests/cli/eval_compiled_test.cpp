@@ -23,7 +23,8 @@ class EvalCompiled : public TrainingTest {
 TEST_F(EvalCompiled, ScoresWhatTheEngineScores) {
   for (const char* model : {"trained.onnx", "small.qc"}) {
     const json engine = run_json(with_data({"eval", model}));
-    for (const Args& more : std::vector<Args>{{}, {"--optimize", "speed"}, {"--form", "sparse"}}) {
+    for (const Args& more : std::vector<Args>{
+             {}, {"--optimize", "speed"}, {"--form", "sparse"}, {"--shape", "image=7x784"}}) {
       Args args = with_data({"eval", model, "--compiled"});
       args.insert(args.end(), more.begin(), more.end());
       const json in_c = run_json(args);
@@ -48,8 +49,8 @@ TEST_F(EvalCompiled, SaysWhatItCannotDo) {
   expect_refused(
       with_data({"eval", "small.qc", "--compiled", "--against", "small.onnx", "--layers"}), kUsage,
       {"--layers"});
-  expect_refused(with_data({"eval", "small.qc", "--compiled", "--shape", "image=2x1x28x27"}),
-                 kUsage, {"small.qc", "28"});
+  expect_refused(with_data({"eval", "small.qc", "--compiled", "--shape", "image=784"}), kUsage,
+                 {"small.qc", "2 axes"});
   options_.env["CC"] = "no-such-compiler";
   expect_refused(with_data({"eval", "small.qc", "--compiled"}), kFile, {"no-such-compiler", "$CC"});
 }

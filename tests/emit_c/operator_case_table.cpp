@@ -296,6 +296,19 @@ Nodes recurrent() {
   };
 }
 
+// Products of 0 to 127 with 200, of which every fourth is halfway between two bytes: whether the
+// factor is multiplied by or divided by its reciprocal decides where they go.
+Nodes halves() {
+  HostTensor levels{DataType::kUint8, {128, 1}, {}};
+  for (int i = 0; i < 128; ++i) levels.bytes.push_back(static_cast<std::uint8_t>(i));
+  const HostTensor none{DataType::kUint8, {}, {0}};
+  const HostTensor factor{DataType::kUint8, {1, 1}, {200}};
+  const auto scale = [](float value) { return float_values({}, {value}); };
+  return {{"QLinearMatMul",
+           10,
+           {levels, scale(0.045F), none, factor, scale(0.0343F), none, scale(0.0882F), none}}};
+}
+
 Nodes others() {
   const HostTensor x = floats({2, 5});
   return {
@@ -327,8 +340,8 @@ NodeCase old_pair(const char* op, HostTensor a, HostTensor b,
 
 std::vector<NodeCase> operator_cases() {
   Nodes all;
-  for (const auto& make :
-       {unary, casts, binary, shapes, indexing, reductions, normalizations, recurrent, others}) {
+  for (const auto& make : {unary, casts, binary, shapes, indexing, reductions, normalizations,
+                           recurrent, halves, others}) {
     for (NodeCase& node : make()) all.push_back(std::move(node));
   }
   return all;

@@ -7,6 +7,7 @@
 #include <optional>
 #include <vector>
 
+#include "emit/c/expansion.h"
 #include "emit/c/numbers.h"
 #include "emit/c/operators/walk.h"
 
@@ -57,6 +58,7 @@ void read_parameters(NodePlan& node, Step& step) {
 
 void plan_quantize(NodePlan& node) {
   require_floats(node, 0);
+  const bool multiplies = node.integer(kMultiplies, 0) != 0;
   const Lanes lanes = channels_of(node);
   DataType type = node.has_input(2) ? node.type(2) : DataType::kUint8;
   if (!node.has_input(2) && node.opset() >= 21 && node.integer("output_dtype", 0) != 0) {
@@ -71,7 +73,8 @@ void plan_quantize(NodePlan& node) {
     HostTensor quantized{type, shape, {}};
     for (std::size_t i = 0; i < values.size(); ++i) {
       const std::size_t c = i / static_cast<std::size_t>(lanes.inner) % channels.scales.size();
-      const double level = std::nearbyint(values[i] / channels.scales[c]);
+      const float scale = channels.scales[c];
+      const double level = std::nearbyint(multiplies ? values[i] * scale : values[i] / scale);
       const double bounded = std::clamp(level + static_cast<double>(channels.zeros[c]),
                                         static_cast<double>(low), static_cast<double>(low + 255));
       quantized.bytes.push_back(static_cast<std::uint8_t>(static_cast<std::int64_t>(bounded)));
@@ -80,7 +83,7 @@ void plan_quantize(NodePlan& node) {
     return;
   }
   const ValueId y = node.output(0, type, shape);
-  Step& step = node.call("qk_quantize");
+  Step& step = node.call(multiplies ? "qk_requantize" : "qk_quantize");
   node.read(step, node.input(0));
   read_parameters(node, step);
   node.write(step, y);
