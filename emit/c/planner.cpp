@@ -14,6 +14,7 @@
 #include "emit/c/identifiers.h"
 #include "emit/c/memory.h"
 #include "emit/c/pooled_layers.h"
+#include "emit/c/sign_chains.h"
 #include "system/printable.h"
 
 namespace qc::c {
@@ -68,6 +69,7 @@ Plan Planner::run() {
   add_initializers(graph_);
   plan_graph(graph_);
   add_outputs();
+  join_sign_chains(plan_);
   drop_unused_steps();
   code_products(*this);
   place_values(plan_);

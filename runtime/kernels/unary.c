@@ -187,6 +187,12 @@ static void qk_sign(const float *x, float *y, size_t count) {
   for (size_t i = 0; i < count; ++i) y[i] = (float)((x[i] > 0.0F) - (x[i] < 0.0F));
 }
 
+/* kernel qk_sign_without_zero */
+/* 1 for zeros and what is no number. */
+static void qk_sign_without_zero(const float *x, float *y, size_t count) {
+  for (size_t i = 0; i < count; ++i) y[i] = x[i] < 0.0F ? -1.0F : 1.0F;
+}
+
 /* kernel qk_sin */
 static void qk_sin(const float *x, float *y, size_t count) {
   for (size_t i = 0; i < count; ++i) y[i] = sinf(x[i]);

@@ -50,6 +50,31 @@ class Programs : public testing::Test {
   }
 };
 
+// As passes write signs that are never zero, behind a clip from `low` to 1.
+SmallModel sign_chain(float low) {
+  SmallModel model;
+  model.input("x", {5}).floats("low", {}, {low}).floats("high", {}, {1}).floats("half", {}, {0.5F});
+  model.node("Clip", {"x", "low", "high"}, {"clipped"}).node("Sign", {"clipped"}, {"sign"});
+  model.node("Add", {"sign", "half"}, {"sum"}).node("Sign", {"sum"}, {"y"}).output("y");
+  return model;
+}
+
+TEST_F(Programs, JoinSignChains) {
+  const HostTensor x = tensor_of({5}, {-2, -0.25F, -0.0F, 0.5F, 3});
+  const CompiledModel joined(sign_chain(-1).open());
+  EXPECT_EQ(joined.plan().steps.size(), 1U);
+  EXPECT_THAT(values_of(joined.run({x}).at(0)), ElementsAre(-1, -1, 1, 1, 1));
+  // What the clip changes stays changed.
+  const CompiledModel clipped(sign_chain(0).open());
+  EXPECT_EQ(clipped.plan().steps.size(), 2U);
+  EXPECT_THAT(values_of(clipped.run({x}).at(0)), ElementsAre(1, 1, 1, 1, 1));
+  SmallModel with_output = sign_chain(-1);
+  with_output.output("sum");
+  const CompiledModel whole(with_output.open());
+  EXPECT_EQ(whole.plan().steps.size(), 4U);
+  EXPECT_THAT(values_of(whole.run({x}).at(1)), ElementsAre(-0.5F, -0.5F, 0.5F, 1.5F, 1.5F));
+}
+
 TEST(Planner, NamesOperatorAndNodeThatItRefuses) {
   SmallModel model;
   model.input("x", {1}).node("Mystery", {"x"}, {"y"}).output("y");
