@@ -71,7 +71,8 @@ void keep_files_in_memory() {
 constexpr std::string_view kHeader =
     "# Benchmarks\n\n"
     "Written by `cmake --preset bench && cmake --build --preset bench --target report` (or\n"
-    "`report-training`); each table names the command that prints it alone. Nothing here is "
+    "`report-training`, `report-shrink`); each table names the command that prints it alone. "
+    "Nothing here is "
     "edited\nby hand.\n";
 
 std::string machine() {
@@ -84,16 +85,20 @@ std::string machine() {
 
 std::string heading(const BenchTable& table) { return fmt::format("## {}\n", table.title); }
 
+std::string note(const BenchOptions& options) {
+  if (options.quick) return "\n\n**A quick run: the figures mean nothing.**";
+  return options.kept_only ? "\n\nOnly what has been measured so far." : "";
+}
+
 std::string section(const BenchTable& table, const BenchOptions& options) {
   tell(fmt::format("{}:", table.name));
   const std::string where = machine();
   const std::string figures = table.run(options);
-  return fmt::format(
-      "{}\n`{} {}{}`\n\n{}\n\n{}{}\n\n{}", heading(table), program_text(), table.name,
-      std::string(options.quick ? " --quick" : "") +
-          (options.only.empty() ? "" : fmt::format(" --only '{}'", options.only)),
-      where, table.about, options.quick ? "\n\n**A quick run: the figures mean nothing.**" : "",
-      figures);
+  return fmt::format("{}\n`{} {}{}`\n\n{}\n\n{}{}\n\n{}", heading(table), program_text(),
+                     table.name,
+                     std::string(options.quick ? " --quick" : "") +
+                         (options.only.empty() ? "" : fmt::format(" --only '{}'", options.only)),
+                     where, table.about, note(options), figures);
 }
 
 /// The section of a table in an earlier report; empty when there is none.
