@@ -11,10 +11,11 @@
 namespace qc::c {
 namespace {
 
-const ConstantArray* array_of(const Plan& plan, const Step& step) {
+// The first argument of a kind, or null.
+template <typename Kind>
+const Kind* first(const Step& step) {
   for (const Argument& argument : step.arguments) {
-    const auto* array = std::get_if<Argument::Array>(&argument.what);
-    if (array != nullptr) return &plan.arrays[array->index];
+    if (const auto* found = std::get_if<Kind>(&argument.what)) return found;
   }
   return nullptr;
 }
@@ -22,12 +23,12 @@ const ConstantArray* array_of(const Plan& plan, const Step& step) {
 // An addition of one number between 0 and 1, which makes ones of zeros among signs.
 bool adds_fraction(const Plan& plan, const Step& step) {
   if (step.kernel != "qk_add_each") return false;
-  const ConstantArray* array = array_of(plan, step);
+  const auto* argument = first<Argument::Array>(step);
+  if (argument == nullptr) return false;
+  const ConstantArray& array = plan.arrays[argument->index];
   float value = 0;
-  if (array == nullptr || array->type != "float" || array->bytes.size() != sizeof value) {
-    return false;
-  }
-  std::memcpy(&value, array->bytes.data(), sizeof value);
+  if (array.type != "float" || array.bytes.size() != sizeof value) return false;
+  std::memcpy(&value, array.bytes.data(), sizeof value);
   return value > 0 && value < 1;
 }
 
@@ -43,9 +44,9 @@ bool keeps_signs(const Step& step) {
 
 class Chains {
  public:
-  explicit Chains(Plan& plan) : plan_(plan) {
+  explicit Chains(const Plan& plan) : plan_(plan) {
     for (const ValueId output : plan.outputs) ++readers_[storage_of(plan, output)];
-    for (Step& step : plan.steps) {
+    for (const Step& step : plan.steps) {
       for (const Argument& argument : step.arguments) {
         if (const auto* read = std::get_if<Argument::Read>(&argument.what)) {
           ++readers_[storage_of(plan, read->value)];
@@ -72,10 +73,8 @@ class Chains {
   std::uint64_t count(ValueId value) const { return count_of(plan_.values[value].shape); }
 
   static std::optional<ValueId> input_of(const Step& step) {
-    for (const Argument& argument : step.arguments) {
-      if (const auto* read = std::get_if<Argument::Read>(&argument.what)) return read->value;
-    }
-    return std::nullopt;
+    const auto* read = first<Argument::Read>(step);
+    return read == nullptr ? std::nullopt : std::optional(read->value);
   }
 
   // The step that makes what this one alone reads.

@@ -156,38 +156,23 @@ static void qk_standardize(const float *x, float *y, float epsilon, int32_t kept
   } while (qk_next(index, kept, kept, kept_shape, &at, 1));
 }
 
-/* kernel qk_saturated: needs qk_inline, qk_element_at */
-QK_INLINE uint8_t qk_saturated(float value, enum qk_element type) {
+/* kernel qk_quantize: needs qk_element_at */
+/* To bytes with a scale and a zero point, which may be NULL, for each channel. Halves are rounded
+   to even, and what is out of range becomes the nearest number. With `multiplies`, the scale is what
+   x is multiplied by: a division by its reciprocal would round some halves to the other side. */
+static void qk_quantize(const float *x, const float *scale, const void *zero, uint8_t *y,
+                        enum qk_element type, int multiplies, size_t outer, size_t channels,
+                        size_t inner) {
   const float low = type == QK_INT8 ? -128.0F : 0.0F;
   const float high = type == QK_INT8 ? 127.0F : 255.0F;
-  return (uint8_t)((int32_t)fminf(high, fmaxf(low, value)) & 0xff);
-}
-
-/* kernel qk_quantize: needs qk_element_at, qk_saturated */
-/* To bytes with a scale and a zero point, which may be NULL, for each channel. Halves are rounded
-   to even, and what is out of range becomes the nearest number. */
-static void qk_quantize(const float *x, const float *scale, const void *zero, uint8_t *y,
-                        enum qk_element type, size_t outer, size_t channels, size_t inner) {
   for (size_t o = 0; o < outer; ++o) {
     for (size_t c = 0; c < channels; ++c) {
       const float offset = zero != NULL ? (float)qk_element_at(zero, c, type) : 0.0F;
-      for (size_t i = 0; i < inner; ++i, ++x, ++y) {
-        *y = qk_saturated(rintf(*x / scale[c]) + offset, type);
-      }
-    }
-  }
-}
-
-/* kernel qk_requantize: needs qk_element_at, qk_saturated */
-/* The same of sums of products of bytes, with what they are multiplied by in the scale's place: a
-   division would round some halves to the other side. */
-static void qk_requantize(const float *x, const float *factor, const void *zero, uint8_t *y,
-                          enum qk_element type, size_t outer, size_t channels, size_t inner) {
-  for (size_t o = 0; o < outer; ++o) {
-    for (size_t c = 0; c < channels; ++c) {
-      const float offset = zero != NULL ? (float)qk_element_at(zero, c, type) : 0.0F;
-      for (size_t i = 0; i < inner; ++i, ++x, ++y) {
-        *y = qk_saturated(rintf(*x * factor[c]) + offset, type);
+      for (size_t i = 0; i < inner; ++i) {
+        const float value = rintf(multiplies ? *x * scale[c] : *x / scale[c]) + offset;
+        *y = (uint8_t)((int32_t)fminf(high, fmaxf(low, value)) & 0xff);
+        ++x;
+        ++y;
       }
     }
   }

@@ -83,11 +83,12 @@ void plan_quantize(NodePlan& node) {
     return;
   }
   const ValueId y = node.output(0, type, shape);
-  Step& step = node.call(multiplies ? "qk_requantize" : "qk_quantize");
+  Step& step = node.call("qk_quantize");
   node.read(step, node.input(0));
   read_parameters(node, step);
   node.write(step, y);
   add_text(step, element_name(type));
+  node.size(step, multiplies ? 1 : 0);
   add_lanes(node, step, lanes);
   step.operations = count_of(shape);
 }
