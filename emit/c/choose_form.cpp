@@ -26,14 +26,20 @@ std::span<const WeightForm> weight_forms() { return kForms; }
 ChosenForm choose_form(const WeightMatrix& weights, Goal goal, std::string_view only) {
   ChosenForm best;
   bool found = false;
+  const auto offer = [&](const WeightForm& form, const TileForm* tiles,
+                         std::optional<CodedWeights> coded) {
+    if (!coded || (found && !is_cheaper(*coded, best.weights, goal))) return;
+    best = {&form, std::move(*coded), tiles};
+    found = true;
+  };
   for (const WeightForm& form : kForms) {
     if (!only.empty() && form.name != only) continue;
-    std::optional<CodedWeights> coded = form.encode(weights);
-    if (!coded || (found && !is_cheaper(*coded, best.weights, goal))) continue;
-    best = {&form, std::move(*coded)};
-    found = true;
+    offer(form, nullptr, form.encode(weights));
+    if (form.tiles != nullptr && weights.tiles != nullptr) {
+      offer(form, form.tiles, form.tiles->encode(weights));
+    }
   }
-  if (!found) best = {&kForms[0], *kForms[0].encode(weights)};
+  if (!found) offer(kForms[0], nullptr, kForms[0].encode(weights));
   return best;
 }
 

@@ -7,6 +7,7 @@
 #include <span>
 
 #include "core/error.h"
+#include "emit/c/conv_call.h"
 #include "emit/c/planner.h"
 
 namespace qc::c {
@@ -20,12 +21,50 @@ Bytes float_bytes(std::span<const float> values) {
 
 Argument literal(std::size_t number) { return {Argument::Literal{fmt::format("{}", number)}}; }
 
+// The forms of all groups. Either all of them go by tiles of the same inputs or none.
+std::vector<ChosenForm> choose_forms(Product& product, const PlanOptions& options) {
+  std::vector<ChosenForm> forms;
+  const auto choose = [&] {
+    forms.clear();
+    for (std::size_t group = 0; group < product.groups; ++group) {
+      forms.push_back(form_of(product, group, options.goal, options.form));
+    }
+  };
+  choose();
+  const TileForm* first = forms[0].tiles;
+  const bool alike = std::ranges::all_of(forms, [first](const ChosenForm& form) {
+    return (form.tiles == nullptr) == (first == nullptr) &&
+           (first == nullptr || form.tiles->input == first->input);
+  });
+  if (alike) return forms;
+  product.tiles.reset();
+  choose();
+  return forms;
+}
+
+// Makes the call of a convolution one by tiles.
+void go_by_tiles(Step& step, const Product& product) {
+  std::vector<Argument> arguments = std::move(step.arguments);
+  step.arguments.assign(arguments.begin(), arguments.begin() + ConvCall::kBlock);
+  step.kernel = "qk_conv_tiles";
+  if (*product.tile_input == TileInput::kWords) {
+    step.kernel = "qk_conv_words";
+    step.arguments.push_back(literal(product.tiles->bits));
+  }
+  step.arguments.emplace_back(
+      Argument::Scratch{product.tiles->memory(*product.tile_input) * sizeof(float)});
+  step.arguments.push_back(arguments[ConvCall::kOutput]);
+}
+
 void code(Planner& planner, Product& product) {
   const std::string label = product.name;
   product.name = planner.identifier(product.name);
+  std::vector<ChosenForm> forms = choose_forms(product, planner.options());
   for (std::size_t group = 0; group < product.groups; ++group) {
-    ChosenForm chosen = form_of(product, group, planner.options().goal, planner.options().form);
-    Product::Call call{std::string(chosen.form->kernel), {}, chosen.weights.scratch > 0};
+    ChosenForm& chosen = forms[group];
+    const std::string_view kernel =
+        chosen.tiles != nullptr ? chosen.tiles->kernel : chosen.form->kernel;
+    Product::Call call{std::string(kernel), {}, chosen.weights.scratch > 0};
     const std::string part_of = product.groups == 1 ? "" : fmt::format("_{}", group);
     for (CodedWeights::Part& part : chosen.weights.parts) {
       if (part.suffix.empty()) {
@@ -57,6 +96,7 @@ void code(Planner& planner, Product& product) {
     product.calls.push_back(std::move(call));
   }
   product.weights = {};
+  if (forms[0].tiles != nullptr) product.tile_input = forms[0].tiles->input;
 }
 
 }  // namespace
@@ -64,7 +104,8 @@ void code(Planner& planner, Product& product) {
 ChosenForm form_of(const Product& product, std::size_t group, Goal goal, std::string_view only) {
   const std::size_t size = product.rows * product.columns;
   const auto values = std::span<const float>(product.weights).subspan(group * size, size);
-  return choose_form({product.rows, product.columns, values, product.signs_only, product.pixels},
+  return choose_form({product.rows, product.columns, values, product.signs_only, product.pixels,
+                      product.tiles ? &*product.tiles : nullptr},
                      goal, only);
 }
 
@@ -72,10 +113,12 @@ void code_products(Planner& planner) {
   Plan& plan = planner.plan();
   for (Step& step : plan.steps) {
     Argument bias{Argument::Literal{"NULL"}};  // follows the function
+    const Product* by_tiles = nullptr;
     for (Argument& argument : step.arguments) {
       if (const auto* function = std::get_if<Argument::Function>(&argument.what)) {
         Product& product = plan.products[function->product];
         code(planner, product);
+        if (product.tile_input) by_tiles = &product;
         step.operations += product.operations * product.vectors;
         if (!product.bias.empty() && !product.adds_bias) {
           bias = Argument{Argument::Array{
@@ -92,6 +135,7 @@ void code_products(Planner& planner) {
         }
       }
     }
+    if (by_tiles != nullptr) go_by_tiles(step, *by_tiles);
   }
 }
 

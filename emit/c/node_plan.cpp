@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 #include "core/float_types.h"
+#include "emit/c/code_values.h"
 #include "emit/c/numbers.h"
 #include "emit/c/operators.h"
 #include "emit/c/planner.h"
@@ -212,6 +213,15 @@ std::int64_t NodePlan::block(std::int64_t pixels) const {
 
 bool NodePlan::signs_only(std::size_t i) const {
   return has_input(i) && planner_->is_binary(node_->inputs[i]);
+}
+
+unsigned NodePlan::code_bits(std::size_t i) const {
+  return has_input(i) ? find_code_bits(*planner_, node_->inputs[i]) : 0;
+}
+
+bool NodePlan::may_go_by_tiles() const {
+  const PlanOptions& options = planner_->options();
+  return options.goal == Goal::kSpeed && options.block == PlanOptions().block;
 }
 
 }  // namespace qc::c

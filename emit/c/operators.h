@@ -74,6 +74,10 @@ class NodePlan {
   std::int64_t block(std::int64_t pixels) const;
   /// Whether an input is only -1, 0 and 1.
   bool signs_only(std::size_t i) const;
+  /// See find_code_bits.
+  unsigned code_bits(std::size_t i) const;
+  /// Whether convolutions may go by tiles, which takes memory for their inputs with padding.
+  bool may_go_by_tiles() const;
 
   /// Throws Error(kUnsupported) that names operator and node.
   [[noreturn]] void refuse(std::string_view why) const;

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "core/host_tensor.h"
+#include "emit/c/tile_window.h"
 #include "graph/graph.h"
 
 namespace qc::c {
@@ -104,6 +105,7 @@ struct Product {
   bool signs_only = false;    ///< what it is multiplied with is -1, 0 or 1
   std::uint64_t vectors = 1;  ///< columns of activations that a group is multiplied with
   std::size_t pixels = 1;     ///< of these, in one call
+  std::optional<TileWindow> tiles = std::nullopt;  ///< of a convolution that may go by tiles
 
   std::size_t channels() const noexcept { return groups * rows / channel_rows; }
 
@@ -114,6 +116,8 @@ struct Product {
     bool takes_scratch = false;
   };
   std::vector<Call> calls = {};  ///< one a group
+  /// Where it goes by tiles, what of; the function is a qk_tile_products then.
+  std::optional<TileInput> tile_input = std::nullopt;
   std::string form = {};         ///< by name; several with commas
   std::uint64_t scratch = 0;     ///< bytes, for one pixel
   std::uint64_t operations = 0;  ///< for one column of activations, over all groups

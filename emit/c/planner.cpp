@@ -91,6 +91,23 @@ std::size_t Planner::uses(const std::string& name) const {
   return found == uses_.end() ? 0 : found->second;
 }
 
+const Node* Planner::maker(const std::string& name) const {
+  const auto found = std::ranges::find_if(graph_.nodes, [&](const Node& node) {
+    return std::ranges::find(node.outputs, name) != node.outputs.end();
+  });
+  return found == graph_.nodes.end() ? nullptr : &*found;
+}
+
+std::optional<float> Planner::known_scalar(const std::string& name) const {
+  const auto found = names_.find(name);
+  if (found == names_.end()) return std::nullopt;
+  const Value& value = plan_.values[found->second];
+  if (!value.constant || value.type != DataType::kFloat || count_of(value.shape) != 1) {
+    return std::nullopt;
+  }
+  return load_floats(value.constant->type, value.constant->bytes)[0];
+}
+
 std::optional<ValueId> Planner::made_for(const NodePlan& node, std::size_t input) const {
   if (!node.has_input(input) || uses(node.node().inputs[input]) != 1) return std::nullopt;
   ValueId id = node.input(input);

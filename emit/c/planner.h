@@ -67,6 +67,10 @@ class Planner {
   std::size_t constant_array(ValueId value);
 
   bool is_binary(const std::string& name) const { return binary_.contains(name); }
+  /// The node that makes a value; null where none does.
+  const Node* maker(const std::string& name) const;
+  /// The one element of a value of floats that is known.
+  std::optional<float> known_scalar(const std::string& name) const;
   /// How many nodes read a value; outputs count as another.
   std::size_t uses(const std::string& name) const;
   /// What a step wrote to be read as this input alone, be it under other names in the same shape.

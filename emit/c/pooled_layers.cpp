@@ -8,6 +8,7 @@
 #include <string_view>
 #include <utility>
 
+#include "emit/c/conv_call.h"
 #include "emit/c/operators/window.h"
 #include "emit/c/planner.h"
 
@@ -25,13 +26,10 @@ bool keeps_order(const Node& node) {
   return alpha == nullptr || *alpha >= 0;
 }
 
-// The order of the arguments of qk_conv, as its row has it.
-enum : std::size_t { kWindow = 6, kBlock = 7, kPatches = 8, kOutput = 10, kArguments = 11 };
-
 Step* convolution_of(Plan& plan, ValueId value) {
   for (auto step = plan.steps.rbegin(); step != plan.steps.rend(); ++step) {
-    if (step->kernel != "qk_conv" || step->arguments.size() != kArguments) continue;
-    const auto* written = std::get_if<Argument::Written>(&step->arguments[kOutput].what);
+    if (step->kernel != "qk_conv" || step->arguments.size() != ConvCall::kCount) continue;
+    const auto* written = std::get_if<Argument::Written>(&step->arguments[ConvCall::kOutput].what);
     if (written != nullptr && written->value == value) return &*step;
   }
   return nullptr;
@@ -82,7 +80,7 @@ bool pool_in_layer(Planner& planner, NodePlan& node) {
   Step* step = convolution_of(planner.plan(), *made);
   if (step == nullptr) return false;
   const Window pool = window_of(node, node.shape(0), node.list("kernel_shape"));
-  const auto* given = std::get_if<Argument::Literal>(&step->arguments[kBlock].what);
+  const auto* given = std::get_if<Argument::Literal>(&step->arguments[ConvCall::kBlock].what);
   const std::int64_t block = std::stoll(given->text);
   if (!lies_apart(pool) || pool.kernel[2] > block) return false;
   const auto& function = std::get<Argument::Function>(step->arguments[0].what);
@@ -96,14 +94,14 @@ bool pool_in_layer(Planner& planner, NodePlan& node) {
   product.vectors = static_cast<std::uint64_t>(shape[0] * pool.out_size() * pool.taps());
 
   std::vector<Argument> arguments = std::move(step->arguments);
-  step->arguments.assign(arguments.begin(), arguments.begin() + kBlock);
+  step->arguments.assign(arguments.begin(), arguments.begin() + ConvCall::kBlock);
   node.array(*step, "pool", pool.numbers());
-  step->arguments.push_back(arguments[kBlock]);
+  step->arguments.push_back(arguments[ConvCall::kBlock]);
   node.size(*step, average ? 1 : 0);
-  step->arguments.push_back(arguments[kPatches]);
+  step->arguments.push_back(arguments[ConvCall::kPatches]);
   node.scratch(*step, values);
-  step->arguments.insert(step->arguments.end(), arguments.begin() + kPatches + 1,
-                         arguments.begin() + kOutput);
+  step->arguments.insert(step->arguments.end(), arguments.begin() + ConvCall::kScratch,
+                         arguments.begin() + ConvCall::kOutput);
   node.write(*step, y);
   step->kernel = "qk_conv_pool";
   step->op += " " + node.node().op;

@@ -12,6 +12,7 @@
 
 #include "core/bytes.h"
 #include "emit/c/plan.h"
+#include "emit/c/tile_window.h"
 
 namespace qc::c {
 
@@ -25,6 +26,8 @@ struct WeightMatrix {
   /// Vectors that it is multiplied with in one call: 1 in a fully connected layer, 8 or more in a
   /// convolution. Only the choice of a form depends on it.
   std::size_t pixels = 1;
+  /// Of a convolution that may go by tiles; else null.
+  const TileWindow* tiles = nullptr;
 };
 
 /// A matrix in a form: the arrays and numbers that the kernel takes, in their order.
@@ -43,6 +46,16 @@ struct CodedWeights {
   std::uint64_t time = 0;
 };
 
+/// A form for convolutions by tiles. The kernel computes what a tile has, as in
+///   void kernel(<the parts>, size_t rows, size_t columns, const float *bias, const float *x,
+///               const struct qk_tile *tile, float *y, size_t stride);
+struct TileForm {
+  std::string_view kernel;
+  TileInput input = TileInput::kFloats;
+  /// As that of a WeightForm; `tiles` of the matrix is not null.
+  std::optional<CodedWeights> (*encode)(const WeightMatrix& weights) = nullptr;
+};
+
 /// A form of weights. The kernel is the C function `kernel`, which computes
 ///   y[r * stride + p] = bias[r] + sum over c of w[r][c] * x[c * pixels + p]
 /// for all rows r and p < pixels, c ascending, as in
@@ -56,6 +69,7 @@ struct WeightForm {
   /// The coded matrix; nothing where it has not this form. Values come back bit for bit, but for
   /// forms that say otherwise and the sign of zeros.
   std::optional<CodedWeights> (*encode)(const WeightMatrix& weights) = nullptr;
+  const TileForm* tiles = nullptr;  ///< where it has one
 };
 
 std::span<const WeightForm> weight_forms();
@@ -67,6 +81,7 @@ enum class Goal { kSize, kSpeed };
 struct ChosenForm {
   const WeightForm* form = nullptr;
   CodedWeights weights;
+  const TileForm* tiles = nullptr;  ///< where these weights are for a convolution by tiles
 };
 ChosenForm choose_form(const WeightMatrix& weights, Goal goal, std::string_view only = {});
 

@@ -180,19 +180,23 @@ std::string wrapped(const std::string& text, std::size_t indent) {
 }
 
 std::string Writer::product_text(const Product& product) const {
-  std::string text = wrapped(
-      fmt::format("static void {}_{}(size_t group, const float *x, size_t pixels, float *y, "
-                  "size_t stride, void *scratch) {{\n",
-                  names_.name, product.name),
-      4);
+  const bool by_tiles = product.tile_input.has_value();
+  const char* parameters =
+      by_tiles ? "const float *x, const struct qk_tile *tile, float *y, size_t stride"
+               : "const float *x, size_t pixels, float *y, size_t stride, void *scratch";
+  std::string text = wrapped(fmt::format("static void {}_{}(size_t group, {}) {{\n", names_.name,
+                                         product.name, parameters),
+                             4);
   const auto call = [&](std::size_t indent, const Product::Call& of) {
     std::vector<std::string> arguments;
     for (const Argument& each : of.arguments) arguments.push_back(argument(each));
-    for (const char* last : {"x", "pixels", "y", "stride"}) arguments.emplace_back(last);
+    for (const char* last : {"x", by_tiles ? "tile" : "pixels", "y", "stride"}) {
+      arguments.emplace_back(last);
+    }
     if (of.takes_scratch) arguments.emplace_back("scratch");
     return fmt::format("{:{}}{}({});\n", "", indent, of.kernel, fmt::join(arguments, ", "));
   };
-  if (std::ranges::none_of(product.calls, &Product::Call::takes_scratch)) {
+  if (!by_tiles && std::ranges::none_of(product.calls, &Product::Call::takes_scratch)) {
     text += "  (void)scratch;\n";
   }
   if (product.calls.size() == 1) {

@@ -73,6 +73,22 @@ static void qk_max_pool(const float *x, size_t planes, const int32_t *window, fl
   }
 }
 
+/* kernel qk_max_pool_pairs */
+/* qk_max_pool of windows of two by two that lie side by side and cover the input: `lines` of the
+ * output in all planes, of `width` each. */
+static void qk_max_pool_pairs(const float *x, size_t lines, size_t width, float *y) {
+  size_t n;
+  size_t i;
+  for (n = 0; n < lines; ++n, x += 4 * width, y += width) {
+    const float *const below = x + 2 * width;
+    for (i = 0; i < width; ++i) {
+      const float first = x[2 * i] > below[2 * i] ? x[2 * i] : below[2 * i];
+      const float second = x[2 * i + 1] > below[2 * i + 1] ? x[2 * i + 1] : below[2 * i + 1];
+      y[i] = second > first ? second : first;
+    }
+  }
+}
+
 /* kernel qk_reach: needs qk_window */
 /* Elements of a window on the input or its padding, along one axis. */
 static int32_t qk_reach(const int32_t *window, int axis, int32_t start, int32_t padding) {

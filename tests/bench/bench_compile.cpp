@@ -21,6 +21,7 @@
 #include "harness.h"
 #include "model_builder.h"
 #include "passes/pass.h"
+#include "programs.h"
 
 namespace qc::bench {
 namespace {
@@ -184,7 +185,7 @@ OnnxModel applied(const Pass& pass, const OnnxModel& model,
 
 struct Network {
   const char* name;
-  const char* path;  // from samples/models
+  const char* source;  // a file in samples/models, or a network of make_sample
   c::Shape shape;
   const Pass* pass;
   std::vector<std::pair<std::string, std::string>> flags;
@@ -200,11 +201,32 @@ std::vector<Network> networks() {
        &kPrunePass,
        {{"rate", "0.95"}}},
       {"LeNet-5, 8% kept", lenet5, picture, &kPrunePass, {{"rate", "0.92"}}},
+      {"TernaryNet", "ternarynet", picture, &kTernarizePass, {}},
+      {"BinaryNet",
+       "binarynet",
+       picture,
+       &kBinarizePass,
+       {{"scale", "none"}, {"activations", "sign"}}},
+      {"XNOR-Net", "binarynet", picture, &kBinarizePass, {{"xnor", "true"}}},
+      {"DoReFa-Net W1A3",
+       "dorefanet",
+       picture,
+       &kDorefaPass,
+       {{"wbits", "1"}, {"abits", "3"}, {"keep", "last"}}},
       {"LeNet-5, ternary", lenet5, picture, &kTernarizePass, {}},
       {"LeNet-5, binary, of signs", lenet5, picture, &kBinarizePass, {{"activations", "sign"}}},
       {"LeNet-5, XNOR-Net", lenet5, picture, &kBinarizePass, {{"xnor", "true"}}},
       {"LeNet-5, DoReFa-Net W1A3", lenet5, picture, &kDorefaPass, {{"wbits", "1"}, {"abits", "3"}}},
   };
+}
+
+// A file of the samples, or what make_sample writes into a folder.
+fs::path file_of(const Network& network, const fs::path& folder) {
+  const std::string source = network.source;
+  if (source.ends_with(".onnx")) return harness::source_dir() / "samples" / "models" / source;
+  const fs::path made = folder / (source + ".onnx");
+  run_command({"make_sample", harness::make_sample(), {source, made}, {}});
+  return made;
 }
 
 // Median microseconds of a model in ONNX Runtime on one thread; negative where there is none.
@@ -217,6 +239,7 @@ double onnxruntime_time(const OnnxModel& model, const c::Shape& shape, const fs:
     const float value = normal(random);
     inputs.append(reinterpret_cast<const char*>(&value), sizeof value);
   }
+  fs::create_directories(folder);
   harness::write_file(folder / "inputs.bin", inputs);
   model.write(folder / "model.onnx", {}, Overwrite::kRefuse);
   const nlohmann::json tensor = {{"name", model.graph()->main.inputs.at(0).name},
@@ -248,21 +271,22 @@ double onnxruntime_call_time(bool quick) {
 }
 
 void add_network(const Network& network, double call, bool quick, MarkdownTable& table) {
-  const OnnxModel plain =
-      OnnxModel::open(harness::source_dir() / "samples" / "models" / network.path);
+  const harness::TempDir temp;
+  const OnnxModel plain = OnnxModel::open(file_of(network, temp.path()));
   const OnnxModel model = applied(*network.pass, plain, network.flags);
   const c::Plan plan = plan_of(model, network.shape);
-  const harness::TempDir temp;
   const double time = time_calls({{"net", &plan}}, {}, temp.path(), quick ? 3 : kRounds)[0];
-  const double runtime =
-      onnxruntime_time(model, network.shape, temp.path(), quick ? 3 : 4 * kRounds);
+  const int runs = quick ? 3 : 4 * kRounds;
+  const double runtime = onnxruntime_time(model, network.shape, temp.path() / "treated", runs);
+  const double of_floats = onnxruntime_time(plain, network.shape, temp.path() / "plain", runs);
   const auto ratio = [&](double other) {
     return other < 0 ? std::string("-") : fmt::format("{:.1f}x", other / time);
   };
+  const auto us = [](double of) { return of < 0 ? "-" : fmt::format("{:.1f}", of); };
   table.add_row({network.name, fmt::format("{}", plan.constant_bytes()),
-                 fmt::format("{}", plan.arena_bytes), fmt::format("{:.1f}", time),
-                 runtime < 0 ? "-" : fmt::format("{:.1f}", runtime), ratio(runtime),
-                 ratio(runtime < 0 ? -1 : runtime - call)});
+                 fmt::format("{}", plan.arena_bytes), fmt::format("{:.1f}", time), us(runtime),
+                 ratio(runtime), ratio(runtime < 0 ? -1 : runtime - call), us(of_floats),
+                 ratio(of_floats)});
 }
 
 std::string run(const BenchOptions& options) {
@@ -272,8 +296,8 @@ std::string run(const BenchOptions& options) {
     tell(layer.name);
     add_layer(layer, options.quick, layers);
   }
-  MarkdownTable whole(
-      {"network", "constants", "RAM", "us", "ONNX Runtime, us", "speed", "without the call"});
+  MarkdownTable whole({"network", "constants", "RAM", "us", "ONNX Runtime, us", "speed",
+                       "without the call", "its floats, us", "speed"});
   const double call = onnxruntime_call_time(options.quick);
   for (const Network& network : networks()) {
     if (!options.wants(network.name)) continue;
@@ -298,7 +322,10 @@ const BenchTable kCompileTable{
         "dense\n"
         "form. Networks are as the passes leave them, without training: *speed* is over ONNX "
         "Runtime's\n"
-        "time for the same model from node on one thread, and over that less what a call takes.",
+        "time for the same model from node on one thread, over that less what a call takes, and "
+        "over "
+        "that\n"
+        "for the network in float, *its floats*.",
     .run = run,
 };
 

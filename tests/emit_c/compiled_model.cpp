@@ -100,6 +100,7 @@ CompiledModel::CompiledModel(const OnnxModel& model, const c::PlanOptions& optio
 
 void CompiledModel::build(Checks checks) {
   std::vector<std::string> args = {"-std=c99", "-O1", "-ffp-contract=off"};
+  if (checks == Checks::kNative) args.insert(args.end(), {"-O3", "-march=native"});
   if (checks == Checks::kAll) {
     args.insert(args.end(), {"-fsanitize=address,undefined", "-fno-sanitize-recover=all"});
   }

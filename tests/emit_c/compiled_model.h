@@ -14,8 +14,9 @@ namespace qc::test {
 /// Why no program can be built; empty when it can.
 std::string missing_compiler();
 
-/// What a program is built with beside warnings as errors: sanitizers, and once more as C++.
-enum class Checks { kWarnings, kAll };
+/// What a program is built with beside warnings as errors: the vector instructions of this machine,
+/// or sanitizers, and once more as C++.
+enum class Checks { kWarnings, kNative, kAll };
 
 class CompiledModel {
  public:

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <functional>
 #include <stdexcept>
 #include <tuple>
 #include <type_traits>
@@ -24,9 +25,13 @@ namespace {
 #include "runtime/kernels/bits.c"
 #include "runtime/kernels/codebook.c"
 #include "runtime/kernels/dense.c"
+#include "runtime/kernels/layers.c"
 #include "runtime/kernels/planes.c"
 #include "runtime/kernels/sparse.c"
+#include "runtime/kernels/wide.c"
+#include "runtime/kernels/tiles.c"
 #include "runtime/kernels/xnor.c"
+#include "runtime/kernels/words.c"
 // clang-format on
 
 }  // namespace
@@ -80,11 +85,9 @@ class Arguments {
   std::vector<std::vector<std::uint32_t>> arrays_;
 };
 
-// What all kernels take after the parts.
-constexpr std::size_t kCommonArguments = 7;
-
-template <typename... Types>
-void call_with(void (*kernel)(Types...), const CodedWeights& weights, const ProductCall& call) {
+// Calls a kernel with the parts of weights, and the arguments that all kernels take after them.
+template <typename... Types, typename... Common>
+void call_with(void (*kernel)(Types...), const CodedWeights& weights, Common... common) {
   const auto call_with_parts = [&]<std::size_t... kIndices>(std::index_sequence<kIndices...>) {
     using All = std::tuple<Types...>;
     Arguments arguments(weights);
@@ -92,24 +95,68 @@ void call_with(void (*kernel)(Types...), const CodedWeights& weights, const Prod
     const std::tuple<std::tuple_element_t<kIndices, All>...> parts{
         arguments.take<std::tuple_element_t<kIndices, All>>()...};
     if (!arguments.all_taken()) throw std::invalid_argument("more parts than the kernel takes");
-    kernel(std::get<kIndices>(parts)..., call.rows, call.columns, call.bias, call.x, call.pixels,
-           call.y, call.stride);
+    kernel(std::get<kIndices>(parts)..., common...);
   };
-  call_with_parts(std::make_index_sequence<sizeof...(Types) - kCommonArguments>());
+  call_with_parts(std::make_index_sequence<sizeof...(Types) - sizeof...(Common)>());
 }
 
 }  // namespace
 
 void run_kernel(std::string_view kernel, const CodedWeights& weights, const ProductCall& call) {
-  if (kernel == "qk_dense") return call_with(qk_dense, weights, call);
-  if (kernel == "qk_codebook") return call_with(qk_codebook, weights, call);
-  if (kernel == "qk_radix") return call_with(qk_radix, weights, call);
-  if (kernel == "qk_sparse") return call_with(qk_sparse, weights, call);
-  if (kernel == "qk_sparse_rice") return call_with(qk_sparse_rice, weights, call);
-  if (kernel == "qk_sparse16") return call_with(qk_sparse16, weights, call);
-  if (kernel == "qk_planes") return call_with(qk_planes, weights, call);
-  if (kernel == "qk_xnor") return call_with(qk_xnor, weights, call);
+  const auto run = [&](auto* function) {
+    call_with(function, weights, call.rows, call.columns, call.bias, call.x, call.pixels, call.y,
+              call.stride);
+  };
+  if (kernel == "qk_dense") return run(qk_dense);
+  if (kernel == "qk_codebook") return run(qk_codebook);
+  if (kernel == "qk_radix") return run(qk_radix);
+  if (kernel == "qk_sparse") return run(qk_sparse);
+  if (kernel == "qk_sparse_rice") return run(qk_sparse_rice);
+  if (kernel == "qk_sparse16") return run(qk_sparse16);
+  if (kernel == "qk_planes") return run(qk_planes);
+  if (kernel == "qk_xnor") return run(qk_xnor);
   throw std::invalid_argument("no kernel of that name");
+}
+
+namespace {
+
+// The products of the convolution that runs.
+std::function<void(std::size_t group, const float* x, const qk_tile* tile, float* y,
+                   std::size_t stride)>
+    products_of_tile;
+
+void call_products(std::size_t group, const float* x, const qk_tile* tile, float* y,
+                   std::size_t stride) {
+  products_of_tile(group, x, tile, y, stride);
+}
+
+}  // namespace
+
+void run_tiles(const TileForm& form, const std::vector<CodedWeights>& weights,
+               const TileCall& call) {
+  const std::size_t columns = call.window.channels * call.window.taps;
+  products_of_tile = [&](std::size_t group, const float* x, const qk_tile* tile, float* y,
+                         std::size_t stride) {
+    const float* bias = call.bias != nullptr ? call.bias + group * call.rows : nullptr;
+    const auto run = [&](auto* function) {
+      call_with(function, weights.at(group), call.rows, columns, bias, x, tile, y, stride);
+    };
+    if (form.kernel == "qk_dense_tiles") return run(qk_dense_tiles);
+    if (form.kernel == "qk_sparse_tiles") return run(qk_sparse_tiles);
+    if (form.kernel == "qk_ternary_tiles") return run(qk_ternary_tiles);
+    if (form.kernel == "qk_xnor_tiles") return run(qk_xnor_tiles);
+    if (form.kernel == "qk_bits_tiles") return run(qk_bits_tiles);
+    throw std::invalid_argument("no kernel of that name");
+  };
+  // Numbers that are not zero, for memory is not empty when a step begins.
+  std::vector<float> memory(call.window.memory(form.input), 7.0F);
+  if (form.input == TileInput::kFloats) {
+    qk_conv_tiles(call_products, call.x, call.batch, weights.size(), call.window.channels,
+                  call.rows, call.numbers.data(), memory.data(), call.y);
+  } else {
+    qk_conv_words(call_products, call.x, call.batch, weights.size(), call.window.channels,
+                  call.rows, call.numbers.data(), call.window.bits, memory.data(), call.y);
+  }
 }
 
 }  // namespace qc::c

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string_view>
+#include <vector>
 
 #include "emit/c/weights.h"
 
@@ -22,5 +24,20 @@ struct ProductCall {
 /// Calls the kernel of that name. Each array is in memory of its own, of just its size. Throws
 /// std::invalid_argument where the parts are not those that the kernel takes.
 void run_kernel(std::string_view kernel, const CodedWeights& weights, const ProductCall& call);
+
+/// A convolution by tiles.
+struct TileCall {
+  TileWindow window;
+  std::vector<std::int32_t> numbers;  ///< of the window, as kernels take it
+  std::size_t batch = 1;
+  std::size_t rows = 0;         ///< of a group
+  const float* bias = nullptr;  ///< of all groups
+  const float* x = nullptr;
+  float* y = nullptr;
+};
+
+/// Runs a convolution with weights for each group, in memory of just the size that it needs.
+void run_tiles(const TileForm& form, const std::vector<CodedWeights>& weights,
+               const TileCall& call);
 
 }  // namespace qc::c

@@ -17,6 +17,6 @@ std::optional<CodedWeights> encode(const WeightMatrix& weights) {
 
 }  // namespace
 
-const WeightForm kDenseForm{"dense", "qk_dense", "a float for each weight", encode};
+const WeightForm kDenseForm{"dense", "qk_dense", "a float for each weight", encode, &kDenseTiles};
 
 }  // namespace qc::c

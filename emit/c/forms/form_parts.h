@@ -1,6 +1,7 @@
 // What the encoders of forms share: the table's rows, parts of coded weights, few values as codes.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -24,6 +25,23 @@ extern const WeightForm kBinaryForm;
 extern const WeightForm kTernaryForm;
 extern const WeightForm kLevelsForm;
 extern const WeightForm kXnorForm;
+
+extern const TileForm kDenseTiles;
+extern const TileForm kSparseTiles;
+extern const TileForm kTernaryTiles;
+extern const TileForm kXnorTiles;
+extern const TileForm kBitsTiles;
+
+/// The time of a kernel by tiles: it calculates whole vectors, also where lines are shorter.
+std::uint64_t tile_time(const WeightMatrix& weights, std::uint64_t time);
+
+/// The scales of up to three planes of bits.
+using PlaneScales = std::array<float, 3>;
+
+/// For a matrix of -a and a, or one of -b, 0 and a: {a} or {a, -b} for the matrix, or else for each
+/// row; empty where it is none.
+std::vector<PlaneScales> find_binary_scales(const WeightMatrix& weights);
+std::vector<PlaneScales> find_ternary_scales(const WeightMatrix& weights);
 
 /// Appends an array to the parts, or a number, and counts its bytes as flash.
 void add_array(CodedWeights& weights, std::string_view suffix, std::string_view type, Bytes bytes);

@@ -9,8 +9,7 @@
 namespace qc::c {
 namespace {
 
-constexpr std::size_t kMostPlanes = 3;
-using Scales = std::array<float, kMostPlanes>;
+using Scales = PlaneScales;
 
 struct PlaneKind {
   std::size_t planes;
@@ -88,6 +87,7 @@ std::optional<unsigned> code_of(float value, const PlaneKind& kind, const Scales
 
 // The scales of the matrix, or else of each row; empty where there are none.
 std::vector<Scales> find_scales(const WeightMatrix& weights, const PlaneKind& kind) {
+  if (weights.values.empty()) return {};
   const auto fits = [&](std::span<const float> values, const std::optional<Scales>& scales) {
     if (!scales) return false;
     // Zeros times them must be zeros.
@@ -120,7 +120,6 @@ std::size_t place_of(const WeightMatrix& weights, const PlaneKind& kind, std::si
 }
 
 std::optional<CodedWeights> encode(const WeightMatrix& weights, const PlaneKind& kind) {
-  if (weights.values.empty()) return std::nullopt;
   const std::vector<Scales> scales = find_scales(weights, kind);
   if (scales.empty()) return std::nullopt;
   const std::size_t groups = (weights.columns + 3) / 4;
@@ -165,7 +164,7 @@ constexpr PlaneKind kTernary = {2, false, ternary_scales, kTernaryCodes};
 constexpr PlaneKind kLevels = {3, false, level_scales, kLevelCodes};
 
 std::optional<CodedWeights> encode_signs(const WeightMatrix& weights) {
-  if (!weights.signs_only || weights.values.empty()) return std::nullopt;
+  if (!weights.signs_only) return std::nullopt;
   const std::vector<Scales> scales = find_scales(weights, kBinary);
   if (scales.empty()) return std::nullopt;
   const std::size_t words = (weights.columns + 31) / 32;
@@ -193,13 +192,21 @@ std::optional<CodedWeights> encode_signs(const WeightMatrix& weights) {
 
 }  // namespace
 
-const WeightForm kBinaryForm{"binary", "qk_planes",
-                             "one magnitude for the matrix or each row: sums of signed inputs",
-                             [](const WeightMatrix& weights) { return encode(weights, kBinary); }};
+std::vector<PlaneScales> find_binary_scales(const WeightMatrix& weights) {
+  return find_scales(weights, kBinary);
+}
+
+std::vector<PlaneScales> find_ternary_scales(const WeightMatrix& weights) {
+  return find_scales(weights, kTernary);
+}
+
+const WeightForm kBinaryForm{
+    "binary", "qk_planes", "one magnitude for the matrix or each row: sums of signed inputs",
+    [](const WeightMatrix& weights) { return encode(weights, kBinary); }, &kBitsTiles};
 
 const WeightForm kTernaryForm{
     "ternary", "qk_planes", "-a, 0 and b for the matrix or each row: sums of selected inputs",
-    [](const WeightMatrix& weights) { return encode(weights, kTernary); }};
+    [](const WeightMatrix& weights) { return encode(weights, kTernary); }, &kTernaryTiles};
 
 const WeightForm kLevelsForm{
     "levels", "qk_planes",
@@ -208,6 +215,6 @@ const WeightForm kLevelsForm{
 
 const WeightForm kXnorForm{"xnor", "qk_xnor",
                            "signs with a scale, of inputs that are signs too: XNOR and counts",
-                           encode_signs};
+                           encode_signs, &kXnorTiles};
 
 }  // namespace qc::c

@@ -151,6 +151,6 @@ const WeightForm kSparseRiceForm{
 
 const WeightForm kSparse16Form{"sparse16", "qk_sparse16",
                                "zeros skipped: columns of 16 bits, floats; the fastest",
-                               encode_columns};
+                               encode_columns, &kSparseTiles};
 
 }  // namespace qc::c

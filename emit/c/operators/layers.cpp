@@ -82,6 +82,10 @@ void plan_conv(NodePlan& node) {
   product.signs_only = node.signs_only(0);
   product.vectors = static_cast<std::uint64_t>(input[0] * window.out_size());
   const bool direct = window.is_pointwise();
+  if (!direct && node.may_go_by_tiles()) {
+    product.tiles = tile_window(window, to_size(sizes.channels));
+    product.tiles->bits = node.code_bits(0);
+  }
   product.pixels = to_size(direct ? window.out_size() : node.block(window.out_size()));
   Step& step = node.call(direct ? "qk_product_planes" : "qk_conv");
   const std::size_t index = node.product(step, std::move(product));

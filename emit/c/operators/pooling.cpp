@@ -32,14 +32,31 @@ Step& call_pool(NodePlan& node, const char* kernel, const Window& window, const 
   return step;
 }
 
+// Windows of two by two, side by side, that cover the input.
+bool is_of_pairs(const Window& window) {
+  using Axes = Window::Axes;
+  return window.kernel == Axes{1, 2, 2} && window.stride == Axes{1, 2, 2} &&
+         window.pad == Axes{0, 0, 0} && window.dilation == Axes{1, 1, 1} && window.out[0] == 1 &&
+         window.in == Axes{1, 2 * window.out[1], 2 * window.out[2]};
+}
+
 void plan_max_pool(NodePlan& node) {
   require_floats(node);
   const Shape& input = node.shape(0);
   if (node.has_output(1)) node.refuse("its indices are not given");
   if (node.integer("storage_order", 0) != 0) node.refuse("storage_order is not 0");
   const Window window = window_of(node, input, node.list("kernel_shape"));
-  call_pool(node, "qk_max_pool", window, input,
-            node.output(0, DataType::kFloat, pooled_shape(input, window)));
+  const ValueId y = node.output(0, DataType::kFloat, pooled_shape(input, window));
+  if (!is_of_pairs(window)) {
+    call_pool(node, "qk_max_pool", window, input, y);
+    return;
+  }
+  Step& step = node.call("qk_max_pool_pairs");
+  node.read(step, node.input(0));
+  node.size(step, input[0] * input[1] * window.out[1]);
+  node.size(step, window.out[2]);
+  node.write(step, y);
+  step.operations = 3 * static_cast<std::uint64_t>(input[0] * input[1] * window.out_size());
 }
 
 void plan_average_pool(NodePlan& node) {

@@ -79,6 +79,20 @@ std::int64_t Window::in_size() const { return product_of(in); }
 std::int64_t Window::out_size() const { return product_of(out); }
 std::int64_t Window::taps() const { return product_of(kernel); }
 
+TileWindow tile_window(const Window& window, std::size_t channels) {
+  TileWindow tiles;
+  tiles.channels = channels;
+  tiles.taps = static_cast<std::size_t>(window.taps());
+  tiles.stride = static_cast<std::size_t>(window.stride[2]);
+  tiles.width = static_cast<std::size_t>(window.out[2]);
+  tiles.padded = 1;
+  for (std::size_t axis = 0; axis < 3; ++axis) {
+    tiles.padded *= static_cast<std::size_t>((window.out[axis] - 1) * window.stride[axis] +
+                                             (window.kernel[axis] - 1) * window.dilation[axis] + 1);
+  }
+  return tiles;
+}
+
 Shape axes_of(const Window::Axes& axes, std::size_t count) {
   return {axes.end() - static_cast<std::ptrdiff_t>(count), axes.end()};
 }

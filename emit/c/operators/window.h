@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "emit/c/operators.h"
+#include "emit/c/tile_window.h"
 
 namespace qc::c {
 
@@ -34,6 +35,9 @@ Window window_of(const NodePlan& node, const Shape& input, const Shape& kernel);
 
 /// That of a transposed convolution: it moves over the output, which is `in` of the result.
 Window transposed_window_of(const NodePlan& node, const Shape& input, const Shape& kernel);
+
+/// The window of a convolution by tiles; `channels`: of a group's input.
+TileWindow tile_window(const Window& window, std::size_t channels);
 
 /// The last `count` axes, those of the input or output.
 Shape axes_of(const Window::Axes& axes, std::size_t count);
