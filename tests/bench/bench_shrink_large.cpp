@@ -13,6 +13,7 @@
 
 #include "bench.h"
 #include "harness.h"
+#include "kept_rows.h"
 #include "model_builder.h"
 
 namespace qc::bench {
@@ -101,47 +102,60 @@ class RandomResnet {
   std::size_t weights_ = 0;
 };
 
+// A row of the table, without the date.
+std::vector<std::string> measure(const fs::path& pictures, std::size_t samples, bool fast) {
+  const harness::TempDir temp;
+  RandomResnet().write(temp / "resnet.onnx");
+  std::vector<std::string> args = {"shrink",
+                                   temp / "resnet.onnx",
+                                   "--data",
+                                   pictures,
+                                   "--samples",
+                                   std::to_string(samples),
+                                   "--metric",
+                                   "snr",
+                                   "--target-size",
+                                   "10MB",
+                                   "-f",
+                                   "-o",
+                                   temp / "resnet.qc",
+                                   "--json"};
+  if (fast) args.emplace_back("--fast");
+  harness::RunOptions options;
+  options.timeout = std::chrono::hours(2);
+  const harness::RunResult result = harness::run(args, options);
+  if (result.out.empty()) throw std::runtime_error(result.err);
+  const auto report = nlohmann::json::parse(result.out);
+  const auto& stages = report.at("stages");
+  return {fast ? "`--fast`" : "default",
+          fmt::format("{:.0f}", report.at("packed_bytes").get<double>() / 1000),
+          fmt::format("{:.1f}", report.at("certificate").at("value").get<double>()),
+          fmt::format("{:.0f}", stages.at("calibration").get<double>()),
+          fmt::format("{:.0f}", stages.at("search").get<double>()),
+          fmt::format("{:.0f}", report.at("seconds").get<double>()),
+          fmt::format("{:.2f}", static_cast<double>(result.peak_memory) / 1e9)};
+}
+
 std::string run(const BenchOptions& bench) {
   const auto shared = harness::shared_dir();
   if (!shared) return "Not measured: there is no ../shared.\n";
-  const harness::TempDir temp;
-  RandomResnet network;
-  network.write(temp / "resnet.onnx");
+  KeptRows rows(bench);
   const std::size_t samples = bench.quick ? 6 : 60;
-  MarkdownTable table({"", "kB", "SNR dB", "calibration s", "search s", "all s", "peak GB"});
+  MarkdownTable table(
+      {"", "kB", "SNR dB", "calibration s", "search s", "all s", "peak GB", "date"});
   for (const bool fast : {true, false}) {
-    std::vector<std::string> args = {"shrink",
-                                     temp / "resnet.onnx",
-                                     "--data",
-                                     *shared / "data/imagenet-sample-1000/images",
-                                     "--samples",
-                                     std::to_string(samples),
-                                     "--metric",
-                                     "snr",
-                                     "--target-size",
-                                     "10MB",
-                                     "-f",
-                                     "-o",
-                                     temp / "resnet.qc",
-                                     "--json"};
-    if (fast) args.emplace_back("--fast");
-    harness::RunOptions options;
-    options.timeout = std::chrono::hours(2);
-    const harness::RunResult result = harness::run(args, options);
-    if (result.out.empty()) throw std::runtime_error(result.err);
-    const auto report = nlohmann::json::parse(result.out);
-    const auto& stages = report.at("stages");
-    table.add_row({fast ? "`--fast`" : "default",
-                   fmt::format("{:.0f}", report.at("packed_bytes").get<double>() / 1000),
-                   fmt::format("{:.1f}", report.at("certificate").at("value").get<double>()),
-                   fmt::format("{:.0f}", stages.at("calibration").get<double>()),
-                   fmt::format("{:.0f}", stages.at("search").get<double>()),
-                   fmt::format("{:.0f}", report.at("seconds").get<double>()),
-                   fmt::format("{:.2f}", static_cast<double>(result.peak_memory) / 1e9)});
+    const auto measured = rows.get(fast ? "large/fast" : "large/default", [&] {
+      return nlohmann::json{
+          {"row", measure(*shared / "data/imagenet-sample-1000/images", samples, fast)}};
+    });
+    if (!measured) continue;
+    std::vector<std::string> row = measured->at("row");
+    row.push_back(measured->at("date"));
+    table.add_row(std::move(row));
     tell(fast ? "  --fast done" : "  done");
   }
   return fmt::format("{:.1f} million weights, {} pictures.\n\n{}",
-                     static_cast<double>(network.weights()) / 1e6, samples, table.text());
+                     static_cast<double>(RandomResnet().weights()) / 1e6, samples, table.text());
 }
 
 }  // namespace
@@ -152,7 +166,7 @@ const BenchTable kShrinkLargeTable{
     .about =
         "`shrink --target-size 10MB` of a network with the layers of ResNet-50 and random "
         "weights, with\n"
-        "pictures of ../shared.",
+        "pictures of ../shared, by two threads.",
     .run = run,
     .slow = true};
 

@@ -71,9 +71,8 @@ void keep_files_in_memory() {
 constexpr std::string_view kHeader =
     "# Benchmarks\n\n"
     "Written by `cmake --preset bench && cmake --build --preset bench --target report` (or\n"
-    "`report-training`, `report-shrink`); each table names the command that prints it alone. "
-    "Nothing here is "
-    "edited\nby hand.\n";
+    "`report-training`, `report-shrink`); each table names the command that prints it alone.\n"
+    "Nothing here is edited by hand.\n";
 
 std::string machine() {
   return fmt::format(
