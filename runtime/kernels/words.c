@@ -4,7 +4,7 @@
 #include <stdint.h>
 #include <string.h>
 
-/* kernel qk_counts: needs qk_inline, qk_ones */
+/* kernel qk_counts */
 /* Sixteen numbers of 32 bits, in the vectors that there are. */
 #if defined(__AVX512VPOPCNTDQ__)
 #include <immintrin.h>
@@ -21,7 +21,20 @@ typedef struct qk_counts {
   qk_count_part at[QK_COUNT_PARTS];
 } qk_counts;
 
-/* kernel qk_part_ones: needs qk_counts */
+/* kernel qk_counts_clear: needs qk_inline, qk_counts */
+QK_INLINE void qk_counts_clear(qk_counts *counts) {
+  const qk_count_part zeros = {0};
+  int i;
+  for (i = 0; i < QK_COUNT_PARTS; i++) counts->at[i] = zeros;
+}
+
+/* kernel qk_counts_double: needs qk_inline, qk_counts */
+QK_INLINE void qk_counts_double(qk_counts *counts) {
+  int i;
+  for (i = 0; i < QK_COUNT_PARTS; i++) counts->at[i] += counts->at[i];
+}
+
+/* kernel qk_part_ones: needs qk_inline, qk_counts */
 /* The bits that are set in each number. */
 #if defined(__AVX512VPOPCNTDQ__)
 #define qk_part_ones(words) ((qk_count_part)_mm512_popcnt_epi32((__m512i)(words)))
@@ -123,26 +136,21 @@ QK_INLINE void qk_load_words(qk_counts *to, const float *from) {
   for (i = 0; i < QK_COUNT_PARTS; i++) to->at[i] = ((const qk_count_part *)from)[i];
 }
 
-/* kernel qk_word_sums: needs qk_count_words, qk_load_words */
-/* Counts of a segment of a tile for four rows, of whose weights w has `words` for each: signs that
- * differ without `bits`, else positive weights of the numbers. Rows of one bit each give the sums of
- * the numbers themselves. */
+/* kernel qk_word_sums: needs qk_count_words, qk_load_words, qk_counts_clear, qk_counts_double */
+/* Counts of a segment of a tile for four rows of weights, of which w has `words` for each: of signs
+ * that differ without `bits`, else the sums of the numbers below positive weights. */
 QK_INLINE void qk_word_sums(qk_counts *sums, unsigned bits, const uint32_t *const *w, size_t words,
                             size_t taps, const float *x) {
   const size_t planes = bits != 0 ? bits : 2;
-  const qk_counts zeros = {{{0}}};
+  qk_counts flips, masks;
   size_t b, k, t, i;
-  int j;
-  for (i = 0; i < 4; i++) sums[i] = zeros;
+  qk_counts_clear(&flips);
+  for (i = 0; i < 4; i++) qk_counts_clear(&sums[i]);
   for (b = planes; b-- > (bits != 0 ? 0U : 1U);) {
     const float *from = x;
-    for (i = 0; i < 4; i++) {
-      for (j = 0; j < QK_COUNT_PARTS; j++) sums[i].at[j] += sums[i].at[j];
-    }
+    for (i = 0; i < 4; i++) qk_counts_double(&sums[i]);
     for (k = 0; k < words; k += taps, from += 64 * planes * taps) {
       for (t = 0; t < taps; t++) {
-        qk_counts flips = zeros;
-        qk_counts masks;
         if (bits == 0) qk_load_words(&flips, from + 64 * t);
         qk_load_words(&masks, from + 64 * (b * taps + t));
         for (i = 0; i < 4; i++) qk_count_words(&sums[i], w[i][k + t], &flips, &masks);
@@ -151,23 +159,22 @@ QK_INLINE void qk_word_sums(qk_counts *sums, unsigned bits, const uint32_t *cons
   }
 }
 
-/* kernel qk_input_sums: needs qk_count_words, qk_load_words */
-/* The sums of the numbers that a segment of a tile has, or of those that are not zero. */
+/* kernel qk_input_sums: needs qk_count_words, qk_load_words, qk_counts_clear, qk_counts_double */
+/* The sums of the numbers that a segment of a tile has, or how many signs are not zero. */
 QK_INLINE void qk_input_sums(qk_counts *sums, unsigned bits, size_t words, size_t taps,
                              const float *x) {
   const size_t planes = bits != 0 ? bits : 2;
-  const qk_counts zeros = {{{0}}};
+  qk_counts flips, masks;
   size_t b, k, t;
-  int j;
-  *sums = zeros;
+  qk_counts_clear(&flips);
+  qk_counts_clear(sums);
   for (b = planes; b-- > (bits != 0 ? 0U : 1U);) {
     const float *from = x + 64 * b * taps;
-    for (j = 0; j < QK_COUNT_PARTS; j++) sums->at[j] += sums->at[j];
+    qk_counts_double(sums);
     for (k = 0; k < words; k += taps, from += 64 * planes * taps) {
       for (t = 0; t < taps; t++) {
-        qk_counts masks;
         qk_load_words(&masks, from + 64 * t);
-        qk_count_words(sums, 0xffffffff, &zeros, &masks);
+        qk_count_words(sums, 0xffffffff, &flips, &masks);
       }
     }
   }

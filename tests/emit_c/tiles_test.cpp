@@ -163,7 +163,7 @@ class Tiles : public testing::TestWithParam<const TileForm*> {};
 TEST_P(Tiles, GiveTheConvolution) {
   const TileForm& form = *GetParam();
   Random random(7);
-  for (int i = 0; i < 100; ++i) {
+  for (int i = 0; i < 60; ++i) {
     const Kind kind = kind_for(form, random);
     const Convolution conv = random_convolution(kind, random);
     TileCall call;
