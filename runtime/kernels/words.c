@@ -142,21 +142,23 @@ QK_INLINE void qk_load_words(qk_counts *to, const float *from) {
 QK_INLINE void qk_word_sums(qk_counts *sums, unsigned bits, const uint32_t *const *w, size_t words,
                             size_t taps, const float *x) {
   const size_t planes = bits != 0 ? bits : 2;
-  qk_counts flips, masks;
+  qk_counts own[4]; /* in registers, which those of the caller are not */
   size_t b, k, t, i;
-  qk_counts_clear(&flips);
-  for (i = 0; i < 4; i++) qk_counts_clear(&sums[i]);
+  for (i = 0; i < 4; i++) qk_counts_clear(&own[i]);
   for (b = planes; b-- > (bits != 0 ? 0U : 1U);) {
     const float *from = x;
-    for (i = 0; i < 4; i++) qk_counts_double(&sums[i]);
+    for (i = 0; i < 4; i++) qk_counts_double(&own[i]);
     for (k = 0; k < words; k += taps, from += 64 * planes * taps) {
       for (t = 0; t < taps; t++) {
+        qk_counts flips, masks;
+        qk_counts_clear(&flips);
         if (bits == 0) qk_load_words(&flips, from + 64 * t);
         qk_load_words(&masks, from + 64 * (b * taps + t));
-        for (i = 0; i < 4; i++) qk_count_words(&sums[i], w[i][k + t], &flips, &masks);
+        for (i = 0; i < 4; i++) qk_count_words(&own[i], w[i][k + t], &flips, &masks);
       }
     }
   }
+  for (i = 0; i < 4; i++) sums[i] = own[i];
 }
 
 /* kernel qk_input_sums: needs qk_count_words, qk_load_words, qk_counts_clear, qk_counts_double */
