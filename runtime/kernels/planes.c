@@ -100,7 +100,31 @@ static void qk_eight_rows(float *rows, const uint8_t *codes, size_t step, const 
 }
 #endif
 
-/* kernel qk_planes_of_one: needs qk_four_sums, qk_eight_rows */
+/* kernel qk_sixteen_rows: needs qk_eight_rows */
+/* The same of eight rows and of eight others, if these are others. */
+static void qk_sixteen_rows(float *rows, const uint8_t *codes, const uint8_t *others, size_t step,
+                            const float *sums, size_t groups) {
+#if defined(__AVX512F__)
+  const __m512i shifts =
+      _mm512_setr_epi32(0, 4, 8, 12, 16, 20, 24, 28, 0, 4, 8, 12, 16, 20, 24, 28);
+  __m512 sum = _mm512_setzero_ps();
+  for (; groups > 0; groups--, codes += step, others += step, sums += 16) {
+    int32_t eight[2];
+    __m512i bits;
+    memcpy(&eight[0], codes, sizeof eight[0]);
+    memcpy(&eight[1], others, sizeof eight[1]);
+    bits = _mm512_mask_set1_epi32(_mm512_set1_epi32(eight[0]), 0xff00, eight[1]);
+    bits = _mm512_srlv_epi32(bits, shifts);
+    sum = _mm512_add_ps(sum, _mm512_permutexvar_ps(bits, _mm512_loadu_ps(sums)));
+  }
+  _mm512_storeu_ps(rows, sum);
+#else
+  qk_eight_rows(rows, codes, step, sums, groups);
+  if (others != codes) qk_eight_rows(rows + 8, others, step, sums, groups);
+#endif
+}
+
+/* kernel qk_planes_of_one: needs qk_four_sums, qk_sixteen_rows */
 /* qk_planes of one pixel. The sums of 128 columns at a time. */
 static void qk_planes_of_one(const uint8_t *codes, size_t planes, int signs, const float *scales,
                              size_t scale_step, size_t rows, size_t columns, const float *x,
@@ -116,12 +140,13 @@ static void qk_planes_of_one(const uint8_t *codes, size_t planes, int signs, con
       for (i = 0; i < 4 && c + i < columns; i++) four[i] = x[c + i];
       qk_four_sums(sums + 16 * g, four, signs);
     }
-    for (r = 0; r < rows; r += 8) {
+    for (r = 0; r < rows; r += 16) {
       for (k = 0; k < planes; k++) {
-        float selected[8];
-        qk_eight_rows(selected, codes + ((r / 8 * groups + first) * planes + k) * 4, 4 * planes,
-                      sums, count);
-        for (i = 0; i < 8 && r + i < rows; i++) {
+        const uint8_t *const code = codes + ((r / 8 * groups + first) * planes + k) * 4;
+        const uint8_t *const other = r + 8 < rows ? code + groups * planes * 4 : code;
+        float selected[16] = {0};
+        qk_sixteen_rows(selected, code, other, 4 * planes, sums, count);
+        for (i = 0; i < 16 && r + i < rows; i++) {
           y[(r + i) * stride] += scales[(r + i) * scale_step + k] * selected[i];
         }
       }
