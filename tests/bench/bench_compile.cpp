@@ -224,7 +224,7 @@ std::vector<Network> networks() {
 fs::path file_of(const Network& network, const fs::path& folder) {
   const std::string source = network.source;
   if (source.ends_with(".onnx")) return harness::source_dir() / "samples" / "models" / source;
-  const fs::path made = folder / (source + ".onnx");
+  fs::path made = folder / (source + ".onnx");
   run_command({"make_sample", harness::make_sample(), {source, made}, {}});
   return made;
 }

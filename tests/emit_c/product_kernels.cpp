@@ -21,6 +21,7 @@ namespace {
 
 // In the order of what needs what.
 // clang-format off
+// NOLINTBEGIN(bugprone-suspicious-include)
 #include "runtime/kernels/lanes.c"
 #include "runtime/kernels/bits.c"
 #include "runtime/kernels/codebook.c"
@@ -32,6 +33,7 @@ namespace {
 #include "runtime/kernels/tiles.c"
 #include "runtime/kernels/xnor.c"
 #include "runtime/kernels/words.c"
+// NOLINTEND(bugprone-suspicious-include)
 // clang-format on
 
 }  // namespace

@@ -42,7 +42,7 @@ Kind kind_for(const TileForm& form, Random& random) {
 // One to three axes, each with its own window; what does not fit is made larger.
 Window random_window(Random& random) {
   Window window;
-  for (std::size_t axis = static_cast<std::size_t>(number(0, 2, random)); axis < 3; ++axis) {
+  for (auto axis = static_cast<std::size_t>(number(0, 2, random)); axis < 3; ++axis) {
     window.kernel[axis] = number(1, 4, random);
     window.stride[axis] = number(0, 2, random) == 0 ? number(2, 3, random) : 1;
     window.dilation[axis] = number(0, 2, random) == 0 ? 2 : 1;
@@ -259,7 +259,7 @@ TEST(CompiledTiles, GiveTheSameWithAndWithoutVectorInstructions) {
   const test::CompiledModel native(model, fast, test::Checks::kNative);
   const test::CompiledModel small(model, {}, test::Checks::kWarnings);
   Random random(4);
-  std::vector<float> values(3 * 13 * 16);
+  std::vector<float> values(std::size_t{3} * 13 * 16);
   for (float& value : values) value = normal(random);
   const HostTensor x = test::tensor_of({1, 3, 13, 16}, values);
   const HostTensor result = plain.run({x}).at(0);
