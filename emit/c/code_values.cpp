@@ -1,17 +1,13 @@
 #include "emit/c/code_values.h"
 
-#include <algorithm>
-#include <array>
 #include <optional>
 #include <string_view>
 
 #include "emit/c/planner.h"
+#include "graph/binary_values.h"
 
 namespace qc::c {
 namespace {
-
-constexpr std::array<std::string_view, 7> kKeepValues = {
-    "Identity", "Flatten", "Reshape", "Squeeze", "Unsqueeze", "Transpose", "MaxPool"};
 
 // The node that makes the first input of another, if it is of that operator.
 const Node* maker_of(const Planner& planner, const std::string& value, std::string_view op) {
@@ -28,10 +24,7 @@ std::optional<float> scalar(const Planner& planner, const Node& node, std::size_
 
 unsigned find_code_bits(const Planner& planner, const std::string& value) {
   const Node* node = planner.maker(value);
-  while (node != nullptr && node->domain.empty() && !node->inputs.empty() &&
-         std::ranges::find(kKeepValues, node->op) != kKeepValues.end()) {
-    node = planner.maker(node->inputs[0]);
-  }
+  while (node != nullptr && keeps_values(*node)) node = planner.maker(node->inputs[0]);
   if (node == nullptr || !node->is_standard("Div") || node->inputs.size() != 2) return 0;
   const Node* round = maker_of(planner, node->inputs[0], "Round");
   const Node* scaled = round != nullptr ? maker_of(planner, round->inputs[0], "Mul") : nullptr;

@@ -46,13 +46,13 @@ std::vector<ChosenForm> choose_forms(Product& product, const PlanOptions& option
 void go_by_tiles(Step& step, const Product& product) {
   std::vector<Argument> arguments = std::move(step.arguments);
   step.arguments.assign(arguments.begin(), arguments.begin() + ConvCall::kBlock);
+  const TileInput input = *product.tile_input;
   step.kernel = "qk_conv_tiles";
-  if (*product.tile_input == TileInput::kWords) {
-    step.kernel = "qk_conv_words";
-    step.arguments.push_back(literal(product.tiles->bits));
-  }
   step.arguments.emplace_back(
-      Argument::Scratch{product.tiles->memory(*product.tile_input) * sizeof(float)});
+      Argument::Literal{input == TileInput::kFloats ? "qk_pad_planes" : "qk_pack_words"});
+  step.arguments.push_back(literal(product.tiles->planes(input)));
+  step.arguments.push_back(literal(product.tiles->bits));
+  step.arguments.emplace_back(Argument::Scratch{product.tiles->memory(input) * sizeof(float)});
   step.arguments.push_back(arguments[ConvCall::kOutput]);
 }
 

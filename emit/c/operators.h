@@ -76,7 +76,7 @@ class NodePlan {
   bool signs_only(std::size_t i) const;
   /// See find_code_bits.
   unsigned code_bits(std::size_t i) const;
-  /// Whether convolutions may go by tiles, which takes memory for their inputs with padding.
+  /// Whether convolutions may go by tiles (TileForm), which is faster and takes more memory.
   bool may_go_by_tiles() const;
 
   /// Throws Error(kUnsupported) that names operator and node.

@@ -101,12 +101,18 @@ static void qk_eight_rows(float *rows, const uint8_t *codes, size_t step, const 
 #endif
 
 /* kernel qk_sixteen_rows: needs qk_eight_rows */
-/* The same of eight rows and of eight others, if these are others. */
+/* qk_eight_rows of two blocks of rows. Where there is one alone, `others` is `codes`, and the second
+ * half of `rows` means nothing. */
 static void qk_sixteen_rows(float *rows, const uint8_t *codes, const uint8_t *others, size_t step,
                             const float *sums, size_t groups) {
+  if (others == codes) {
+    qk_eight_rows(rows, codes, step, sums, groups);
+    return;
+  }
 #if defined(__AVX512F__)
   const __m512i shifts =
       _mm512_setr_epi32(0, 4, 8, 12, 16, 20, 24, 28, 0, 4, 8, 12, 16, 20, 24, 28);
+  const __mmask16 all = 0xffff; /* g++ 12 warns of the instructions that have no mask */
   __m512 sum = _mm512_setzero_ps();
   for (; groups > 0; groups--, codes += step, others += step, sums += 16) {
     int32_t eight[2];
@@ -114,13 +120,13 @@ static void qk_sixteen_rows(float *rows, const uint8_t *codes, const uint8_t *ot
     memcpy(&eight[0], codes, sizeof eight[0]);
     memcpy(&eight[1], others, sizeof eight[1]);
     bits = _mm512_mask_set1_epi32(_mm512_set1_epi32(eight[0]), 0xff00, eight[1]);
-    bits = _mm512_srlv_epi32(bits, shifts);
-    sum = _mm512_add_ps(sum, _mm512_permutexvar_ps(bits, _mm512_loadu_ps(sums)));
+    bits = _mm512_maskz_srlv_epi32(all, bits, shifts);
+    sum = _mm512_add_ps(sum, _mm512_maskz_permutexvar_ps(all, bits, _mm512_loadu_ps(sums)));
   }
   _mm512_storeu_ps(rows, sum);
 #else
   qk_eight_rows(rows, codes, step, sums, groups);
-  if (others != codes) qk_eight_rows(rows + 8, others, step, sums, groups);
+  qk_eight_rows(rows + 8, others, step, sums, groups);
 #endif
 }
 

@@ -73,10 +73,10 @@ static void qk_max_pool(const float *x, size_t planes, const int32_t *window, fl
   }
 }
 
-/* kernel qk_max_pool_pairs */
+/* kernel qk_max_pool_2x2 */
 /* qk_max_pool of windows of two by two that lie side by side and cover the input: `lines` of the
  * output in all planes, of `width` each. */
-static void qk_max_pool_pairs(const float *x, size_t lines, size_t width, float *y) {
+static void qk_max_pool_2x2(const float *x, size_t lines, size_t width, float *y) {
   size_t n;
   size_t i;
   for (n = 0; n < lines; ++n, x += 4 * width, y += width) {

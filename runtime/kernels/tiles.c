@@ -47,13 +47,15 @@ static size_t qk_padded_line(const int32_t *window, const size_t *sizes, size_t 
 }
 
 /* kernel qk_pad_planes: needs qk_padded_line, qk_volume */
-/* Copies planes to where they are in larger ones. */
-static void qk_pad_planes(const float *x, size_t planes, const int32_t *window, float *padded) {
+/* Floats stay what they are. */
+static void qk_pad_planes(const float *x, size_t planes, const int32_t *window, unsigned bits,
+                          float *padded) {
   const size_t lines = (size_t)window[QK_IN] * (size_t)window[QK_IN + 1];
   const size_t plane = qk_volume(window + QK_IN);
   size_t sizes[3];
   size_t line;
   size_t c;
+  (void)bits;
   qk_padded_sizes(window, sizes);
   for (line = 0; line < lines; line++, x += window[QK_IN + 2]) {
     size_t count;
@@ -143,23 +145,30 @@ static float *qk_aligned(float *memory) {
   return memory + (64 - ((uintptr_t)memory & 63)) % 64 / sizeof(float);
 }
 
-/* kernel qk_conv_tiles: needs qk_each_tile, qk_pad_planes, qk_aligned */
-/* A convolution of floats. memory: 64 floats for each channel and place of the window, 16 to align
-   them, a group's input with its padding, and 16 strides behind it, which may be read. */
+/* kernel qk_put_planes */
+/* Puts the channels of a group into planes of the input with its padding, which are zeros before:
+   qk_pad_planes or qk_pack_words. */
+typedef void (*qk_put_planes)(const float *x, size_t channels, const int32_t *window, unsigned bits,
+                              float *padded);
+
+/* kernel qk_conv_tiles: needs qk_put_planes, qk_each_tile, qk_padded_sizes, qk_aligned */
+/* A convolution of a group's input in `planes`. memory: 64 floats for each plane and place of the
+   window, 16 to align them, the planes with their padding, and 16 strides behind them, which may be
+   read. */
 static void qk_conv_tiles(qk_tile_products products, const float *x, size_t batch, size_t groups,
-                          size_t channels, size_t rows, const int32_t *window, float *memory,
-                          float *y) {
+                          size_t channels, size_t rows, const int32_t *window, qk_put_planes put,
+                          size_t planes, unsigned bits, float *memory, float *y) {
   float *const gathered = qk_aligned(memory);
-  float *const padded = gathered + 64 * channels * qk_volume(window + QK_KERNEL);
+  float *const padded = gathered + 64 * planes * qk_volume(window + QK_KERNEL);
   size_t sizes[3];
   size_t n;
   qk_padded_sizes(window, sizes);
-  memset(padded, 0,
-         (channels * sizes[0] * sizes[1] * sizes[2] + 16 * (size_t)window[QK_STRIDE + 2]) *
-             sizeof(float));
+  memset(
+      padded, 0,
+      (planes * sizes[0] * sizes[1] * sizes[2] + 16 * (size_t)window[QK_STRIDE + 2]) * sizeof(float));
   for (n = 0; n < batch * groups; n++) {
-    qk_pad_planes(x, channels, window, padded);
-    qk_each_tile(products, n % groups, padded, channels, window, sizes, gathered, y);
+    put(x, channels, window, bits, padded);
+    qk_each_tile(products, n % groups, padded, planes, window, sizes, gathered, y);
     x += channels * qk_volume(window + QK_IN);
     y += rows * qk_volume(window + QK_OUT);
   }

@@ -108,28 +108,6 @@ static void qk_pack_words(const float *x, size_t channels, const int32_t *window
   }
 }
 
-/* kernel qk_conv_words: needs qk_each_tile, qk_pack_words, qk_aligned */
-/* A convolution of inputs that are packed into words first. memory: as for qk_conv_tiles, with
-   planes of words instead of channels. */
-static void qk_conv_words(qk_tile_products products, const float *x, size_t batch, size_t groups,
-                          size_t channels, size_t rows, const int32_t *window, unsigned bits,
-                          float *memory, float *y) {
-  const size_t planes = (channels + 31) / 32 * (bits != 0 ? bits : 2);
-  float *const gathered = qk_aligned(memory);
-  float *const padded = gathered + 64 * planes * qk_volume(window + QK_KERNEL);
-  size_t sizes[3];
-  size_t n;
-  qk_padded_sizes(window, sizes);
-  memset(padded, 0, (planes * sizes[0] * sizes[1] * sizes[2] +
-                     16 * (size_t)window[QK_STRIDE + 2]) * sizeof(float));
-  for (n = 0; n < batch * groups; n++) {
-    qk_pack_words(x, channels, window, bits, padded);
-    qk_each_tile(products, n % groups, padded, planes, window, sizes, gathered, y);
-    x += channels * qk_volume(window + QK_IN);
-    y += rows * qk_volume(window + QK_OUT);
-  }
-}
-
 /* kernel qk_load_words: needs qk_inline, qk_counts */
 QK_INLINE void qk_load_words(qk_counts *to, const float *from) {
   int i;
@@ -137,52 +115,34 @@ QK_INLINE void qk_load_words(qk_counts *to, const float *from) {
 }
 
 /* kernel qk_word_sums: needs qk_count_words, qk_load_words, qk_counts_clear, qk_counts_double */
-/* Counts of a segment of a tile for four rows of weights, of which w has `words` for each: of signs
- * that differ without `bits`, else the sums of the numbers below positive weights. */
-QK_INLINE void qk_word_sums(qk_counts *sums, unsigned bits, const uint32_t *const *w, size_t words,
-                            size_t taps, const float *x) {
+/* Counts of a segment of a tile for up to four rows of weights, of which w has `words` for each: of
+ * signs that differ without `bits`, else the sums of the numbers below positive weights. Where w is
+ * NULL, those of all inputs: how many signs are not zero, or the sums of all numbers. */
+QK_INLINE void qk_word_sums(qk_counts *sums, size_t rows, unsigned bits, const uint32_t *const *w,
+                            size_t words, size_t taps, const float *x) {
   const size_t planes = bits != 0 ? bits : 2;
   qk_counts own[4]; /* in registers, which those of the caller are not */
   size_t b, k, t, i;
-  for (i = 0; i < 4; i++) qk_counts_clear(&own[i]);
+  for (i = 0; i < rows; i++) qk_counts_clear(&own[i]);
   for (b = planes; b-- > (bits != 0 ? 0U : 1U);) {
     const float *from = x;
-    for (i = 0; i < 4; i++) qk_counts_double(&own[i]);
+    for (i = 0; i < rows; i++) qk_counts_double(&own[i]);
     for (k = 0; k < words; k += taps, from += 64 * planes * taps) {
       for (t = 0; t < taps; t++) {
         qk_counts flips, masks;
         qk_counts_clear(&flips);
-        if (bits == 0) qk_load_words(&flips, from + 64 * t);
+        if (bits == 0 && w != NULL) qk_load_words(&flips, from + 64 * t);
         qk_load_words(&masks, from + 64 * (b * taps + t));
-        for (i = 0; i < 4; i++) qk_count_words(&own[i], w[i][k + t], &flips, &masks);
+        for (i = 0; i < rows; i++) {
+          qk_count_words(&own[i], w != NULL ? w[i][k + t] : 0xffffffff, &flips, &masks);
+        }
       }
     }
   }
-  for (i = 0; i < 4; i++) sums[i] = own[i];
+  for (i = 0; i < rows; i++) sums[i] = own[i];
 }
 
-/* kernel qk_input_sums: needs qk_count_words, qk_load_words, qk_counts_clear, qk_counts_double */
-/* The sums of the numbers that a segment of a tile has, or how many signs are not zero. */
-QK_INLINE void qk_input_sums(qk_counts *sums, unsigned bits, size_t words, size_t taps,
-                             const float *x) {
-  const size_t planes = bits != 0 ? bits : 2;
-  qk_counts flips, masks;
-  size_t b, k, t;
-  qk_counts_clear(&flips);
-  qk_counts_clear(sums);
-  for (b = planes; b-- > (bits != 0 ? 0U : 1U);) {
-    const float *from = x + 64 * b * taps;
-    qk_counts_double(sums);
-    for (k = 0; k < words; k += taps, from += 64 * planes * taps) {
-      for (t = 0; t < taps; t++) {
-        qk_load_words(&masks, from + 64 * t);
-        qk_count_words(sums, 0xffffffff, &flips, &masks);
-      }
-    }
-  }
-}
-
-/* kernel qk_word_tiles: needs qk_word_sums, qk_input_sums, qk_tile, qk_wide_load, qk_wide_store */
+/* kernel qk_word_tiles: needs qk_word_sums, qk_tile, qk_wide_load, qk_wide_store */
 /* qk_xnor_tiles without `bits`, else qk_bits_tiles. All but the products with the scales is exact,
  * for the numbers are whole. */
 QK_INLINE void qk_word_tiles(unsigned bits, const uint32_t *weights, size_t words, size_t taps,
@@ -192,13 +152,13 @@ QK_INLINE void qk_word_tiles(unsigned bits, const uint32_t *weights, size_t word
   for (s = 0; s < 4 && tile->counts[s] != 0; s++) {
     qk_counts all;
     uint32_t totals[16];
-    qk_input_sums(&all, bits, words, taps, x + 16 * s);
+    qk_word_sums(&all, 1, bits, NULL, words, taps, x + 16 * s);
     memcpy(totals, &all, sizeof totals);
     for (r = 0; r < rows; r += 4) {
       const uint32_t *w[4];
       qk_counts sums[4];
       for (i = 0; i < 4; i++) w[i] = weights + (r + i < rows ? r + i : rows - 1) * words;
-      qk_word_sums(sums, bits, w, words, taps, x + 16 * s);
+      qk_word_sums(sums, 4, bits, w, words, taps, x + 16 * s);
       for (i = 0; i < 4 && r + i < rows; i++) {
         const float scale = scales[(r + i) * scale_step];
         const float start = bias != NULL ? bias[r + i] : 0;

@@ -152,13 +152,10 @@ void run_tiles(const TileForm& form, const std::vector<CodedWeights>& weights,
   };
   // Numbers that are not zero, for memory is not empty when a step begins.
   std::vector<float> memory(call.window.memory(form.input), 7.0F);
-  if (form.input == TileInput::kFloats) {
-    qk_conv_tiles(call_products, call.x, call.batch, weights.size(), call.window.channels,
-                  call.rows, call.numbers.data(), memory.data(), call.y);
-  } else {
-    qk_conv_words(call_products, call.x, call.batch, weights.size(), call.window.channels,
-                  call.rows, call.numbers.data(), call.window.bits, memory.data(), call.y);
-  }
+  qk_conv_tiles(call_products, call.x, call.batch, weights.size(), call.window.channels, call.rows,
+                call.numbers.data(),
+                form.input == TileInput::kFloats ? qk_pad_planes : qk_pack_words,
+                call.window.planes(form.input), call.window.bits, memory.data(), call.y);
 }
 
 }  // namespace qc::c

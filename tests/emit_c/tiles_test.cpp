@@ -270,6 +270,27 @@ TEST(CompiledTiles, GiveTheSameWithAndWithoutVectorInstructions) {
   for (std::size_t i = 0; i < ours.size(); ++i) EXPECT_NEAR(ours[i], others[i], 1e-4);
 }
 
+// Sums of selected inputs, of sixteen rows at a time and of the last eight.
+TEST(CompiledPlanes, GiveTheSameWithAndWithoutVectorInstructions) {
+  if (const std::string missing = test::missing_compiler(); !missing.empty()) {
+    GTEST_SKIP() << missing;
+  }
+  Random random(5);
+  std::vector<float> weights(std::size_t{70} * 24);
+  for (float& value : weights) value = 0.5F * static_cast<float>(number(-1, 1, random));
+  std::vector<float> values(70);
+  for (float& value : values) value = normal(random);
+  test::SmallModel model;
+  model.input("x", {1, 70}).floats("w", {70, 24}, weights);
+  const OnnxModel ternary = model.node("MatMul", {"x", "w"}, {"y"}).output("y").open();
+  const PlanOptions options{.goal = Goal::kSpeed, .form = "ternary"};
+  const test::CompiledModel plain(ternary, options);
+  ASSERT_EQ(plain.plan().products.at(0).form, "ternary");
+  const test::CompiledModel native(ternary, options, test::Checks::kNative);
+  const HostTensor x = test::tensor_of({1, 70}, values);
+  EXPECT_EQ(plain.run({x}).at(0).bytes, native.run({x}).at(0).bytes);
+}
+
 TEST(TileForms, RefuseWhatTheyAreNotFor) {
   const std::vector<float> values = {1, -1, 0.5F, 2};
   TileWindow window;

@@ -33,7 +33,7 @@ Step& call_pool(NodePlan& node, const char* kernel, const Window& window, const 
 }
 
 // Windows of two by two, side by side, that cover the input.
-bool is_of_pairs(const Window& window) {
+bool is_two_by_two(const Window& window) {
   using Axes = Window::Axes;
   return window.kernel == Axes{1, 2, 2} && window.stride == Axes{1, 2, 2} &&
          window.pad == Axes{0, 0, 0} && window.dilation == Axes{1, 1, 1} && window.out[0] == 1 &&
@@ -47,11 +47,11 @@ void plan_max_pool(NodePlan& node) {
   if (node.integer("storage_order", 0) != 0) node.refuse("storage_order is not 0");
   const Window window = window_of(node, input, node.list("kernel_shape"));
   const ValueId y = node.output(0, DataType::kFloat, pooled_shape(input, window));
-  if (!is_of_pairs(window)) {
+  if (!is_two_by_two(window)) {
     call_pool(node, "qk_max_pool", window, input, y);
     return;
   }
-  Step& step = node.call("qk_max_pool_pairs");
+  Step& step = node.call("qk_max_pool_2x2");
   node.read(step, node.input(0));
   node.size(step, input[0] * input[1] * window.out[1]);
   node.size(step, window.out[2]);
