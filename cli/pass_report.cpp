@@ -93,6 +93,56 @@ std::string changed_text(const PassReport& report) {
   return table.text();
 }
 
+// "1,234 -> 567 (45.9%)".
+std::string change_text(std::uint64_t before, std::uint64_t after) {
+  return fmt::format("{} -> {} ({}%)", count_text(before), count_text(after),
+                     percent_text(static_cast<double>(after), static_cast<double>(before)));
+}
+
+// Groups that stay whole are counted, or listed where `verbose`.
+std::string channels_text(const ChannelsReport& channels, bool verbose) {
+  Table table({"channels of", "before", "after", "also cut"});
+  std::size_t before = 0;
+  std::size_t after = 0;
+  std::size_t whole = 0;
+  for (const ChannelReport& group : channels.groups) {
+    before += group.before;
+    after += group.after;
+    if (group.before == group.after) ++whole;
+    if (group.before == group.after && !verbose) continue;
+    std::string name = group.weights.empty() ? "" : group.weights.front();
+    if (group.weights.size() > 1) name += fmt::format(" and {} more", group.weights.size() - 1);
+    table.add_row({std::move(name), count_text(group.before), count_text(group.after),
+                   plural(group.tied, "tensor")});
+  }
+  table.add_rule();
+  table.add_row(
+      {plural(channels.groups.size(), "group"), count_text(before), count_text(after), ""});
+  std::string text = table.text();
+  if (whole > 0 && !verbose)
+    text += fmt::format("{} left whole; -v lists them\n", plural(whole, "group"));
+  text +=
+      fmt::format("parameters: {}\n", change_text(channels.weights_before, channels.weights_after));
+  text += fmt::format("multiplications: {}\n",
+                      change_text(channels.multiplications_before, channels.multiplications_after));
+  return text;
+}
+
+nlohmann::ordered_json channels_json(const ChannelsReport& channels) {
+  nlohmann::ordered_json document = {{"groups", nlohmann::ordered_json::array()},
+                                     {"parameters_before", channels.weights_before},
+                                     {"parameters_after", channels.weights_after},
+                                     {"multiplications_before", channels.multiplications_before},
+                                     {"multiplications_after", channels.multiplications_after}};
+  for (const ChannelReport& group : channels.groups) {
+    document["groups"].push_back({{"weights", group.weights},
+                                  {"tied", group.tied},
+                                  {"before", group.before},
+                                  {"after", group.after}});
+  }
+  return document;
+}
+
 }  // namespace
 
 nlohmann::ordered_json pass_json(const PassReport& report) {
@@ -100,6 +150,7 @@ nlohmann::ordered_json pass_json(const PassReport& report) {
                                      {"untouched", nlohmann::ordered_json::array()},
                                      {"notes", report.notes}};
   if (report.seeded) document["seed"] = report.seed;
+  if (report.channels) document["channels"] = channels_json(*report.channels);
   for (const Cleanup& row : report.cleanups) {
     document["taken_out"].push_back({{"what", row.what},
                                      {"count", row.count},
@@ -128,7 +179,10 @@ nlohmann::ordered_json pass_json(const PassReport& report) {
 
 std::string pass_text(const PassReport& report, bool verbose) {
   std::string text = cleanups_text(report.cleanups, verbose);
-  if (report.cleanups.empty() && report.changed.empty()) text += "nothing to change\n";
+  if (report.channels) text += channels_text(*report.channels, verbose);
+  if (report.cleanups.empty() && report.changed.empty() && !report.channels) {
+    text += "nothing to change\n";
+  }
   if (!report.changed.empty()) text += changed_text(report);
   text += untouched_text(report, verbose);
   if (report.seeded) text += fmt::format("seed {}\n", report.seed);

@@ -189,6 +189,11 @@ void GraphEditor::set_input(Node& node, std::size_t index, const std::string& va
   node.inputs[index] = value;
 }
 
+void GraphEditor::add_input(Node& node, const std::string& value) {
+  ++uses_[value];
+  node.inputs.push_back(value);
+}
+
 void GraphEditor::drop_last_input(Node& node) {
   --uses_[node.inputs.back()];
   node.inputs.pop_back();

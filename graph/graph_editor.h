@@ -52,6 +52,7 @@ class GraphEditor {
   void rename(const std::string& value, const std::string& name);
 
   void set_input(Node& node, std::size_t index, const std::string& value);
+  void add_input(Node& node, const std::string& value);
   /// Takes out the last input of a node.
   void drop_last_input(Node& node);
 

@@ -78,7 +78,8 @@ LowBitRequest request_of(const Params& params) {
   return request;
 }
 
-std::optional<OnnxModel> rewrite(const OnnxModel& model, const Params& params, PassReport& report) {
+std::optional<OnnxModel> rewrite(const OnnxModel& model, const Params& params,
+                                 const PassContext& /*context*/, PassReport& report) {
   const bool xnor = params.flag("xnor");
   if (!takes_signs(params) && !xnor) return std::nullopt;
   ActivationForm form;

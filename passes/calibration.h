@@ -45,6 +45,12 @@ class CalibrationSource {
   virtual void visit(
       const OnnxModel& model, std::span<const std::size_t> tensors,
       const std::function<PayloadEdits(std::size_t tensor, const Moments& moments)>& visit) = 0;
+
+  /// Mean squares of the gradients of the network's loss over the samples, for the elements of
+  /// tensors of `model`; those without gradients are left out. Throws Error as running the network
+  /// does; kUsage where there is no network to run.
+  virtual std::map<std::size_t, std::vector<float>> gradient_squares(
+      const OnnxModel& model, std::span<const std::size_t> tensors) = 0;
 };
 
 /// The moments of weight tensors, by their index into OnnxModel::tensors().

@@ -37,7 +37,8 @@ LowBitRequest request_of(const Params& params) {
   return request;
 }
 
-std::optional<OnnxModel> rewrite(const OnnxModel& model, const Params& params, PassReport& report) {
+std::optional<OnnxModel> rewrite(const OnnxModel& model, const Params& params,
+                                 const PassContext& /*context*/, PassReport& report) {
   const std::int64_t bits = params.integer("abits").value();
   if (bits > kMostQuantizedBits) return std::nullopt;
   const ActivationForm form{.kind = ActivationKind::kUnit, .bits = static_cast<int>(bits)};

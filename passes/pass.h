@@ -47,8 +47,27 @@ struct Cleanup {
   bool packed = false;     ///< `bytes` is an estimate of what the packed file loses instead
 };
 
+/// Channels that a pass looked at together: removing one removes a slice of everything that is tied
+/// to it.
+struct ChannelReport {
+  std::vector<std::string> weights;  ///< that make them
+  std::size_t tied = 0;              ///< other constants that are cut, too
+  std::size_t before = 0;
+  std::size_t after = 0;
+};
+
+/// What removing channels made of a model.
+struct ChannelsReport {
+  std::vector<ChannelReport> groups;
+  std::uint64_t weights_before = 0;  ///< elements of weights, biases and norm parameters
+  std::uint64_t weights_after = 0;
+  std::uint64_t multiplications_before = 0;  ///< with weights, for one input
+  std::uint64_t multiplications_after = 0;
+};
+
 struct PassReport {
   std::vector<TensorReport> changed;
+  std::optional<ChannelsReport> channels;
   std::vector<SkippedTensor> skipped;  ///< float tensors only
   std::vector<Cleanup> cleanups;
   std::vector<std::string> notes;  ///< one line each, for the user
@@ -89,9 +108,12 @@ struct FineTuning {
 struct Growth {
   std::string_view steps_help;     ///< of --steps, the number of repetitions
   std::string_view schedule_help;  ///< of --schedule, how fast it goes there
-  /// Parameters that go a fraction, below 1, of the way from what `start` has already to what
+  /// Parameters that go a fraction of the way from what `start` has already to what
   /// `params` ask for; null for a pass that is not repeated. Throws as Pass::run does.
   Params (*part_way)(const OnnxModel& start, const Params& params, double fraction) = nullptr;
+  /// True where parameters ask for a share of what is left, so that the last repetition, too, needs
+  /// part_way() to reach what they ask of `start`; null where that is never so.
+  bool (*counts_what_is_left)(const Params& params) = nullptr;
 };
 
 /// What a pass works with besides the model and its parameters.
@@ -115,13 +137,13 @@ struct Pass {
   /// depend on the number of threads.
   PassReport (*run)(const OnnxModel& model, const Params& params, const PassContext& context,
                     PayloadEdits& edits);
-  /// True when `run` needs PassContext::calibration with these parameters; null where it never
+  /// True when the pass needs PassContext::calibration with these parameters; null where it never
   /// does.
   bool (*calibrates)(const Params& params) = nullptr;
   /// Changes the graph, before `run`; null for a pass that changes values only. Nothing where there
-  /// is nothing to change. Adds to notes and cleanups. Throws as `run` does.
+  /// is nothing to change. Adds to the report. Throws as `run` does.
   std::optional<OnnxModel> (*rewrite)(const OnnxModel& model, const Params& params,
-                                      PassReport& report) = nullptr;
+                                      const PassContext& context, PassReport& report) = nullptr;
   /// The forms that `run` gives to tensors, for training that keeps to them; null for a pass
   /// without.
   std::vector<FormedTensor> (*forms)(const OnnxModel& model, const Params& params) = nullptr;

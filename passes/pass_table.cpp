@@ -1,4 +1,5 @@
 #include <array>
+#include <iterator>
 #include <utility>
 
 #include "passes/pass.h"
@@ -15,14 +16,17 @@ PassResult apply_pass(const Pass& pass, const OnnxModel& input, const Params& pa
                       const PassContext& context) {
   PassReport graph;
   PassResult result;
-  if (pass.rewrite != nullptr) result.rewritten = pass.rewrite(input, params, graph);
+  if (pass.rewrite != nullptr) result.rewritten = pass.rewrite(input, params, context, graph);
   result.report = pass.run(result.base(input), params, context, result.edits);
-  const auto append = [](auto& to, const auto& from) {
-    to.insert(to.end(), from.begin(), from.end());
+  const auto put_before = [](auto& all, auto& first) {
+    all.insert(all.begin(), std::make_move_iterator(first.begin()),
+               std::make_move_iterator(first.end()));
   };
-  append(graph.cleanups, result.report.cleanups);
-  result.report.cleanups = std::move(graph.cleanups);
-  append(result.report.notes, graph.notes);
+  put_before(result.report.changed, graph.changed);
+  put_before(result.report.skipped, graph.skipped);
+  put_before(result.report.cleanups, graph.cleanups);
+  result.report.channels = std::move(graph.channels);
+  result.report.notes.insert(result.report.notes.end(), graph.notes.begin(), graph.notes.end());
   return result;
 }
 

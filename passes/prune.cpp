@@ -1,5 +1,6 @@
 // Pruning: the weights nearest to zero become zero (Han et al., Deep Compression, arXiv 1510.00149,
-// section 2), or those that the outputs need least, by samples (SparseGPT, arXiv 2301.00774).
+// section 2), or those that the outputs need least, by samples (SparseGPT, arXiv 2301.00774), one
+// by one, in patterns or as whole channels.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -14,12 +15,17 @@
 #include "core/float_types.h"
 #include "core/zeros.h"
 #include "passes/calibrated_layers.h"
+#include "passes/channels/channel_criteria.h"
+#include "passes/channels/prune_channels.h"
 #include "passes/glob.h"
 #include "passes/kernels/magnitude.h"
 #include "passes/kernels/obs_pruning.h"
 #include "passes/layer_factors.h"
+#include "passes/named_amounts.h"
 #include "passes/outcome.h"
 #include "passes/pass.h"
+#include "passes/prune_params.h"
+#include "passes/prune_patterns.h"
 #include "passes/selection.h"
 #include "system/parallel.h"
 
@@ -28,34 +34,15 @@ namespace {
 
 constexpr double kUnlimited = std::numeric_limits<double>::infinity();
 
-enum class Method { kMagnitude, kObs };
-constexpr auto kMethods =
-    make_choices<Method>({{"magnitude", Method::kMagnitude}, {"obs", Method::kObs}});
-
-// What a rate counts over.
-enum class Scope { kLayer, kGlobal };
-constexpr auto kScopes =
-    make_choices<Scope>({{"layer", Scope::kLayer}, {"global", Scope::kGlobal}});
-
-constexpr ParamSpec kRateParam{
-    .name = "rate",
-    .kind = ParamKind::kNumber,
-    .placeholder = "RATE",
-    .help =
-        "fraction of the weights to be zero, 0.9 for 90%; those that are "
-        "zero already count",
-    .max = 1,
-    .max_exclusive = true};
-
 constexpr std::array kParams = {
-    kRateParam,
+    kPruneRateParam,
     ParamSpec{.name = "method",
               .kind = ParamKind::kChoice,
               .placeholder = "METHOD",
               .help =
                   "which weights go: magnitude, the smallest, or obs, by samples (--data) those "
                   "that the outputs need least, with the others making up for them",
-              .choices = kMethods.names(),
+              .choices = kPruneMethods.names(),
               .default_text = "magnitude"},
     ParamSpec{.name = "scope",
               .kind = ParamKind::kChoice,
@@ -63,7 +50,7 @@ constexpr std::array kParams = {
               .help =
                   "what --rate counts over: every layer by itself, or all of them together with "
                   "one threshold",
-              .choices = kScopes.names(),
+              .choices = kPruneScopes.names(),
               .default_text = "layer"},
     ParamSpec{.name = "layer",
               .kind = ParamKind::kList,
@@ -83,6 +70,26 @@ constexpr std::array kParams = {
                       "instead",
               .max = kUnlimited,
               .min_exclusive = true},
+    ParamSpec{.name = "structured",
+              .kind = ParamKind::kChoice,
+              .placeholder = "WHAT",
+              .help =
+                  "what goes together: none, single weights; channels, output channels with all "
+                  "that depends on them, which leaves a smaller plain network (--rate then counts "
+                  "channels); 2:4, two of four inputs in a row; 4x1, blocks of four outputs",
+              .choices = kPruneStructures.names(),
+              .default_text = "none"},
+    ParamSpec{.name = "criterion",
+              .kind = ParamKind::kChoice,
+              .placeholder = "NAME",
+              .help =
+                  "with --structured channels: which go, by the l1 or l2 norm of their filters, "
+                  "by the scale of their batch normalisation (bn-scale), or by samples: taylor, "
+                  "from gradients, or hessian, by what the next layers cannot make up for "
+                  "(default: l1; with --method obs hessian)",
+              .choices = kChannelCriteria.names()},
+    kChannelCountParam,
+    kRoundToParam,
     kIncludeParam,
     kExcludeParam,
 };
@@ -101,11 +108,50 @@ struct Group {
   bool pooled = false;  // all that --scope global counts over
 };
 
-bool counts_over_all(const Params& params) {
-  return params.choice("scope", kScopes) == Scope::kGlobal;
+PruneStructure structure_of(const Params& params) {
+  return params.choice("structured", kPruneStructures).value();
 }
 
-bool calibrates(const Params& params) { return params.choice("method", kMethods) == Method::kObs; }
+bool removes_channels(const Params& params) {
+  return structure_of(params) == PruneStructure::kChannels;
+}
+
+bool counts_over_all(const Params& params) {
+  return params.choice("scope", kPruneScopes) == PruneScope::kGlobal;
+}
+
+bool goes_by_samples(const Params& params) {
+  return params.choice("method", kPruneMethods) == PruneMethod::kObs;
+}
+
+bool calibrates(const Params& params) {
+  return removes_channels(params) ? channels_need_samples(params) : goes_by_samples(params);
+}
+
+// Patterns are chosen by magnitude, and 2:4 is a rate of its own.
+void require_pattern(const Params& params) {
+  const std::string_view name = kPruneStructures.name_of(structure_of(params));
+  const bool has_rate = structure_of(params) == PruneStructure::kFourByOne;
+  for (const std::string_view other : {"threshold", "std-factor"}) {
+    if (!params.has(other)) continue;
+    throw Error(ErrorCode::kUsage, fmt::format("--structured {} takes no --{}", name, other));
+  }
+  if (goes_by_samples(params) || counts_over_all(params)) {
+    throw Error(ErrorCode::kUsage,
+                fmt::format("--structured {} goes layer by layer and by magnitude", name));
+  }
+  if (!has_rate && (params.has("rate") || params.has("layer"))) {
+    throw Error(ErrorCode::kUsage,
+                "--structured 2:4 leaves half of the weights, without --rate and --layer");
+  }
+}
+
+void require_channels(const Params& params) {
+  for (const std::string_view name : {"criterion", "channels", "round-to"}) {
+    if (!params.has(name)) continue;
+    throw Error(ErrorCode::kUsage, fmt::format("--{} is for --structured channels", name));
+  }
+}
 
 // Losses of different layers do not compare, and a threshold says nothing of them.
 void require_rates(const Params& params) {
@@ -133,6 +179,7 @@ std::optional<Rule> common_rule(const Params& params) {
   if (rules.size() > 1) {
     throw Error(ErrorCode::kUsage, "give only one of --rate, --threshold and --std-factor");
   }
+  if (structure_of(params) == PruneStructure::kTwoOfFour) return Rule{Criterion::kRate, 0.5};
   if (rules.empty() && !params.has("layer")) {
     throw Error(ErrorCode::kUsage,
                 "say how much to prune: --rate, --threshold, --std-factor or --layer");
@@ -140,35 +187,21 @@ std::optional<Rule> common_rule(const Params& params) {
   if (counts_over_all(params) && !params.has("rate")) {
     throw Error(ErrorCode::kUsage, "--scope global needs --rate");
   }
-  if (calibrates(params)) require_rates(params);
+  if (goes_by_samples(params)) require_rates(params);
   return rules.empty() ? std::nullopt : std::optional(rules.front());
 }
 
-void check(const Params& params) { common_rule(params); }
-
-// Rates by tensor, from --layer.
-std::map<std::size_t, double> layer_rates(const Params& params, const Selection& selection) {
-  std::map<std::size_t, double> rates;
-  for (const std::string& text : params.list("layer")) {
-    const std::size_t equals = text.rfind('=');
-    if (equals == std::string::npos || equals == 0) {
-      throw Error(
-          ErrorCode::kUsage,
-          fmt::format("--layer: '{}' is not of the form NAME=RATE, as in conv1*=0.7", text));
-    }
-    const std::string pattern = text.substr(0, equals);
-    const std::string label = fmt::format("layer {}", pattern);
-    ParamSpec spec = kRateParam;
-    spec.name = label;
-    const double rate = parse_number(spec, std::string_view(text).substr(equals + 1));
-    for (const std::size_t tensor : selection.matching("layer", pattern)) rates[tensor] = rate;
-  }
-  return rates;
+void check(const Params& params) {
+  if (removes_channels(params)) return check_channel_params(params);
+  require_channels(params);
+  if (structure_of(params) != PruneStructure::kNone) require_pattern(params);
+  common_rule(params);
 }
 
 std::vector<Group> make_groups(const Params& params, Selection& selection) {
   const std::optional<Rule> common = common_rule(params);
-  const std::map<std::size_t, double> rates = layer_rates(params, selection);
+  const std::map<std::size_t, double> rates =
+      named_amounts(params, "layer", kPruneRateParam, selection);
   const bool global = counts_over_all(params);
   std::vector<Group> groups;
   std::vector<std::size_t> pool;
@@ -311,15 +344,78 @@ std::vector<Outcome> by_samples(const OnnxModel& model, const Params& params,
   return change_by_samples(model, params, chosen, method, context, notes);
 }
 
+// Elements of a kernel: of a convolution's weights, all axes behind the first two.
+std::size_t taps_of(const TensorInfo& tensor) {
+  std::size_t taps = 1;
+  for (std::size_t axis = 2;
+       axis < tensor.dims.size() && tensor.op.find("Conv") != std::string::npos; ++axis) {
+    taps *= static_cast<std::size_t>(tensor.dims[axis]);
+  }
+  return taps;
+}
+
+Outcome prune_pattern(const OnnxModel& model, const WeightLayer& layer, const Params& params,
+                      double rate) {
+  const TensorInfo& tensor = model.tensors()[layer.tensor];
+  std::vector<float> values = values_of(model, layer.tensor);
+  if (structure_of(params) == PruneStructure::kTwoOfFour) {
+    prune_two_of_four(layer, taps_of(tensor), values);
+  } else {
+    prune_four_by_one(layer, rate, values);
+  }
+  Outcome outcome;
+  outcome.tensor = layer.tensor;
+  outcome.payload = with_values(tensor, model.payload(tensor), values);
+  outcome.report = measure(model, tensor, outcome.payload);
+  return outcome;
+}
+
+// Every group is a tensor with its rate.
+std::vector<Outcome> in_patterns(const OnnxModel& model, const Params& params,
+                                 std::span<const Group> groups, unsigned threads) {
+  std::map<std::size_t, WeightLayer> layers;
+  for (const WeightLayer& layer : find_layers(model, {})) layers.emplace(layer.tensor, layer);
+  std::vector<Outcome> outcomes(groups.size());
+  parallel_for(groups.size(), threads, [&](std::size_t i) {
+    const std::size_t tensor = groups[i].tensors.front();
+    const auto layer = layers.find(tensor);
+    if (layer != layers.end() && !layer->second.form.is_table) {
+      outcomes[i] = prune_pattern(model, layer->second, params, groups[i].rule.amount);
+      return;
+    }
+    outcomes[i].tensor = tensor;
+    outcomes[i].skip_reason = "no matrix that multiplies activations";
+  });
+  std::ranges::sort(outcomes, {}, &Outcome::tensor);
+  return outcomes;
+}
+
+std::vector<Outcome> pruned(const OnnxModel& model, const Params& params,
+                            std::span<const std::size_t> chosen, std::span<const Group> groups,
+                            const PassContext& context, std::vector<std::string>& notes) {
+  if (structure_of(params) != PruneStructure::kNone) {
+    return in_patterns(model, params, groups, context.threads);
+  }
+  if (goes_by_samples(params)) return by_samples(model, params, chosen, groups, context, notes);
+  return by_magnitude(model, chosen, groups, context.threads);
+}
+
+std::optional<OnnxModel> rewrite(const OnnxModel& model, const Params& params,
+                                 const PassContext& context, PassReport& report) {
+  if (!removes_channels(params)) return std::nullopt;
+  check_channel_params(params);
+  return prune_channels(model, params, context, report);
+}
+
 PassReport run(const OnnxModel& model, const Params& params, const PassContext& context,
                PayloadEdits& edits) {
+  if (removes_channels(params)) return {};
+  require_channels(params);
   Selection selection(model, params, "prune");
   const std::vector<Group> groups = make_groups(params, selection);
   const std::vector<std::size_t> chosen = selection.chosen();
   std::vector<std::string> notes;
-  std::vector<Outcome> outcomes = calibrates(params)
-                                      ? by_samples(model, params, chosen, groups, context, notes)
-                                      : by_magnitude(model, chosen, groups, context.threads);
+  std::vector<Outcome> outcomes = pruned(model, params, chosen, groups, context, notes);
   for (const Outcome& outcome : outcomes) selection.take(outcome.tensor);
   PassReport report = collect(model, std::move(selection), std::move(outcomes), edits);
   report.notes.insert(report.notes.end(), notes.begin(), notes.end());
@@ -369,13 +465,17 @@ double reached(const Rule& rule, const Present& present) {
 // s + (f - s) * fraction: Zhu, Gupta (arXiv 1710.01878), equation 1, whose initial sparsity s is
 // that of each layer. A threshold is one for all layers and starts at the lowest of theirs.
 Params part_way(const OnnxModel& start, const Params& params, double fraction) {
+  if (removes_channels(params)) return channels_part_way(start, params, fraction);
+  if (structure_of(params) == PruneStructure::kTwoOfFour) {
+    throw Error(ErrorCode::kUsage, "--structured 2:4 goes at once, without --steps");
+  }
   Selection selection(start, params, "prune");
   const std::vector<Group> groups = make_groups(params, selection);
   Params part(params.specs());
   for (const std::string_view name : {"include", "exclude"}) {
     for (const std::string& pattern : params.list(name)) part.set(name, pattern);
   }
-  for (const std::string_view name : {"scope", "method"}) {
+  for (const std::string_view name : {"scope", "method", "structured"}) {
     if (params.has(name)) part.set(name, params.choice(name));
   }
   std::optional<double> lowest;
@@ -413,10 +513,12 @@ const Pass kPrunePass{
     .check = check,
     .run = run,
     .calibrates = calibrates,
+    .rewrite = rewrite,
     .growth = {.steps_help = "reach the rate in N steps, with fine-tuning after each",
                .schedule_help = "how the rate grows over --steps from the sparsity that is there: "
                                 "linear, cubic (fast first, then ever slower) or constant",
-               .part_way = part_way},
+               .part_way = part_way,
+               .counts_what_is_left = removes_channels},
 };
 
 }  // namespace qc

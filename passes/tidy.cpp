@@ -168,7 +168,8 @@ std::optional<OnnxModel> without_docs(const OnnxModel& model, std::vector<Cleanu
   return model.with_graph(model.edit_graph(), is_doc_string);
 }
 
-std::optional<OnnxModel> rewrite(const OnnxModel& model, const Params& params, PassReport& report) {
+std::optional<OnnxModel> rewrite(const OnnxModel& model, const Params& params,
+                                 const PassContext& /*context*/, PassReport& report) {
   constexpr std::array<std::pair<Part, decltype(&without_unused)>, 3> kWork = {
       {{Part::kUnused, without_unused},
        {Part::kProducts, multiplied_out},

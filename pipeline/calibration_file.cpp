@@ -173,4 +173,10 @@ void CalibrationFile::visit(
   }
 }
 
+std::map<std::size_t, std::vector<float>> CalibrationFile::gradient_squares(
+    const OnnxModel& /*model*/, std::span<const std::size_t> /*tensors*/) {
+  throw Error(ErrorCode::kUsage,
+              fmt::format("{} has no gradients; these need samples: --data DIR", path_.string()));
+}
+
 }  // namespace qc

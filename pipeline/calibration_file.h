@@ -35,6 +35,10 @@ class CalibrationFile final : public CalibrationSource {
              const std::function<PayloadEdits(std::size_t tensor, const Moments& moments)>& visit)
       override;
 
+  /// Throws Error(kUsage): gradients are in no such file.
+  std::map<std::size_t, std::vector<float>> gradient_squares(
+      const OnnxModel& model, std::span<const std::size_t> tensors) override;
+
  private:
   struct Record {
     std::string name;

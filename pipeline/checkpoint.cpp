@@ -60,6 +60,17 @@ Score score_of(const json& document) {
   return score;
 }
 
+json to_json(const ChannelsReport& channels) {
+  json document = {{"counts",
+                    {channels.weights_before, channels.weights_after,
+                     channels.multiplications_before, channels.multiplications_after}},
+                   {"groups", json::array()}};
+  for (const ChannelReport& group : channels.groups) {
+    document["groups"].push_back({group.weights, group.tied, group.before, group.after});
+  }
+  return document;
+}
+
 json to_json(const PassReport& report) {
   json document = {{"notes", report.notes},
                    {"seed", report.seed},
@@ -75,7 +86,17 @@ json to_json(const PassReport& report) {
   for (const SkippedTensor& tensor : report.skipped) {
     document["skipped"].push_back({tensor.name, tensor.count, tensor.reason});
   }
+  if (report.channels) document["channels"] = to_json(*report.channels);
   return document;
+}
+
+ChannelsReport channels_report_of(const json& document) {
+  const json& counts = document.at("counts");
+  ChannelsReport channels{{}, counts.at(0), counts.at(1), counts.at(2), counts.at(3)};
+  for (const json& group : document.at("groups")) {
+    channels.groups.push_back({group.at(0), group.at(1), group.at(2), group.at(3)});
+  }
+  return channels;
 }
 
 PassReport pass_report_of(const json& document) {
@@ -99,6 +120,7 @@ PassReport pass_report_of(const json& document) {
   for (const json& tensor : document.at("skipped")) {
     report.skipped.push_back({tensor.at(0), tensor.at(1), tensor.at(2)});
   }
+  if (document.contains("channels")) report.channels = channels_report_of(document["channels"]);
   return report;
 }
 

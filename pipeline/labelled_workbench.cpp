@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "core/error.h"
+#include "graph/final_softmax.h"
 #include "pipeline/run_inputs.h"
 
 namespace qc {
@@ -56,6 +57,11 @@ Score LabelledWorkbench::test(const OnnxModel& model) { return evaluate(model, *
 std::string LabelledWorkbench::samples_text() const {
   return fmt::format("{}: {} samples to train on, {} held out, {} to test", test_->description(),
                      kept_->size(), held_out_->size(), test_->size());
+}
+
+std::vector<OutputLoss> LabelledWorkbench::losses(const OnnxModel& model) {
+  const bool probabilities = final_softmax(model.graph()->main) != nullptr;
+  return {{.output = 0, .scores_axis = 1, .probabilities = probabilities}};
 }
 
 RunInputs LabelledWorkbench::calibration_samples(const OnnxModel& model) {

@@ -36,6 +36,7 @@ class LabelledWorkbench final : public Workbench {
   std::string samples_text() const override;
 
  protected:
+  std::vector<OutputLoss> losses(const OnnxModel& model) override;
   RunInputs calibration_samples(const OnnxModel& model) override;
 
  private:

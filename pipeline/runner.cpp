@@ -13,6 +13,7 @@
 #include "core/error.h"
 #include "core/float_types.h"
 #include "formats/packed/pack_model.h"
+#include "passes/channels/prune_channels.h"
 #include "passes/outcome.h"
 #include "pipeline/initialize.h"
 
@@ -236,6 +237,7 @@ class Runner {
       result = apply_pass(*pass, model, params,
                           {.threads = tools_.threads, .calibration = tools_.calibration});
       done.pass = std::move(result.report);
+      if (done.repetition > 1) continue_channels(*done.pass);
       if (tunes && pass->forms != nullptr) {
         const OnnxModel& base = result.base(model);
         forms = form_constraints(base, pass->forms(base, params));
@@ -251,6 +253,14 @@ class Runner {
       compare_with(step_input, changed, *done.pass);
     }
     return changed;
+  }
+
+  // Channels are compared with the model that the first repetition started from.
+  void continue_channels(PassReport& now) const {
+    const auto& steps = state_.report.steps;
+    if (!now.channels || steps.empty() || !steps.back().pass || !steps.back().pass->channels)
+      return;
+    now.channels = since(*steps.back().pass->channels, std::move(*now.channels));
   }
 
   OnnxModel tuned(const Step& step, const OnnxModel& changed, std::vector<Constraint> forms,

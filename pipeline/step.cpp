@@ -243,8 +243,11 @@ Params Step::pass_params(int i, const OnnxModel& start) const {
   const int n = repetitions();
   if (n == 1) return pass_params_;
   const double fraction = schedule_fraction(params_.choice(kSchedule, kSchedules).value(), i, n);
-  if (fraction >= 1) return pass_params_;
-  return kind_->pass->growth.part_way(start, pass_params_, fraction);
+  const Growth& growth = kind_->pass->growth;
+  const bool counts_left =
+      growth.counts_what_is_left != nullptr && growth.counts_what_is_left(pass_params_);
+  if (fraction >= 1 && !counts_left) return pass_params_;
+  return growth.part_way(start, pass_params_, fraction);
 }
 
 double schedule_fraction(GrowthSchedule schedule, int i, int n) {

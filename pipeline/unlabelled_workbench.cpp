@@ -108,6 +108,10 @@ std::string UnlabelledWorkbench::samples_text() const {
   return text;
 }
 
+std::vector<OutputLoss> UnlabelledWorkbench::losses(const OnnxModel& /*model*/) {
+  return judgement_of(held_out_).losses();
+}
+
 RunInputs UnlabelledWorkbench::calibration_samples(const OnnxModel& /*model*/) {
   return run_inputs(*feeds_, some_of(kept_, kMostToCalibrate, kSplitSeed));
 }

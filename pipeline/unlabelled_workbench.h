@@ -37,6 +37,7 @@ class UnlabelledWorkbench final : public Workbench {
   std::string samples_text() const override;
 
  protected:
+  std::vector<OutputLoss> losses(const OnnxModel& model) override;
   RunInputs calibration_samples(const OnnxModel& model) override;
 
  private:

@@ -1,5 +1,7 @@
 #include "pipeline/workbench.h"
 
+#include <utility>
+
 namespace qc {
 
 void Workbench::visit(
@@ -10,6 +12,19 @@ void Workbench::visit(
   job.tensors.assign(tensors.begin(), tensors.end());
   job.visit = visit;
   engine().load(load_model(model))->calibrate(job);
+}
+
+std::map<std::size_t, std::vector<float>> Workbench::gradient_squares(
+    const OnnxModel& model, std::span<const std::size_t> tensors) {
+  SensitivityJob job;
+  job.inputs = calibration_samples(model);
+  job.tensors.assign(tensors.begin(), tensors.end());
+  job.outputs = losses(model);
+  std::map<std::size_t, std::vector<float>> squares;
+  for (TensorSensitivity& each : engine().load(load_model(model))->sensitivity(job)) {
+    squares[each.tensor] = std::move(each.squares);
+  }
+  return squares;
 }
 
 TrainJob train_job(const OnnxModel& model, const TuneRequest& request, TrainObserver& observer) {

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <span>
 #include <string>
 #include <vector>
@@ -61,7 +62,12 @@ class Workbench : public Evaluator, public Tuner, public CalibrationSource {
              const std::function<PayloadEdits(std::size_t tensor, const Moments& moments)>& visit)
       override;
 
+  std::map<std::size_t, std::vector<float>> gradient_squares(
+      const OnnxModel& model, std::span<const std::size_t> tensors) override;
+
  protected:
+  /// The outputs that the network is judged by.
+  virtual std::vector<OutputLoss> losses(const OnnxModel& model) = 0;
   /// Some of the samples to train on, as values for the inputs of a model.
   virtual RunInputs calibration_samples(const OnnxModel& model) = 0;
 };

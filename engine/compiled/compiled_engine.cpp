@@ -12,16 +12,10 @@
 #include "emit/c/operators.h"
 #include "engine/compiled/program_library.h"
 #include "engine/compiled/top_scores.h"
+#include "graph/final_softmax.h"
 
 namespace qc {
 namespace {
-
-bool ends_in_softmax(const Graph& graph) {
-  return std::ranges::any_of(graph.nodes, [&](const Node& node) {
-    return node.op == "Softmax" && node.domain.empty() && !node.outputs.empty() &&
-           node.outputs.front() == graph.outputs.front().name;
-  });
-}
 
 class CompiledNetwork final : public Network {
  public:
@@ -111,7 +105,7 @@ Metrics CompiledNetwork::evaluate(const Dataset& data, std::size_t /*batch*/,
   std::vector<float> scores(c::count_of(output(0).shape));
   const std::size_t classes = scores.size() / batch;
   const std::size_t elements = c::count_of(input(0).shape);
-  TopScores sums(ends_in_softmax(graph_->main));
+  TopScores sums(final_softmax(graph_->main) != nullptr);
   BatchStream stream(data, in_order(data.size()), batch);
   Batch samples;
   while (stream.next(samples)) {

@@ -13,6 +13,7 @@
 #include "engine/torch/fisher.h"
 #include "engine/torch/one_thread.h"
 #include "engine/torch/trainer.h"
+#include "graph/final_softmax.h"
 
 namespace qc::torch_engine {
 namespace {
@@ -86,15 +87,8 @@ std::vector<HostTensor> TorchNetwork::run(std::span<const HostTensor> inputs) {
 
 // A Softmax at the end is part of the loss: log(softmax(x)) from x itself loses no precision.
 std::string TorchNetwork::scores_name() const {
-  if (graph().outputs.empty()) return "";
-  const std::string& output = graph().outputs.front().name;
-  for (const Node& node : graph().nodes) {
-    if (node.op == "Softmax" && node.domain.empty() && !node.outputs.empty() &&
-        node.outputs.front() == output && !node.inputs.empty()) {
-      return node.inputs.front();
-    }
-  }
-  return output;
+  if (const Node* softmax = final_softmax(graph())) return softmax->inputs.front();
+  return graph().outputs.empty() ? "" : graph().outputs.front().name;
 }
 
 void TorchNetwork::require_classifier(const Dataset& data) const {

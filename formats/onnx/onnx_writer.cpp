@@ -224,8 +224,8 @@ class Writer {
     namespace names = onnx_field::graph;
     std::map<std::uint64_t, const GraphValue*> kept;
     for (const GraphValue& input : graph.inputs) kept.emplace(input.origin.begin, &input);
-    std::set<std::string_view> initializers;
-    for (const Initializer& each : graph.initializers) initializers.insert(each.name);
+    std::map<std::string_view, const Initializer*> initializers;
+    for (const Initializer& each : graph.initializers) initializers[each.name] = &each;
     each_field(fields_, graph.origin.content, graph.origin.end, [&](const OnnxField& field) {
       if (field.number != names::kInput) return;
       const auto found = kept.find(field.begin);
@@ -235,9 +235,14 @@ class Writer {
       }
       if (before_.knows_value(field.begin)) return;  // taken out
       // A field of another kind is no input, and stays as other fields that nobody knows.
-      if (field.is_delimited() &&
-          !initializers.contains(text_in(field, onnx_field::value::kName))) {
-        return;
+      if (field.is_delimited()) {
+        const auto initializer = initializers.find(text_in(field, onnx_field::value::kName));
+        if (initializer == initializers.end()) return;
+        if (const HostTensor* tensor = new_value(initializer->second->tensor)) {
+          const GraphValue input{std::string(initializer->first), tensor->type, true, tensor->dims};
+          fields.emplace_back(names::kInput, value(names::kInput, input));
+          return;
+        }
       }
       WireMessage out = empty();
       copy(OnnxMessage::kGraph, field, out);
@@ -273,6 +278,12 @@ class Writer {
     write(names::kDomain, &Node::domain);
     if (before != nullptr) keep_others(OnnxMessage::kNode, node.origin, anew, fields);
     return nested(onnx_field::graph::kNode, in_order(std::move(fields)));
+  }
+
+  // A tensor that is not the file's; null for one that is.
+  const HostTensor* new_value(const GraphTensor& tensor) const {
+    if (tensor.index < after_.first_new || tensor.sparse) return nullptr;
+    return &after_.tensors[tensor.index - after_.first_new];
   }
 
   // The field of a node for an attribute. Those that were read do not change but for their graphs.
@@ -333,18 +344,18 @@ class Writer {
   // The content of a TensorProto for a new tensor.
   WireMessage new_tensor(const GraphTensor& tensor, const std::string& name) {
     namespace names = onnx_field::tensor;
-    if (tensor.index < after_.first_new || tensor.sparse) {
+    const HostTensor* value = new_value(tensor);
+    if (value == nullptr) {
       throw Error(ErrorCode::kInternal, "a tensor of the file in a new place");
     }
     const std::size_t index = tensor.index - after_.first_new;
-    const HostTensor& value = after_.tensors[index];
     WireMessage out = empty();
-    for (const std::int64_t dim : value.dims) {
+    for (const std::int64_t dim : value->dims) {
       out.varint(names::kDims, static_cast<std::uint64_t>(dim));
     }
-    out.varint(names::kDataType, static_cast<std::uint64_t>(value.type));
+    out.varint(names::kDataType, static_cast<std::uint64_t>(value->type));
     if (!name.empty()) out.text(names::kName, name);
-    out.payload(names::kRawData, index, value.bytes.size());
+    out.payload(names::kRawData, index, value->bytes.size());
     return out;
   }
 

@@ -72,6 +72,11 @@ class FakeSource : public CalibrationSource {
     }
   }
 
+  std::map<std::size_t, std::vector<float>> gradient_squares(
+      const OnnxModel& /*model*/, std::span<const std::size_t> /*tensors*/) override {
+    return {};
+  }
+
   std::map<std::string, Moments> moments;
   int calls = 0;
   std::optional<OnnxModel> seen;

@@ -73,7 +73,7 @@ PassReport run(const OnnxModel& model, const Params& params, const PassContext& 
 }
 
 std::optional<OnnxModel> rewrite(const OnnxModel& /*model*/, const Params& params,
-                                 PassReport& report) {
+                                 const PassContext& /*context*/, PassReport& report) {
   check(params);
   report.notes.emplace_back("the graph stays as it is");
   return std::nullopt;
