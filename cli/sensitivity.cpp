@@ -69,6 +69,9 @@ void run_sensitivity(const OnnxModel& model, const std::string& input, const Ste
                   fmt::format("--sensitivity tries rates of its own: without --{}", name));
     }
   }
+  if (step.was_given("structured")) {
+    throw Error(ErrorCode::kUsage, "--sensitivity tries single weights: without --structured");
+  }
   const std::filesystem::path target = common.output_or(with_extension(input, ".sensitivity.toml"));
   require_different(input, target);
   model.refuse_input(target, true);

@@ -26,6 +26,7 @@
 #include "passes/pass.h"
 #include "passes/prune_params.h"
 #include "passes/prune_patterns.h"
+#include "passes/pruned_values.h"
 #include "passes/selection.h"
 #include "system/parallel.h"
 
@@ -234,23 +235,6 @@ MagnitudeCut find_cut(const Rule& rule, std::span<const std::vector<float>> tens
   return count > 0 ? cut_for_zeros(tensors, zeros_at_rate(rule.amount, count)) : MagnitudeCut{};
 }
 
-// The payload with new values: +0 for a zero and only for a zero, and as it was where nothing
-// changed.
-Bytes with_values(const TensorInfo& tensor, ByteView payload, std::span<const float> values) {
-  constexpr double kTiny = 0x1p-24;  // no float type stores it as zero
-  Bytes bytes(payload.begin(), payload.end());
-  const std::vector<float> before = load_floats(tensor.type, payload);
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    if (values[i] == before[i]) continue;
-    const double stored = stored_value(tensor.type, values[i]);
-    if (!std::isfinite(stored)) continue;
-    const bool vanishes = stored == 0 && values[i] != 0;
-    store_value(tensor.type, bytes, i, vanishes ? std::copysign(kTiny, values[i]) : values[i]);
-  }
-  make_zeros_positive(tensor.type, bytes);
-  return bytes;
-}
-
 void prune_group(const OnnxModel& model, const Group& group,
                  const std::map<std::size_t, Outcome*>& outcomes) {
   std::vector<std::vector<float>> tensors;
@@ -269,7 +253,7 @@ void prune_group(const OnnxModel& model, const Group& group,
   for (std::size_t i = 0; i < pruned.size(); ++i) {
     const TensorInfo& tensor = model.tensors()[pruned[i]->tensor];
     apply_cut(tensors[i], cut);
-    pruned[i]->payload = with_values(tensor, model.payload(tensor), tensors[i]);
+    pruned[i]->payload = pruned_payload(tensor, model.payload(tensor), tensors[i]);
     pruned[i]->report.threshold = cut.threshold;
     tensors[i] = {};
   }
@@ -302,7 +286,6 @@ std::vector<Outcome> by_magnitude(const OnnxModel& model, std::span<const std::s
 
 Outcome prune_layer(const OnnxModel& model, const WeightLayer& layer, const Moments& moments,
                     double rate, unsigned threads) {
-  const TensorInfo& tensor = model.tensors()[layer.tensor];
   std::vector<float> values = values_of(model, layer.tensor);
   const std::uint64_t zeros = zeros_at_rate(rate, values.size());
   if (static_cast<std::uint64_t>(std::ranges::count(values, 0.0F)) < zeros) {
@@ -318,11 +301,7 @@ Outcome prune_layer(const OnnxModel& model, const WeightLayer& layer, const Mome
                                                                zeros, threads);
     form.scatter(pruning.values, values);
   }
-  Outcome outcome;
-  outcome.tensor = layer.tensor;
-  outcome.payload = with_values(tensor, model.payload(tensor), values);
-  outcome.report = measure(model, tensor, outcome.payload);
-  return outcome;
+  return pruned_outcome(model, layer.tensor, values);
 }
 
 // Every group is a tensor with its rate.
@@ -344,57 +323,13 @@ std::vector<Outcome> by_samples(const OnnxModel& model, const Params& params,
   return change_by_samples(model, params, chosen, method, context, notes);
 }
 
-// Elements of a kernel: of a convolution's weights, all axes behind the first two.
-std::size_t taps_of(const TensorInfo& tensor) {
-  std::size_t taps = 1;
-  for (std::size_t axis = 2;
-       axis < tensor.dims.size() && tensor.op.find("Conv") != std::string::npos; ++axis) {
-    taps *= static_cast<std::size_t>(tensor.dims[axis]);
-  }
-  return taps;
-}
-
-Outcome prune_pattern(const OnnxModel& model, const WeightLayer& layer, const Params& params,
-                      double rate) {
-  const TensorInfo& tensor = model.tensors()[layer.tensor];
-  std::vector<float> values = values_of(model, layer.tensor);
-  if (structure_of(params) == PruneStructure::kTwoOfFour) {
-    prune_two_of_four(layer, taps_of(tensor), values);
-  } else {
-    prune_four_by_one(layer, rate, values);
-  }
-  Outcome outcome;
-  outcome.tensor = layer.tensor;
-  outcome.payload = with_values(tensor, model.payload(tensor), values);
-  outcome.report = measure(model, tensor, outcome.payload);
-  return outcome;
-}
-
-// Every group is a tensor with its rate.
-std::vector<Outcome> in_patterns(const OnnxModel& model, const Params& params,
-                                 std::span<const Group> groups, unsigned threads) {
-  std::map<std::size_t, WeightLayer> layers;
-  for (const WeightLayer& layer : find_layers(model, {})) layers.emplace(layer.tensor, layer);
-  std::vector<Outcome> outcomes(groups.size());
-  parallel_for(groups.size(), threads, [&](std::size_t i) {
-    const std::size_t tensor = groups[i].tensors.front();
-    const auto layer = layers.find(tensor);
-    if (layer != layers.end() && !layer->second.form.is_table) {
-      outcomes[i] = prune_pattern(model, layer->second, params, groups[i].rule.amount);
-      return;
-    }
-    outcomes[i].tensor = tensor;
-    outcomes[i].skip_reason = "no matrix that multiplies activations";
-  });
-  std::ranges::sort(outcomes, {}, &Outcome::tensor);
-  return outcomes;
-}
-
 std::vector<Outcome> pruned(const OnnxModel& model, const Params& params,
                             std::span<const std::size_t> chosen, std::span<const Group> groups,
                             const PassContext& context, std::vector<std::string>& notes) {
   if (structure_of(params) != PruneStructure::kNone) {
-    return in_patterns(model, params, groups, context.threads);
+    std::map<std::size_t, double> rates;  // every group is a tensor
+    for (const Group& group : groups) rates[group.tensors.front()] = group.rule.amount;
+    return prune_in_pattern(model, structure_of(params), rates, context.threads);
   }
   if (goes_by_samples(params)) return by_samples(model, params, chosen, groups, context, notes);
   return by_magnitude(model, chosen, groups, context.threads);
@@ -403,14 +338,14 @@ std::vector<Outcome> pruned(const OnnxModel& model, const Params& params,
 std::optional<OnnxModel> rewrite(const OnnxModel& model, const Params& params,
                                  const PassContext& context, PassReport& report) {
   if (!removes_channels(params)) return std::nullopt;
-  check_channel_params(params);
+  check(params);
   return prune_channels(model, params, context, report);
 }
 
 PassReport run(const OnnxModel& model, const Params& params, const PassContext& context,
                PayloadEdits& edits) {
   if (removes_channels(params)) return {};
-  require_channels(params);
+  check(params);
   Selection selection(model, params, "prune");
   const std::vector<Group> groups = make_groups(params, selection);
   const std::vector<std::size_t> chosen = selection.chosen();
@@ -507,7 +442,7 @@ Params part_way(const OnnxModel& start, const Params& params, double fraction) {
 const Pass kPrunePass{
     .name = "prune",
     .suffix = "pruned",
-    .help = "Set the weights to zero that are smallest, or that matter least.",
+    .help = "Set the weights to zero that are smallest or matter least, or take out channels.",
     .example = "qcompress prune model.onnx --rate 0.9 --layer 'conv1*=0.3' -o pruned.onnx",
     .params = kParams,
     .check = check,

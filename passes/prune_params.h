@@ -41,7 +41,7 @@ inline constexpr ParamSpec kPruneRateParam{
     .placeholder = "RATE",
     .help =
         "fraction of the weights to be zero, 0.9 for 90%; those that are "
-        "zero already count",
+        "zero already count. With --structured channels: of the channels to be taken out",
     .max = 1,
     .max_exclusive = true};
 

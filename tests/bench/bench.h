@@ -57,6 +57,7 @@ extern const BenchTable kDorefaTable;
 extern const BenchTable kBinaryTable;
 extern const BenchTable kMixedTable;
 extern const BenchTable kResnetTable;
+extern const BenchTable kChannelsTable;
 extern const BenchTable kShrinkTable;
 extern const BenchTable kShrinkAblationTable;
 extern const BenchTable kShrinkBudgetsTable;

@@ -20,6 +20,7 @@
 #include "formats/onnx/load_tensors.h"
 #include "harness.h"
 #include "model_builder.h"
+#include "onnxruntime_times.h"
 #include "passes/pass.h"
 #include "programs.h"
 
@@ -232,34 +233,11 @@ fs::path file_of(const Network& network, const fs::path& folder) {
 // Median microseconds of a model in ONNX Runtime on one thread; negative where there is none.
 double onnxruntime_time(const OnnxModel& model, const c::Shape& shape, const fs::path& folder,
                         int runs) {
-  if (!fs::exists(fs::path(QC_ONNXRUNTIME_DIR) / "node_modules" / "onnxruntime-node")) return -1;
-  std::string inputs;
-  std::mt19937 random(1);
-  for (std::uint64_t i = c::count_of(shape); i > 0; --i) {
-    const float value = normal(random);
-    inputs.append(reinterpret_cast<const char*>(&value), sizeof value);
-  }
   fs::create_directories(folder);
-  harness::write_file(folder / "inputs.bin", inputs);
   model.write(folder / "model.onnx", {}, Overwrite::kRefuse);
-  const nlohmann::json tensor = {{"name", model.graph()->main.inputs.at(0).name},
-                                 {"type", 1},
-                                 {"dims", shape},
-                                 {"offset", 0},
-                                 {"size", inputs.size()}};
-  const nlohmann::json job = {
-      {"run", {(folder / "model.onnx").string()}},
-      {"samples", std::vector(static_cast<std::size_t>(runs), nlohmann::json::array({tensor}))},
-      {"least", 1},
-      {"limit_ms", 10'000}};
-  harness::write_file(folder / "job.json", job.dump());
-  harness::RunOptions options;
-  options.program = "node";
-  const auto result = harness::run(
-      {QC_RUN_EXPORT, QC_ONNXRUNTIME_DIR, folder / "job.json", folder / "inputs.bin"}, options);
-  const auto made = nlohmann::json::parse(result.out);
-  if (made.contains("error")) throw std::runtime_error(made.at("error").get<std::string>());
-  return 1000 * made.at("models").at(0).at("run_ms").get<double>();
+  const std::vector<double> times = onnxruntime_times(
+      {folder / "model.onnx"}, model.graph()->main.inputs.at(0).name, shape, runs);
+  return times.empty() ? -1 : times.front();
 }
 
 // A model that does next to nothing: what a call of the runtime takes.

@@ -30,14 +30,14 @@ namespace fs = std::filesystem;
 
 // The first one measures child processes: their memory counts this process as it is at the start.
 constexpr std::array kTables = {
-    &kPackTable,           &kSpeedTable,         &kPricerTable,      &kLargeTable,
-    &kKillsTable,          &kFaultsTable,        &kDecodeTable,      &kKmeansTable,
-    &kFiguresTable,        &kStructuredTable,    &kCodersTable,      &kFloatsTable,
-    &kModelsTable,         &kThroughputTable,    &kLenet300Table,    &kLenet5Table,
-    &kResnetTable,         &kTwnTable,           &kTernaryTable,     &kDorefaTable,
-    &kBinaryTable,         &kMixedTable,         &kMaskedTable,      &kShrinkTable,
-    &kShrinkAblationTable, &kShrinkBudgetsTable, &kShrinkLargeTable, &kLibraryTable,
-    &kExportTable,         &kWebTable,           &kCompileTable};
+    &kPackTable,    &kSpeedTable,          &kPricerTable,        &kLargeTable,
+    &kKillsTable,   &kFaultsTable,         &kDecodeTable,        &kKmeansTable,
+    &kFiguresTable, &kStructuredTable,     &kCodersTable,        &kFloatsTable,
+    &kModelsTable,  &kThroughputTable,     &kLenet300Table,      &kLenet5Table,
+    &kResnetTable,  &kChannelsTable,       &kTwnTable,           &kTernaryTable,
+    &kDorefaTable,  &kBinaryTable,         &kMixedTable,         &kMaskedTable,
+    &kShrinkTable,  &kShrinkAblationTable, &kShrinkBudgetsTable, &kShrinkLargeTable,
+    &kLibraryTable, &kExportTable,         &kWebTable,           &kCompileTable};
 
 std::string cpu_model() {
   std::ifstream file("/proc/cpuinfo");

@@ -391,6 +391,8 @@ TEST(Patterns, TwoOfFourInputsAreLeft) {
       EXPECT_EQ(values[last], before[last]);
     }
   }
+  params.set("rate", "0.5");
+  EXPECT_THROW(apply_pass(kPrunePass, model, params, {.threads = 1}), Error);
   const Floats dense = test::values_of(after, "fc.weight");
   for (std::size_t row = 0; row < 8; ++row) {
     for (const std::size_t begin : {std::size_t{0}, std::size_t{4}}) {
