@@ -197,6 +197,7 @@ class Scorer {
       wanted[index].emplace(slice.axis, slice.places);
     });
     std::vector<std::size_t> tensors;
+    tensors.reserve(wanted.size());
     for (const auto& [tensor, slices] : wanted) tensors.push_back(tensor);
     if (tensors.empty()) return;
     context_.calibration->visit(

@@ -268,6 +268,7 @@ OnnxModel with_fitted_layers(const OnnxModel& model, const Params& params,
                              const std::map<std::size_t, GoneColumns>& gone,
                              const PassContext& context, std::vector<std::string>& notes) {
   std::vector<std::size_t> tensors;
+  tensors.reserve(gone.size());
   for (const auto& [tensor, columns] : gone) tensors.push_back(tensor);
   if (tensors.empty()) return model;
   const auto outcome_of = [&](std::size_t tensor, std::span<const float> values) {
@@ -380,7 +381,7 @@ OnnxModel prune_channels(const OnnxModel& model, const Params& params, const Pas
         removed.insert(plan.groups()[g].channels[channel].set);
       }
     }
-    const OnnxModel result = without_channels(base, plan.channels(), removed);
+    OnnxModel result = without_channels(base, plan.channels(), removed);
     const auto fault = find_shape_fault(result, plan.channels(), removed);
     if (fault && faults < kMostFaults) {
       plan.fix(*fault);

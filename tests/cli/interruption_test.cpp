@@ -232,19 +232,27 @@ TEST_F(InterruptionTest, ARunSaysWhatItIsAndGoesOn) {
 }
 
 TEST_F(InterruptionTest, StepsOfPruningGoOn) {
-  write("go", "");
-  const Args prune = {"prune", "model.onnx", "--rate", "0.8", "--steps", "3"};
-  Args whole = tuned(prune);
-  whole.insert(whole.end(), {"-o", "whole.onnx"});
-  run_well(whole);
-  fs::remove(file("go"));
-  fs::remove(file("tunings"));
-  EXPECT_EQ(interrupt(prune, "INT").exit_code, kInterrupted);
-  write("go", "");
-  Args resume = tuned(prune);
-  resume.emplace_back("--resume");
-  run_well(resume);
-  EXPECT_TRUE(content("model.pruned.onnx") == content("whole.onnx"));
+  for (const Args& prune :
+       {Args{"prune", "model.onnx", "--rate", "0.8", "--steps", "3"},
+        Args{"prune", "model.onnx", "--structured", "channels", "--rate", "0.5", "--steps", "3"}}) {
+    SCOPED_TRACE(command_line(prune));
+    write("go", "");
+    Args whole = tuned(prune);
+    whole.insert(whole.end(), {"-o", "whole.onnx", "-f", "--json"});
+    const std::string report = run_well(whole).out;
+    fs::remove(file("go"));
+    fs::remove(file("tunings"));
+    fs::remove(file("model.pruned.onnx"));
+    fs::remove(file("started"));
+    EXPECT_EQ(interrupt(prune, "INT").exit_code, kInterrupted);
+    write("go", "");
+    Args resume = tuned(prune);
+    resume.emplace_back("--resume");
+    const json resumed = run_json(resume);
+    EXPECT_TRUE(content("model.pruned.onnx") == content("whole.onnx"));
+    EXPECT_EQ(resumed.value("channels", json()), json::parse(report).value("channels", json()));
+    fs::remove(file("tunings"));
+  }
 }
 
 TEST_F(InterruptionTest, AfterAnErrorARunGoesOn) {
