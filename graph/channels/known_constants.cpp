@@ -43,7 +43,7 @@ KnownConstants::KnownConstants(const Graph& graph, ReadIntegers read) : read_(st
     const bool computed = std::ranges::any_of(node.inputs, [&](const std::string& input) {
       return !input.empty() && !constant_.contains(input);
     });
-    if (computed || node.inputs.empty() || has_subgraph(node)) continue;
+    if (computed || node.inputs.empty() || node.outputs.empty() || has_subgraph(node)) continue;
     constant_.insert(node.outputs.begin(), node.outputs.end());
     if (std::ranges::find(kKeeping, node.op) == kKeeping.end() || !node.domain.empty()) continue;
     std::vector<std::string> sources = node.inputs;

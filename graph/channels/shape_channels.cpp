@@ -12,6 +12,8 @@ namespace {
 constexpr std::string_view kMixed = "cuts and joins axes in another way";
 constexpr std::string_view kComputed = "is told what to do while it runs";
 
+constexpr std::int64_t kMostElements = std::int64_t{1} << 40;  // of a value
+
 NodeAxis at(const NodeAxis& side, std::size_t axis) { return {side.is_output, side.index, axis}; }
 
 // A run of axes before and after with the same number of elements.
@@ -35,6 +37,7 @@ std::vector<AxisRun> axis_runs(const Dims& before, const Dims& after) {
     std::int64_t product_a = before[a++];
     std::int64_t product_b = after[b++];
     while (product_a != product_b) {
+      if (std::max(product_a, product_b) > kMostElements) return {};
       if (product_a < product_b) {
         skip_ones(before, a);
         if (a == before.size()) return {};
@@ -168,6 +171,7 @@ void couple_transpose(NodeCoupler& node) {
   Integers order(rank);
   std::iota(order.rbegin(), order.rend(), 0);
   if (const auto* given = node.node().get<Integers>("perm")) order = *given;
+  if (order.size() != rank) throw SizesDisagree();
   for (std::size_t axis = 0; axis < rank; ++axis) {
     node.tie(in(0, static_cast<std::size_t>(order[axis])), out(0, axis));
   }
@@ -228,7 +232,10 @@ std::optional<std::vector<Part>> parts_of(const NodeShapes& node) {
   const auto starts = node.integers("starts", 1);
   const auto axes = node.integers("axes", 3);
   const auto steps = node.integers(4);
-  if (!starts || (node.has_input(3) && !axes) || (node.has_input(4) && !steps)) return std::nullopt;
+  const auto ends = node.integers("ends", 2);
+  if (!starts || !ends || ends->size() != starts->size() || (node.has_input(3) && !axes) ||
+      (node.has_input(4) && !steps))
+    return std::nullopt;
   std::vector<Part> parts;
   for (std::size_t i = 0; i < starts->size(); ++i) {
     Part part{.entry = i, .axis = i};

@@ -364,6 +364,26 @@ TEST(ChannelGroups, SurviveSizesThatContradictEachOther) {
   EXPECT_GT(groups, 0U);
 }
 
+// Lists that are too short for what they describe.
+TEST(ChannelGroups, NodesWithListsThatAreTooShortKeepTheirChannels) {
+  for (const std::string op : {"Transpose", "Slice", "Pad", "Split"}) {
+    ModelBuilder builder;
+    builder.add_conv("conv", {4, 2, 1, 1}, bell_values(8, 1));
+    builder.add_node(op, {});
+    for (const char* name : {"perm", "starts", "pads", "split"}) builder.set_ints(name, {1});
+    builder.set_ints("ends", {});
+    builder.add_conv("deep", {3, 4, 1, 1}, bell_values(12, 1));
+    const OnnxModel model = builder.open();
+    DimsByValue dims = {{"x", {1, 2, 5, 5}}};
+    for (const Node& node : model.graph()->main.nodes) dims[node.outputs.front()] = {1, 4, 5, 5};
+    for (const TensorInfo& tensor : model.tensors()) dims[tensor.name] = tensor.dims;
+    EXPECT_TRUE(find_channel_groups(*model.graph(), dims,
+                                    [](const GraphTensor&) { return std::nullopt; }, {})
+                    .groups.empty())
+        << op;
+  }
+}
+
 // A pattern that holds for all blocks of a layer.
 TEST(Patterns, TwoOfFourInputsAreLeft) {
   ModelBuilder builder;
