@@ -71,7 +71,8 @@ void keep_files_in_memory() {
 constexpr std::string_view kHeader =
     "# Benchmarks\n\n"
     "Written by `cmake --preset bench && cmake --build --preset bench --target report` (or\n"
-    "`report-training`, `report-shrink`, `report-channels`); each table names the command that prints it alone.\n"
+    "`report-training`, `report-shrink`, `report-channels`); each table names the command that "
+    "prints it alone.\n"
     "Nothing here is edited by hand.\n";
 
 std::string machine() {
