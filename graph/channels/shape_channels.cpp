@@ -381,7 +381,8 @@ void cut_pad(NodeCutter& node) {
 void couple_blocks(NodeCoupler& node, const NodeAxis& blocks, const NodeAxis& channels,
                    bool channels_first) {
   const std::size_t count = node.size(channels);
-  const std::size_t block = node.size(blocks) / std::max<std::size_t>(count, 1);
+  if (count == 0 || node.size(blocks) < count) throw SizesDisagree();
+  const std::size_t block = node.size(blocks) / count;
   for (std::size_t place = 0; place < node.size(blocks); ++place) {
     node.tie(blocks, place, channels, channels_first ? place / block : place % count);
   }
