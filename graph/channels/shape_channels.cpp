@@ -1,7 +1,6 @@
 // Operators that move channels about: joined, cut out, reordered, or under another shape.
 #include <algorithm>
 #include <array>
-#include <limits>
 #include <numeric>
 
 #include "graph/channels/operator_channels.h"

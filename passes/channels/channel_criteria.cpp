@@ -62,24 +62,23 @@ class Scorer {
 
  private:
   const TensorInfo& tensor_of(const ChannelSlice& slice) const {
-    return model_.tensors()[channels_.tensors.find(slice.constant)->second];
+    return model_.tensors()[channels_.tensor_of(slice)];
   }
 
-  static bool is_filter(const TensorInfo& tensor, const ChannelSlice& slice) {
-    return tensor.role == Role::kWeight && tensor.has_values() &&
-           tensor.channel_axis == static_cast<int>(slice.axis);
+  static bool is_float_filter(const TensorInfo& tensor, const ChannelSlice& slice) {
+    return is_filter(tensor, slice) && tensor.has_values();
   }
 
   std::optional<Scores> score(ChannelCriterion criterion, const ChannelGroup& group) {
     switch (criterion) {
       case ChannelCriterion::kL1:
-        return norms(group, is_filter, [](std::span<const float> values) {
+        return norms(group, is_float_filter, [](std::span<const float> values) {
           double sum = 0;
           for (const float value : values) sum += std::fabs(static_cast<double>(value));
           return sum;
         });
       case ChannelCriterion::kL2:
-        return norms(group, is_filter, [](std::span<const float> values) {
+        return norms(group, is_float_filter, [](std::span<const float> values) {
           double sum = 0;
           for (const float value : values) sum += static_cast<double>(value) * value;
           return std::sqrt(sum);
@@ -102,7 +101,7 @@ class Scorer {
   }
 
   const std::vector<float>& values(const ChannelSlice& slice) {
-    const std::size_t index = channels_.tensors.find(slice.constant)->second;
+    const std::size_t index = channels_.tensor_of(slice);
     const auto [known, is_new] = values_.try_emplace(index);
     if (is_new) known->second = values_of(model_, index);
     return known->second;
@@ -141,8 +140,7 @@ class Scorer {
   void find_gradients() {
     std::set<std::size_t> wanted;
     for_each_slice([&](const ChannelSlice& slice) {
-      if (tensor_of(slice).has_values())
-        wanted.insert(channels_.tensors.find(slice.constant)->second);
+      if (tensor_of(slice).has_values()) wanted.insert(channels_.tensor_of(slice));
     });
     const std::vector<std::size_t> tensors(wanted.begin(), wanted.end());
     gradients_ = context_.calibration->gradient_squares(model_, tensors);
@@ -154,7 +152,7 @@ class Scorer {
     for (const Channel& channel : group.channels) {
       double score = 0;
       for (const ChannelSlice& slice : channel.slices) {
-        const auto squares = gradients_.find(channels_.tensors.find(slice.constant)->second);
+        const auto squares = gradients_.find(channels_.tensor_of(slice));
         if (squares == gradients_.end() || !is_made(slice)) continue;
         found = true;
         const std::vector<float>& all = values(slice);
@@ -174,7 +172,8 @@ class Scorer {
   // What makes the channel, not what reads it.
   bool is_made(const ChannelSlice& slice) const {
     const TensorInfo& tensor = tensor_of(slice);
-    return is_filter(tensor, slice) || tensor.role == Role::kBias || tensor.role == Role::kNorm;
+    return is_float_filter(tensor, slice) || tensor.role == Role::kBias ||
+           tensor.role == Role::kNorm;
   }
 
   template <typename Body>
@@ -192,8 +191,8 @@ class Scorer {
     }
     std::map<std::size_t, std::set<std::pair<std::size_t, std::vector<std::size_t>>>> wanted;
     for_each_slice([&](const ChannelSlice& slice) {
-      const std::size_t index = channels_.tensors.find(slice.constant)->second;
-      if (!layers.contains(index) || is_filter(tensor_of(slice), slice)) return;
+      const std::size_t index = channels_.tensor_of(slice);
+      if (!layers.contains(index) || is_float_filter(tensor_of(slice), slice)) return;
       wanted[index].emplace(slice.axis, slice.places);
     });
     std::vector<std::size_t> tensors;
@@ -240,8 +239,7 @@ class Scorer {
     for (const Channel& channel : group.channels) {
       double score = 0;
       for (const ChannelSlice& slice : channel.slices) {
-        const auto cost =
-            costs_.find({channels_.tensors.find(slice.constant)->second, slice.axis, slice.places});
+        const auto cost = costs_.find({channels_.tensor_of(slice), slice.axis, slice.places});
         if (cost == costs_.end()) continue;
         found = true;
         score += cost->second;

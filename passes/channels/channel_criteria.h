@@ -32,9 +32,6 @@ constexpr bool needs_samples(ChannelCriterion criterion) {
   return criterion == ChannelCriterion::kTaylor || criterion == ChannelCriterion::kHessian;
 }
 
-/// True for those whose scores of different groups compare as they are.
-constexpr bool is_loss(ChannelCriterion criterion) { return needs_samples(criterion); }
-
 /// By group and channel; what is lowest goes first. Groups without what a criterion looks at are
 /// scored by l1, and a note says so. Norms are relative to their mean over the group, and where
 /// several tensors make a channel their mean counts. Throws Error(kUsage) where samples are

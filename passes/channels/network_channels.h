@@ -23,7 +23,17 @@ struct NetworkChannels {
   ValueShapes shapes;  ///< of values and constants, for one input
   /// Indices into OnnxModel::tensors() by the names of constants.
   std::map<std::string, std::size_t, std::less<>> tensors;
+
+  /// That of the constant that a slice is of.
+  std::size_t tensor_of(const ChannelSlice& slice) const {
+    return tensors.find(slice.constant)->second;
+  }
 };
+
+/// True where a slice is of the output channels of weights: it makes the channel.
+inline bool is_filter(const TensorInfo& tensor, const ChannelSlice& slice) {
+  return tensor.role == Role::kWeight && tensor.channel_axis == static_cast<int>(slice.axis);
+}
 
 /// Finds the groups of channels. Constants whose elements are not in the file as such stay whole.
 NetworkChannels find_channels(const OnnxModel& model, FixedParts fixed);

@@ -49,8 +49,6 @@ class ChannelPlan {
  public:
   ChannelPlan(const OnnxModel& model, const Params& params)
       : model_(model), params_(params), selection_(model, params, "prune") {
-    const std::vector<std::size_t> chosen = selection_.chosen();
-    const std::set<std::size_t> taken(chosen.begin(), chosen.end());
     for (const SkippedTensor& skipped : selection_.skipped()) {
       fixed_.outputs.try_emplace(skipped.name, skipped.reason);
     }
@@ -59,7 +57,6 @@ class ChannelPlan {
 
   const NetworkChannels& channels() const { return channels_; }
   const std::vector<ChannelGroup>& groups() const { return channels_.found.groups; }
-  const Selection& selection() const { return selection_; }
 
   // Finds the channels anew, with a node that is not seen through.
   void fix(const ShapeFault& fault) {
@@ -71,11 +68,8 @@ class ChannelPlan {
   std::vector<std::size_t> filters(const ChannelGroup& group) const {
     std::vector<std::size_t> filters;
     for (const ChannelSlice& slice : group.channels.front().slices) {
-      const std::size_t index = channels_.tensors.find(slice.constant)->second;
-      const TensorInfo& tensor = model_.tensors()[index];
-      const bool makes =
-          tensor.role == Role::kWeight && tensor.channel_axis == static_cast<int>(slice.axis);
-      if (makes) filters.push_back(index);
+      const std::size_t index = channels_.tensor_of(slice);
+      if (is_filter(model_.tensors()[index], slice)) filters.push_back(index);
     }
     return filters;
   }
@@ -214,7 +208,7 @@ std::map<std::size_t, GoneColumns> gone_columns(
   for (std::size_t g = 0; g < chosen.size(); ++g) {
     for (const std::size_t channel : chosen[g]) {
       for (const ChannelSlice& slice : plan.groups()[g].channels[channel].slices) {
-        const std::size_t index = plan.channels().tensors.find(slice.constant)->second;
+        const std::size_t index = plan.channels().tensor_of(slice);
         if (model.tensors()[index].channel_axis == static_cast<int>(slice.axis)) continue;
         places[index][slice.axis].insert(slice.places.begin(), slice.places.end());
       }

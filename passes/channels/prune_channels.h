@@ -1,8 +1,6 @@
 // prune --structured channels: whole output channels go, with all that depends on them.
 #pragma once
 
-#include <optional>
-
 #include "formats/onnx/onnx_model.h"
 #include "passes/params.h"
 #include "passes/pass.h"

@@ -35,7 +35,7 @@ constexpr std::uint64_t kNetworks = 60;
 // True where zero is the number of all that belongs to a channel; quantised values have others.
 bool is_of_floats(const OnnxModel& model, const NetworkChannels& channels, const Channel& channel) {
   return std::ranges::all_of(channel.slices, [&](const ChannelSlice& slice) {
-    return model.tensors()[channels.tensors.find(slice.constant)->second].has_values();
+    return model.tensors()[channels.tensor_of(slice)].has_values();
   });
 }
 
@@ -59,7 +59,7 @@ OnnxModel with_zeros(const OnnxModel& model, const NetworkChannels& channels,
   PayloadEdits edits;
   for (const Channel* channel : zeroed) {
     for (const ChannelSlice& slice : channel->slices) {
-      const std::size_t index = channels.tensors.find(slice.constant)->second;
+      const std::size_t index = channels.tensor_of(slice);
       const TensorInfo& tensor = model.tensors()[index];
       const ByteView payload = model.payload(tensor);
       Bytes& bytes = edits.try_emplace(index, payload.begin(), payload.end()).first->second;
